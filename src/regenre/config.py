@@ -1,0 +1,135 @@
+"""Where things lie and how they are set: the only place that knows conf/'s path and the schema.
+
+HYDRA     arguments of every stage's `@hydra.main`
+Grid      what `params.yaml` asks for, checked against conf/
+build     a node with `_target_` -> the object, a wrong setting being one line
+chosen    which leaf of a group this run composes, e.g. chosen("dataset") == "synthetic"
+cell_folder, raw, ...  the paths of the pipeline's files, relative to the project's root
+"""
+
+from dataclasses import dataclass, fields
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from regenre.errors import UserError
+
+CONF = Path.cwd() / "conf"
+PARAMS = Path("params.yaml")
+REPORTS = Path("reports")
+HYDRA: dict[str, Any] = {"version_base": "1.3", "config_path": str(CONF), "config_name": "config"}
+_GROUP_OF = {"splits": "split", "features": "features", "classifiers": "classifier"}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The grid of `params.yaml`: a cell for each split x feature set x classifier."""
+
+    dataset: str
+    splits: list[str]
+    features: list[str]
+    classifiers: list[str]
+    seed: int
+
+    @property
+    def cells(self) -> list[tuple[str, str, str]]:
+        """(split, features, classifier) of every cell."""
+        return list(product(self.splits, self.features, self.classifiers))
+
+
+def grid() -> Grid:
+    """Read `params.yaml`.
+
+    Raises
+    ------
+    UserError
+        A key is missing, a list is empty, or a name has no leaf in conf/.
+    """
+    if not PARAMS.is_file():
+        raise UserError("params.yaml is not here; run from the project's root")
+    params: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(PARAMS))  # type: ignore[assignment]
+    lost = [field.name for field in fields(Grid) if params.get(field.name) in (None, [])]
+    if lost:
+        raise UserError(f"params.yaml: {lost[0]} is missing or empty; see the file's comments")
+    found = Grid(**{field.name: params[field.name] for field in fields(Grid)})
+    _check_names("dataset", "dataset", [found.dataset])
+    for key, group in _GROUP_OF.items():
+        _check_names(key, group, getattr(found, key))
+    return found
+
+
+def leaves(group: str) -> list[str]:
+    """The names that conf/<group>/ offers, sorted."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def chosen(group: str) -> str:
+    """The leaf of a group that this run was composed with."""
+    return str(HydraConfig.get().runtime.choices[group])
+
+
+def build(node: DictConfig, **more: Any) -> Any:
+    """Instantiate a node; plain containers go in."""
+    try:
+        return hydra.utils.instantiate(node, **more, _convert_="all")
+    except (InstantiationException, OmegaConfBaseException, TypeError) as error:
+        cause = error.__cause__ or error
+        raise UserError(
+            f"conf: {node.get('_target_')} cannot be made from its settings: {str(cause).splitlines()[0]}"
+        ) from error
+
+
+def plain(node: Any) -> Any:
+    """A node as dictionaries and lists, interpolations resolved."""
+    return OmegaConf.to_container(node, resolve=True)
+
+
+def families_of(features: str) -> list[str]:
+    """The families of a feature set."""
+    return list(OmegaConf.load(CONF / "features" / f"{features}.yaml").families)
+
+
+def raw(dataset: str) -> Path:
+    """Folder of a dataset's clips."""
+    return Path("data/raw") / dataset
+
+
+def index(dataset: str) -> Path:
+    """The clip table."""
+    return Path("data/index") / f"{dataset}.parquet"
+
+
+def features(dataset: str) -> Path:
+    """Folder of the pooled tables: `<family>.parquet`, and `<feature set>.json` that lists what a set reads."""
+    return Path("data/features") / dataset
+
+
+def cell_name(split: str, features: str, classifier: str) -> str:
+    """How a cell is called in files, in DVC and in MLflow."""
+    return f"{split}-{features}-{classifier}"
+
+
+def cell_folder(dataset: str, cell: str) -> Path:
+    """A cell of the grid."""
+    return Path("data/cells") / dataset / cell
+
+
+def own_cell_folder(dataset: str) -> Path:
+    """The cell of this run: the grid's, or one of data/sweeps/ named after its overrides."""
+    cell = cell_name(chosen("split"), chosen("features"), chosen("classifier"))
+    overrides = HydraConfig.get().job.override_dirname
+    return Path("data/sweeps") / dataset / f"{cell},{overrides}" if overrides else cell_folder(dataset, cell)
+
+
+def _check_names(key: str, group: str, names: list[str]) -> None:
+    unknown = [name for name in names if name not in leaves(group)]
+    if unknown:
+        raise UserError(
+            f"params.yaml: {key}: {unknown[0]!r} is not in conf/{group}/; choose from {', '.join(leaves(group))}"
+        )

@@ -1,0 +1,65 @@
+"""One pass over the audio: each clip decoded once, transformed once, every family computed from that."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from regenre import audio
+from regenre.errors import UserError
+from regenre.families import Family
+from regenre.frames import Frames
+from regenre.pooling import Statistics
+
+
+def extract(
+    clips: pd.DataFrame,
+    raw: Path,
+    families: dict[str, Family],
+    pooling: Statistics,
+    sr: int,
+    n_fft: int,
+    hop_length: int,
+    n_jobs: int,
+) -> dict[str, pd.DataFrame]:
+    """Pooled features of every clip.
+
+    Parameters
+    ----------
+    clips : usable rows of the clip table
+    raw : folder that `path` is relative to
+    families : name -> family
+    sr : sampling rate in Hz that every clip is brought to
+    n_fft, hop_length : of the shared transform, in samples
+    n_jobs : worker processes; the result does not depend on it
+
+    Returns
+    -------
+    family name -> table with clip_id and the family's columns, a row a clip in table order
+    """
+    rows = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_features)(clip_id, raw / path, families, pooling, sr, n_fft, hop_length)
+        for clip_id, path in zip(clips["clip_id"], clips["path"], strict=True)
+    )
+    pooled = list(tqdm(rows, total=len(clips), desc="extract", unit=" clips", disable=None))
+    tables = {}
+    for name, family in families.items():
+        values = pd.DataFrame(np.stack([row[name] for row in pooled]), columns=pooling.columns(name, family.names))
+        tables[name] = pd.concat([clips["clip_id"], values], axis=1)
+    return tables
+
+
+def _features(
+    clip_id: str, path: Path, families: dict[str, Family], pooling: Statistics, sr: int, n_fft: int, hop_length: int
+) -> dict[str, np.ndarray]:
+    with threadpool_limits(1):  # one level of parallelism, and the same sums whatever the number of workers
+        try:
+            frames = Frames(audio.load(path, sr), sr, n_fft, hop_length)
+        except audio.AudioError as error:
+            raise UserError(
+                f"clip {clip_id}: {error}, though the index calls it usable; run `dvc repro index` again"
+            ) from error
+        return {name: pooling(family(frames)) for name, family in families.items()}

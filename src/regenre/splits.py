@@ -1,0 +1,162 @@
+"""Clip table -> folds: who is trained on, who chooses, who is tested.
+
+A split is a frozen dataclass (a leaf of `conf/split/`) with
+
+    folds     clip table of usable clips -> list of `Fold`
+    excluded  clip table -> the clips that the split leaves out, with the reason
+
+Conventions: indices are row positions in the table given; `train`, `valid` and `test` of a fold are
+disjoint. Only `train` and `valid` may choose anything; `test` is read once.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from regenre.errors import UserError
+
+_NOBODY = np.array([], dtype=np.intp)
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Row positions of one fold. `fit` is what the final fit sees: train and valid together."""
+
+    train: np.ndarray
+    test: np.ndarray
+    valid: np.ndarray = field(default_factory=lambda: _NOBODY)
+
+    @property
+    def fit(self) -> np.ndarray:
+        """Train and valid, in table order."""
+        return np.sort(np.concatenate([self.train, self.valid]))
+
+
+class Split(Protocol):
+    """What every split offers."""
+
+    def folds(self, clips: pd.DataFrame) -> list[Fold]:
+        """The folds of a table of usable clips."""
+        ...
+
+    def excluded(self, clips: pd.DataFrame) -> dict[str, str]:
+        """clip_id -> reason, for usable clips that this split leaves out."""
+        ...
+
+
+@dataclass(frozen=True)
+class StratifiedKFolds:
+    """Each genre dealt evenly over the folds, clips at random: artists and replicas leak.
+
+    What most published GTZAN numbers use; here to show the inflation, not to be believed.
+
+    Parameters
+    ----------
+    n_folds : number of folds
+    seed : of the shuffle
+    """
+
+    n_folds: int
+    seed: int
+
+    def folds(self, clips: pd.DataFrame) -> list[Fold]:
+        """`n_folds` folds; every clip is tested once."""
+        _check_counts(clips["genre"], self.n_folds, "clips", clips["clip_id"])
+        splitter = StratifiedKFold(self.n_folds, shuffle=True, random_state=self.seed)
+        return [Fold(train, test) for train, test in splitter.split(clips, clips["genre"])]
+
+    def excluded(self, clips: pd.DataFrame) -> dict[str, str]:
+        """Nobody."""
+        return {}
+
+
+@dataclass(frozen=True)
+class GroupedKFolds:
+    """As `StratifiedKFolds`, but no group (artist, recording, replica) is on both sides of a fold.
+
+    Parameters
+    ----------
+    n_folds : number of folds
+    seed : of the shuffle
+    """
+
+    n_folds: int
+    seed: int
+
+    def folds(self, clips: pd.DataFrame) -> list[Fold]:
+        """`n_folds` folds; every clip is tested once."""
+        _check_counts(clips["genre"], self.n_folds, "groups", clips["group"])
+        splitter = StratifiedGroupKFold(self.n_folds, shuffle=True, random_state=self.seed)
+        folds = [Fold(train, test) for train, test in splitter.split(clips, clips["genre"], clips["group"])]
+        for number, fold in enumerate(folds):
+            _check_genres(
+                clips, fold.train, f"fold {number} has no training clip of", "use fewer folds (split.n_folds=...)"
+            )
+        return folds
+
+    def excluded(self, clips: pd.DataFrame) -> dict[str, str]:
+        """Nobody."""
+        return {}
+
+
+@dataclass(frozen=True)
+class FaultFiltered:
+    """GTZAN's published split without faults and with no artist on two sides.
+
+    C. Kereliuk, B. L. Sturm and J. Larsen, "Deep Learning and Music Adversaries", IEEE Transactions
+    on Multimedia 17(11), 2015. 443 train, 197 valid, 290 test clips; the other 70 are left out.
+
+    Parameters
+    ----------
+    train, valid, test : genre -> ranges of clip numbers, e.g. `{"blues": "29-49 73-97"}`
+    """
+
+    train: dict[str, str]
+    valid: dict[str, str]
+    test: dict[str, str]
+
+    def folds(self, clips: pd.DataFrame) -> list[Fold]:
+        """One fold."""
+        part = self._part(clips)
+        fold = Fold(*(np.flatnonzero(part == name) for name in ("train", "test", "valid")))
+        remedy = "fault_filtered is made for all of GTZAN (dataset=gtzan): take grouped_kfold here"
+        _check_genres(clips, fold.fit, "the published train and valid parts hold no clip of", remedy)
+        _check_genres(clips, fold.test, "the published test part holds no clip of", remedy)
+        return [fold]
+
+    def excluded(self, clips: pd.DataFrame) -> dict[str, str]:
+        """GTZAN's replicas, mislabelled and distorted clips, and what keeps artists apart."""
+        left_out = clips["clip_id"][(self._part(clips) == "").to_numpy()]
+        return dict.fromkeys(left_out, "not in the published fault-filtered split")
+
+    def _part(self, clips: pd.DataFrame) -> pd.Series:
+        parts = {
+            f"{genre}.{number:05d}": name
+            for name in ("train", "valid", "test")
+            for genre, ranges in getattr(self, name).items()
+            for number in _numbers(ranges)
+        }
+        return clips["clip_id"].map(parts).fillna("")
+
+
+def _numbers(ranges: str) -> list[int]:
+    """`"0-2 5"` -> [0, 1, 2, 5]."""
+    bounds = [part.partition("-") for part in str(ranges).split()]
+    return [number for first, _, last in bounds for number in range(int(first), int(last or first) + 1)]
+
+
+def _check_counts(genres: pd.Series, n_folds: int, what: str, units: pd.Series) -> None:
+    counts = units.groupby(genres).nunique()
+    if counts.min() < n_folds:
+        raise UserError(
+            f"genre {counts.idxmin()}: {n_folds} folds need at least {n_folds} {what} a genre, {counts.min()} found; use fewer folds (split.n_folds={max(2, counts.min())}) or add clips"
+        )
+
+
+def _check_genres(clips: pd.DataFrame, rows: np.ndarray, complaint: str, remedy: str) -> None:
+    lost = sorted(set(clips["genre"]) - set(clips["genre"].iloc[rows]))
+    if lost:
+        raise UserError(f"{complaint} {', '.join(lost)}; {remedy}")

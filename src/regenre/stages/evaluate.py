@@ -1,0 +1,67 @@
+"""Score every cell of the grid.
+
+Reads: data/cells/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes: reports/summary.csv,
+summary.md, per_genre.csv, excluded.csv, metrics/<cell>.json and figures/.
+"""
+
+import json
+
+import hydra
+import pandas as pd
+from omegaconf import DictConfig
+
+from regenre import config, metrics, plots, report, tables
+from regenre.errors import reported
+
+
+@hydra.main(**config.HYDRA)
+def main(cfg: DictConfig) -> None:
+    """Write the reports and print the summary."""
+    with reported():
+        name, grid = config.chosen("dataset"), config.grid()
+        rows, genres, left_out = [], [], []
+        for split, features, classifier in grid.cells:
+            cell = config.cell_name(split, features, classifier)
+            folder = config.cell_folder(name, cell)
+            predictions = tables.read_predictions(folder / "predictions.csv")
+            key = {"dataset": name, "split": split, "features": features, "classifier": classifier}
+            scores = metrics.score(predictions, cfg.seed)
+            rows.append({**key, **scores})
+            genres.append(report.per_genre(key, predictions))
+            left_out += [
+                (clip_id, split, "not_in_split", reason)
+                for clip_id, reason in json.loads((folder / "cell.json").read_text(encoding="utf-8"))[
+                    "excluded"
+                ].items()
+            ]
+            tables.write_json(
+                config.REPORTS / "metrics" / f"{cell}.json", {key: round(value, 6) for key, value in scores.items()}
+            )
+            figure = plots.confusion(
+                metrics.confusion(predictions),
+                tables.genres_of(predictions),
+                f"{cell}: {len(predictions)} clips, accuracy {scores['accuracy']:.3f}",
+            )
+            plots.save(config.REPORTS / "figures" / "confusion" / f"{cell}.png", figure)
+        summary, per_genre = pd.DataFrame(rows), pd.concat(genres)
+        clips = tables.read_clips(config.index(name))
+        faulty = clips[clips["status"] != "ok"].assign(split="*")[["clip_id", "split", "fault", "reason"]]
+        excluded = pd.concat([faulty, pd.DataFrame(left_out, columns=faulty.columns).drop_duplicates()]).sort_values(
+            ["split", "clip_id"]
+        )
+        tables.write_csv(config.REPORTS / "summary.csv", summary)
+        tables.write_csv(config.REPORTS / "per_genre.csv", per_genre)
+        tables.write_csv(config.REPORTS / "excluded.csv", excluded)
+        tables.write_text(config.REPORTS / "summary.md", report.markdown(summary, excluded))
+        top = report.best(summary)
+        same = per_genre[(per_genre["features"] == top["features"]) & (per_genre["classifier"] == top["classifier"])]
+        plots.save(config.REPORTS / "figures" / "accuracy.png", plots.heat_map(summary))
+        plots.save(
+            config.REPORTS / "figures" / "per_genre_f1.png",
+            plots.per_genre_f1(same, f"{name}: F1 by genre, {top['features']} with {top['classifier']}"),
+        )
+        print(report.markdown(summary, excluded))
+
+
+if __name__ == "__main__":
+    main()

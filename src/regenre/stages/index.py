@@ -1,0 +1,30 @@
+"""Open every clip once and say what it is.
+
+Reads: data/raw/<dataset>/. Writes: data/index/<dataset>.parquet.
+"""
+
+import hydra
+from omegaconf import DictConfig
+
+from regenre import config, indexing, tables
+from regenre.errors import reported
+
+
+@hydra.main(**config.HYDRA)
+def main(cfg: DictConfig) -> None:
+    """Write the clip table, faulty clips with their reasons included."""
+    with reported():
+        name = config.chosen("dataset")
+        clips = config.build(cfg.dataset).clips(config.raw(name))
+        table = indexing.index(clips, config.raw(name), cfg.audio.min_duration_s, cfg.compute.n_jobs)
+        tables.write_clips(config.index(name), table)
+        usable = tables.usable(table)
+        faults = table["fault"][table["status"] != "ok"].value_counts().sort_index()
+        left_out = ", ".join(f"{count} {fault}" for fault, count in faults.items()) or "none"
+        print(
+            f"index {name}: {len(usable)} clips of {usable['genre'].nunique()} genres and {usable['group'].nunique()} groups; left out: {left_out}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Fit and test one cell: a split, a feature set, a classifier.
+
+Reads: data/index/<dataset>.parquet, data/features/<dataset>/<features>.json and the tables it lists.
+Writes: data/cells/<dataset>/<cell>/: predictions.csv, model.skops (fitted on every clip that the
+split uses), cell.json (resolved configuration, digests, folds, clips left out).
+"""
+
+import json
+import time
+
+import hydra
+import numpy as np
+from omegaconf import DictConfig
+
+from regenre import config, fetch, metrics, models, tables, training
+from regenre.errors import UserError, reported
+
+
+@hydra.main(**config.HYDRA)
+def main(cfg: DictConfig) -> None:
+    """Write one cell."""
+    with reported():
+        started = time.monotonic()
+        dataset, features = config.chosen("dataset"), config.chosen("features")
+        listed = config.features(dataset) / f"{features}.json"
+        if not listed.is_file():
+            raise UserError(f"{listed} is not there; add {features} to params.yaml and run `dvc repro extract` first")
+        settings = json.loads(listed.read_text(encoding="utf-8"))
+        clips = tables.usable(tables.read_clips(config.index(dataset)))
+        rows = tables.read_pooled(
+            [listed.with_name(f"{family}.parquet") for family in settings["families"]], clips["clip_id"]
+        )
+        split, classifier = config.build(cfg.split), config.build(cfg.classifier.estimator)
+        folds = split.folds(clips)
+        predictions = training.predictions(classifier, cfg.classifier.scale, rows, clips, folds)
+        used = np.unique(np.concatenate([np.concatenate([fold.fit, fold.test]) for fold in folds]))
+        model = training.fitted(classifier, cfg.classifier.scale, rows.iloc[used], clips.iloc[used])
+        folder = config.own_cell_folder(dataset)
+        tables.write_predictions(folder / "predictions.csv", predictions)
+        models.save(folder / "model.skops", model)
+        chosen = {group: config.chosen(group) for group in ("dataset", "split", "features", "classifier")}
+        tables.write_json(
+            folder / "cell.json",
+            {
+                "cell": folder.name,
+                "chosen": chosen,
+                "config": {
+                    "seed": cfg.seed,
+                    "split": config.plain(cfg.split),
+                    "classifier": config.plain(cfg.classifier),
+                    **settings,
+                },
+                "index_md5": fetch.md5_of(config.index(dataset)),
+                "folds": [{part: len(getattr(fold, part)) for part in ("train", "valid", "test")} for fold in folds],
+                "excluded": split.excluded(clips),
+            },
+        )
+        scores = metrics.score(predictions, cfg.seed)
+        print(
+            f"{folder.name}: accuracy {scores['accuracy']:.3f} ({scores['accuracy_low']:.3f} to {scores['accuracy_high']:.3f}), {len(predictions)} clips, {time.monotonic() - started:.1f} s"
+        )
+
+
+if __name__ == "__main__":
+    main()

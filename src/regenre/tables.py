@@ -1,0 +1,138 @@
+"""The column contract of every table on disk: read, write, check.
+
+    clips        a row a clip, sorted by clip_id (parquet)
+    pooled       clip_id and float32 columns `<family>__<feature>__<statistic>` (parquet)
+    predictions  a row a tested clip and fold: clip_id, group, fold, actual, predicted, proba__<genre> (CSV)
+
+Every file is written under a temporary name in its own folder and then renamed, so that a reader
+never meets half a file. Rows are sorted and floats in CSV have a fixed format, so that the same
+content is the same bytes.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from regenre.errors import UserError
+
+CLIPS = ["clip_id", "path", "genre", "group", "duration_s", "sr", "channels", "md5", "status", "fault", "reason"]
+PREDICTIONS = ["clip_id", "group", "fold", "actual", "predicted"]
+PROBA = "proba__"
+CSV_FLOAT = "%.6f"
+
+
+def atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Call `write` with a temporary path beside `path`, then rename; on any failure leave nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text."""
+    atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON with sorted keys."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a CSV with six decimals."""
+    atomically(
+        path, lambda temporary: frame.to_csv(temporary, index=False, float_format=CSV_FLOAT, lineterminator="\n")
+    )
+
+
+def write_clips(path: Path, clips: pd.DataFrame) -> None:
+    """Write the clip table, sorted by clip_id."""
+    _check_columns(path, list(clips.columns), CLIPS)
+    repeated = clips["clip_id"][clips["clip_id"].duplicated()]
+    if len(repeated):
+        raise UserError(
+            f"clip {repeated.iloc[0]}: {len(repeated)} clip names occur more than once; give each clip a name of its own"
+        )
+    rows = clips.sort_values("clip_id", ignore_index=True)
+    atomically(path, lambda temporary: rows.to_parquet(temporary, index=False))
+
+
+def read_clips(path: Path) -> pd.DataFrame:
+    """Read the clip table, excluded clips and all."""
+    clips = _read(path, pd.read_parquet, "run `dvc repro index`")
+    _check_columns(path, list(clips.columns), CLIPS)
+    return clips
+
+
+def usable(clips: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose status is ok."""
+    return clips[clips["status"] == "ok"].reset_index(drop=True)
+
+
+def write_pooled(path: Path, pooled: pd.DataFrame) -> None:
+    """Write one family's pooled features, sorted by clip_id."""
+    rows = pooled.sort_values("clip_id", ignore_index=True)
+    atomically(path, lambda temporary: rows.to_parquet(temporary, index=False))
+
+
+def read_pooled(paths: list[Path], clip_ids: pd.Series) -> pd.DataFrame:
+    """Join the families' tables, a row for each of `clip_ids` in that order, indexed by clip_id.
+
+    Raises
+    ------
+    UserError
+        A table is not there, or has no row for one of the clips.
+    """
+    tables = [_read(path, pd.read_parquet, "run `dvc repro extract`").set_index("clip_id") for path in paths]
+    for path, table in zip(paths, tables, strict=True):
+        lost = clip_ids[~clip_ids.isin(table.index)]
+        if len(lost):
+            raise UserError(
+                f"clip {lost.iloc[0]}: no features in {path} ({len(lost)} clips are not there); run `dvc repro extract`"
+            )
+    return pd.concat([table.loc[clip_ids] for table in tables], axis=1)
+
+
+def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
+    """Write predictions, sorted by fold and clip_id."""
+    _check_columns(path, [name for name in predictions if not name.startswith(PROBA)], PREDICTIONS)
+    write_csv(path, predictions.sort_values(["fold", "clip_id"], ignore_index=True))
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read predictions."""
+    predictions = _read(
+        path,
+        pd.read_csv,
+        "run `dvc repro`",
+        dtype=dict.fromkeys(["clip_id", "group", "actual", "predicted"], str),
+        keep_default_na=False,
+    )
+    _check_columns(path, [name for name in predictions if not name.startswith(PROBA)], PREDICTIONS)
+    return predictions
+
+
+def genres_of(predictions: pd.DataFrame) -> list[str]:
+    """The genres that the probabilities name, sorted as they stand."""
+    return [name.removeprefix(PROBA) for name in predictions if name.startswith(PROBA)]
+
+
+def _read(path: Path, read: Callable[..., pd.DataFrame], remedy: str, **options: Any) -> pd.DataFrame:
+    if not path.is_file():
+        raise UserError(f"{path} is not there; {remedy} first")
+    return read(path, **options)
+
+
+def _check_columns(path: Path, found: list[str], expected: list[str]) -> None:
+    if found != expected:
+        raise UserError(
+            f"{path}: columns {expected} expected, {found} found; it was written by another version, run `dvc repro -f`"
+        )

@@ -1,0 +1,130 @@
+"""Cells -> MLflow runs. The only importer of mlflow.
+
+Files are the truth and MLflow is a view of them: a run is recognised by the digest of what it shows
+(tag `regenre.digest`), so logging again makes no duplicate and an empty store is filled anew. A run
+that an earlier attempt left unfinished is replaced.
+"""
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from tqdm import tqdm
+
+STORE = "sqlite:///mlflow.db"
+DIGEST = "regenre.digest"
+_LONGEST_PARAM = 500
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one run shows.
+
+    Attributes
+    ----------
+    name : the cell's name
+    config : resolved configuration, nested
+    metrics : flat scores
+    tags : names of dataset, split, features, classifier, and digests of the data
+    artifacts : file -> folder in the run
+    """
+
+    name: str
+    config: dict[str, Any]
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    artifacts: dict[Path, str]
+
+    @property
+    def digest(self) -> str:
+        """MD5 of configuration, scores, tags and artifacts."""
+        said = json.dumps([self.name, self.config, self.metrics, self.tags], sort_keys=True).encode()
+        return md5(
+            b"".join([said, *(path.read_bytes() for path in sorted(self.artifacts))]), usedforsecurity=False
+        ).hexdigest()
+
+
+def track(experiment: str, cells: list[Cell]) -> tuple[int, str]:
+    """Log the cells that the store does not have yet.
+
+    Returns
+    -------
+    number of runs logged, and the store's URI (`MLFLOW_TRACKING_URI`, or sqlite at the root)
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI", STORE)
+    client = MlflowClient(uri)
+    experiment_id = _experiment(client, experiment)
+    finished = _finished(client, experiment_id)
+    missing = [cell for cell in cells if cell.digest not in finished]
+    source = _git()
+    for cell in tqdm(missing, desc="track", unit=" cells", disable=None):
+        _log(client, experiment_id, cell, source)
+    return len(missing), uri
+
+
+def flattened(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as `a.b.c` -> text; lists stay whole."""
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        flat |= (
+            flattened(value, f"{prefix}{key}.")
+            if isinstance(value, dict)
+            else {prefix + key: str(value)[:_LONGEST_PARAM]}
+        )
+    return flat
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    return found.experiment_id if found else client.create_experiment(name)
+
+
+def _finished(client: MlflowClient, experiment_id: str) -> set[str]:
+    """Digests of the finished runs; unfinished ones are deleted."""
+    digests, token = set(), None
+    while True:
+        page = client.search_runs([experiment_id], f"tags.`{DIGEST}` != ''", page_token=token)
+        for run in page:
+            if run.info.status == "FINISHED":
+                digests.add(run.data.tags[DIGEST])
+            else:
+                client.delete_run(run.info.run_id)
+        token = page.token
+        if not token:
+            return digests
+
+
+def _log(client: MlflowClient, experiment_id: str, cell: Cell, source: dict[str, str]) -> None:
+    tags = {**cell.tags, **source, DIGEST: cell.digest}
+    run_id = client.create_run(experiment_id, run_name=cell.name, tags=tags).info.run_id
+    now = int(time.time() * 1000)
+    metrics = [Metric(name, value, now, 0) for name, value in cell.metrics.items()]
+    params = [Param(name, value) for name, value in flattened(cell.config).items()]
+    client.log_batch(
+        run_id,
+        metrics,
+        params,
+        [RunTag("mlflow.note.content", f"{cell.name}: accuracy {cell.metrics['accuracy']:.3f}")],
+    )
+    for path, folder in cell.artifacts.items():
+        client.log_artifact(run_id, str(path), folder)
+    client.set_terminated(run_id)
+
+
+def _git() -> dict[str, str]:
+    """The commit that the files lie on, where there is one."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"mlflow.source.git.commit": commit, "git.changed_files": str(len(changed.splitlines()))}
