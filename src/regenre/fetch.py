@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -29,10 +30,10 @@ Place = Callable[[PurePosixPath], str | None]
 
 
 class _MirrorError(Exception):
-    """This mirror did not deliver; str() says why."""
+    """A mirror did not deliver; str() says why."""
 
 
-class _Cut(_MirrorError):
+class _CutError(_MirrorError):
     """The connection ended early; what came is kept."""
 
 
@@ -80,7 +81,7 @@ def _from_mirror(url: str, md5: str, target: Path, digest: Callable[[Path], str]
         resumed = part.is_file() and part.stat().st_size > 0
         try:
             _append(url, part)
-        except _Cut as cut:
+        except _CutError as cut:
             if attempt == ATTEMPTS - 1:
                 raise _MirrorError(f"cut {ATTEMPTS} times ({cut})") from cut
             continue
@@ -108,7 +109,7 @@ def _append(url: str, part: Path) -> None:
             ).startswith(f"bytes {have}-")
             _write(answer, part, have if goes_on else 0)
     except requests.RequestException as error:
-        raise _Cut(_cause(error)) from error
+        raise _CutError(_cause(error)) from error
 
 
 def _check_answer(answer: requests.Response) -> None:
@@ -202,13 +203,17 @@ Member = tuple[str, Callable[[], IO[bytes] | None]]
 def _zip_members(archive: Path) -> Iterator[Member]:
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():
-            yield info.filename, lambda info=info: None if info.is_dir() else file.open(info)
+            yield info.filename, partial(file.open, info) if not info.is_dir() else _nothing
 
 
 def _tar_members(archive: Path) -> Iterator[Member]:
     with tarfile.open(archive, "r:*") as file:
         for info in file:
-            yield info.name, lambda info=info: file.extractfile(info) if info.isfile() else None
+            yield info.name, partial(file.extractfile, info) if info.isfile() else _nothing
+
+
+def _nothing() -> None:
+    """A folder or a link: no bytes."""
 
 
 def _take(members: Iterator[Member], place: Place, raw: Path) -> int:
@@ -217,7 +222,8 @@ def _take(members: Iterator[Member], place: Place, raw: Path) -> int:
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts:
             raise UserError(
-                f"archive member {name}: a path inside the folder expected; this archive is not safe, nothing of it was kept"
+                f"archive member {name}: a path inside the folder expected;"
+                " this archive is not safe, nothing of it was kept"
             )
         target = place(path)
         content = open_member() if target else None

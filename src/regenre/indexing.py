@@ -77,9 +77,9 @@ def _joined(table: pd.DataFrame) -> pd.Series:
     n = len(names) + len(usable)
     edges = scipy.sparse.coo_matrix((np.ones(len(usable)), (groups, len(names) + files)), shape=(n, n))
     _, component = scipy.sparse.csgraph.connected_components(edges, directed=False)
-    first = pd.Series(names).groupby(component[: len(names)]).first()
+    first = pd.Series(names).groupby(component[: len(names)]).first().to_numpy()
     joined = table["group"].copy()
-    joined[usable.index] = first.loc[component[groups]].to_numpy()
+    joined[usable.index] = first[np.unique(component, return_inverse=True)[1][groups]]
     return joined
 
 

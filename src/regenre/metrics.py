@@ -77,8 +77,7 @@ def _counts(predictions: pd.DataFrame) -> np.ndarray:
     """A confusion matrix for each group, int64, shape (n_groups, n_genres, n_genres)."""
     genres = pd.Index(genres_of(predictions))
     groups, names = pd.factorize(predictions["group"], sort=True)
+    actual, predicted = (genres.get_indexer(pd.Index(predictions[column])) for column in ("actual", "predicted"))
     counts = np.zeros((len(names), len(genres), len(genres)), dtype=np.int64)
-    np.add.at(
-        counts, (groups, genres.get_indexer(predictions["actual"]), genres.get_indexer(predictions["predicted"])), 1
-    )
+    np.add.at(counts, (groups, actual, predicted), 1)
     return counts

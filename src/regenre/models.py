@@ -40,7 +40,8 @@ def load(path: Path) -> Any:
     strange = [name for name in types if not name.startswith(TRUSTED)]
     if strange:
         raise UserError(
-            f"model {path}: only types of {', '.join(TRUSTED)} are loaded, it holds {strange[0]}; do not trust this file"
+            f"model {path}: only types of {', '.join(TRUSTED)} are loaded,"
+            f" it holds {strange[0]}; do not trust this file"
         )
     return skops.io.load(path, trusted=types)
 

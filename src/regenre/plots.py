@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regenre import tables
@@ -54,7 +55,7 @@ def heat_map(summary: pd.DataFrame) -> Figure:
             axes,
             values,
             [
-                [f"{cell['accuracy']:.2f}\n{cell['accuracy_low']:.2f}–{cell['accuracy_high']:.2f}" for cell in row]
+                [f"{cell['accuracy']:.2f}\n{cell['accuracy_low']:.2f} to {cell['accuracy_high']:.2f}" for cell in row]
                 for row in grid
             ],
             dark_is_low=True,
@@ -84,7 +85,7 @@ def per_genre_f1(per_genre: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _numbers(axes: "object", values: np.ndarray, texts: list[list[str]], dark_is_low: bool = False) -> None:
+def _numbers(axes: Axes, values: np.ndarray, texts: list[list[str]], dark_is_low: bool = False) -> None:
     for (row, column), value in np.ndenumerate(values):
         on_dark = value < 0.5 if dark_is_low else value > 0.5
         axes.text(

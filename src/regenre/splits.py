@@ -152,7 +152,8 @@ def _check_counts(genres: pd.Series, n_folds: int, what: str, units: pd.Series) 
     counts = units.groupby(genres).nunique()
     if counts.min() < n_folds:
         raise UserError(
-            f"genre {counts.idxmin()}: {n_folds} folds need at least {n_folds} {what} a genre, {counts.min()} found; use fewer folds (split.n_folds={max(2, counts.min())}) or add clips"
+            f"genre {counts.idxmin()}: {n_folds} folds need at least {n_folds} {what} a genre, {counts.min()} found;"
+            f" use fewer folds (split.n_folds={max(2, counts.min())}) or add clips"
         )
 
 

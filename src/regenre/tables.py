@@ -59,7 +59,8 @@ def write_clips(path: Path, clips: pd.DataFrame) -> None:
     repeated = clips["clip_id"][clips["clip_id"].duplicated()]
     if len(repeated):
         raise UserError(
-            f"clip {repeated.iloc[0]}: {len(repeated)} clip names occur more than once; give each clip a name of its own"
+            f"clip {repeated.iloc[0]}: {len(repeated)} clip names occur more than once;"
+            " give each clip a name of its own"
         )
     rows = clips.sort_values("clip_id", ignore_index=True)
     atomically(path, lambda temporary: rows.to_parquet(temporary, index=False))
@@ -103,7 +104,7 @@ def read_pooled(paths: list[Path], clip_ids: pd.Series) -> pd.DataFrame:
 
 def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
     """Write predictions, sorted by fold and clip_id."""
-    _check_columns(path, [name for name in predictions if not name.startswith(PROBA)], PREDICTIONS)
+    _check_columns(path, [name for name in predictions.columns if not name.startswith(PROBA)], PREDICTIONS)
     write_csv(path, predictions.sort_values(["fold", "clip_id"], ignore_index=True))
 
 
@@ -116,13 +117,13 @@ def read_predictions(path: Path) -> pd.DataFrame:
         dtype=dict.fromkeys(["clip_id", "group", "actual", "predicted"], str),
         keep_default_na=False,
     )
-    _check_columns(path, [name for name in predictions if not name.startswith(PROBA)], PREDICTIONS)
+    _check_columns(path, [name for name in predictions.columns if not name.startswith(PROBA)], PREDICTIONS)
     return predictions
 
 
 def genres_of(predictions: pd.DataFrame) -> list[str]:
     """The genres that the probabilities name, sorted as they stand."""
-    return [name.removeprefix(PROBA) for name in predictions if name.startswith(PROBA)]
+    return [name.removeprefix(PROBA) for name in predictions.columns if name.startswith(PROBA)]
 
 
 def _read(path: Path, read: Callable[..., pd.DataFrame], remedy: str, **options: Any) -> pd.DataFrame:

@@ -34,7 +34,8 @@ class Folder:
         """Link the audio files into `raw`."""
         if self.folder is None:
             raise UserError(
-                "dataset folder: no folder given; set `folder:` in conf/dataset/folder.yaml or pass dataset.folder=/path/to/classes"
+                "dataset folder: no folder given; set `folder:` in conf/dataset/folder.yaml"
+                " or pass dataset.folder=/path/to/classes"
             )
         source = Path(self.folder).expanduser()
         n_files = fetch.links(source, _place, raw)
@@ -65,11 +66,13 @@ def _check_classes(source: Path, raw: Path) -> None:
     empty = [name for name in classes if not (raw / name).is_dir()]
     if empty:
         raise UserError(
-            f"folder {source}: class {empty[0]} holds no audio file; add clips ({' '.join(sorted(SUFFIXES))}) or remove the folder"
+            f"folder {source}: class {empty[0]} holds no audio file; add clips"
+            f" ({' '.join(sorted(SUFFIXES))}) or remove the folder"
         )
     if len(classes) < 2:
         raise UserError(
-            f"folder {source}: at least two class sub-folders expected, {len(classes)} found ({', '.join(classes) or 'none'})"
+            f"folder {source}: at least two class sub-folders expected,"
+            f" {len(classes)} found ({', '.join(classes) or 'none'})"
         )
 
 
@@ -78,7 +81,7 @@ def _groups(table: Path, clip_ids: pd.Series) -> pd.Series:
         return clip_ids
     given = pd.read_csv(table, dtype=str, keep_default_na=False)
     if not {"clip_id", "group"} <= set(given):
-        raise UserError(f"{GROUPS}: columns clip_id and group expected, {', '.join(given)} found")
+        raise UserError(f"{GROUPS}: columns clip_id and group expected, {', '.join(given.columns)} found")
     unknown = given["clip_id"][~given["clip_id"].isin(clip_ids)]
     if len(unknown):
         raise UserError(

@@ -66,8 +66,9 @@ class Gtzan:
 
     def _fetched(self) -> Path:
         target = Path(self.downloads) / PurePosixPath(self.mirrors[0]["url"]).name
-        name = type(self).__name__.lower()
-        remedy = f"get the archive by other means and pass dataset.archive=/path (or dataset.folder=/path), or set it in conf/dataset/ for {name}"
+        remedy = (
+            "get the archive by other means and pass dataset.archive=/path, or dataset.folder=/path to unpacked clips"
+        )
         fetch.download(self.mirrors, target, remedy)
         return target
 

@@ -42,9 +42,8 @@ def main(cfg: DictConfig) -> None:
                 for family in names
             }
             tables.write_json(folder / f"{features}.json", {"families": listed, **shared})
-        print(
-            f"extract {name}: {len(clips)} clips, {', '.join(f'{family} {table.shape[1] - 1}' for family, table in pooled.items())} columns"
-        )
+        columns = ", ".join(f"{family} {table.shape[1] - 1}" for family, table in pooled.items())
+        print(f"extract {name}: {len(clips)} clips; columns: {columns}")
 
 
 if __name__ == "__main__":

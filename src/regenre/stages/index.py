@@ -21,9 +21,8 @@ def main(cfg: DictConfig) -> None:
         usable = tables.usable(table)
         faults = table["fault"][table["status"] != "ok"].value_counts().sort_index()
         left_out = ", ".join(f"{count} {fault}" for fault, count in faults.items()) or "none"
-        print(
-            f"index {name}: {len(usable)} clips of {usable['genre'].nunique()} genres and {usable['group'].nunique()} groups; left out: {left_out}"
-        )
+        kept = f"{len(usable)} clips of {usable['genre'].nunique()} genres and {usable['group'].nunique()} groups"
+        print(f"index {name}: {kept}; left out: {left_out}")
 
 
 if __name__ == "__main__":

@@ -19,39 +19,44 @@ def main(cfg: DictConfig) -> None:
     """Log what the store does not have yet."""
     with reported():
         name = config.chosen("dataset")
-        genres = pd.read_csv(config.REPORTS / "per_genre.csv")
-        cells = [_cell(name, genres, *parts) for parts in config.grid().cells]
+        summary, genres = (pd.read_csv(config.REPORTS / f"{table}.csv") for table in ("summary", "per_genre"))
+        cells = [_cell(name, summary, genres, *parts) for parts in config.grid().cells]
         n_logged, uri = tracking.track(name, cells)
-        print(
-            f"track {name}: {n_logged} runs logged, {len(cells) - n_logged} already there, in {uri}; `make ui` shows them"
-        )
+        print(f"track {name}: {n_logged} runs logged, {len(cells) - n_logged} already there, in {uri}; see `make ui`")
 
 
-def _cell(dataset: str, genres: pd.DataFrame, split: str, features: str, classifier: str) -> tracking.Cell:
+def _cell(
+    dataset: str, summary: pd.DataFrame, genres: pd.DataFrame, split: str, features: str, classifier: str
+) -> tracking.Cell:
     name = config.cell_name(split, features, classifier)
     folder = config.cell_folder(dataset, name)
     content = json.loads((folder / "cell.json").read_text(encoding="utf-8"))
-    scores = json.loads((config.REPORTS / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
-    own = genres[(genres["split"] == split) & (genres["features"] == features) & (genres["classifier"] == classifier)]
+    chosen = content["chosen"]
+    own_row, own_genres = (_matching(table, chosen) for table in (summary, genres))
+    scores = {str(key): float(value) for key, value in own_row.iloc[0].drop(list(chosen)).items()}
     per_genre = {
-        f"{score}.{row['genre']}": row[score]
-        for _, row in own.iterrows()
+        f"{score}.{row['genre']}": float(row[score])
+        for row in own_genres.to_dict("records")
         for score in ("precision", "recall", "f1")
         if pd.notna(row[score])
     }
-    digests = {f"data.{family}.md5": listed["md5"] for family, listed in content["config"]["families"].items()}
+    settings = {key: listed["settings"] for key, listed in content["config"].pop("families").items()}
+    digests = {f"data.{key}.md5": md5 for key, md5 in content["md5"].items()}
     return tracking.Cell(
         name=name,
-        config=content["chosen"]
-        | {f"{key}_settings" if key in content["chosen"] else key: value for key, value in content["config"].items()},
-        metrics=scores | per_genre,
-        tags=content["chosen"] | digests | {"data.index.md5": content["index_md5"]},
+        config=chosen | {"config": content["config"], "family": settings},
+        metrics={**scores, **per_genre},
+        tags=chosen | digests,
         artifacts={
             folder / "predictions.csv": "",
             folder / "cell.json": "",
             config.REPORTS / "figures" / "confusion" / f"{name}.png": "figures",
         },
     )
+
+
+def _matching(table: pd.DataFrame, chosen: dict[str, str]) -> pd.DataFrame:
+    return table[(table[list(chosen)] == pd.Series(chosen)).all(axis=1)]
 
 
 if __name__ == "__main__":

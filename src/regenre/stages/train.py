@@ -50,15 +50,15 @@ def main(cfg: DictConfig) -> None:
                     "classifier": config.plain(cfg.classifier),
                     **settings,
                 },
-                "index_md5": fetch.md5_of(config.index(dataset)),
+                "md5": {"index": fetch.md5_of(config.index(dataset))}
+                | {family: listed["md5"] for family, listed in settings["families"].items()},
                 "folds": [{part: len(getattr(fold, part)) for part in ("train", "valid", "test")} for fold in folds],
                 "excluded": split.excluded(clips),
             },
         )
         scores = metrics.score(predictions, cfg.seed)
-        print(
-            f"{folder.name}: accuracy {scores['accuracy']:.3f} ({scores['accuracy_low']:.3f} to {scores['accuracy_high']:.3f}), {len(predictions)} clips, {time.monotonic() - started:.1f} s"
-        )
+        interval = f"{scores['accuracy']:.3f} ({scores['accuracy_low']:.3f} to {scores['accuracy_high']:.3f})"
+        print(f"{folder.name}: accuracy {interval}, {len(predictions)} clips, {time.monotonic() - started:.1f} s")
 
 
 if __name__ == "__main__":

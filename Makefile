@@ -1,0 +1,36 @@
+# make repro   set up, run the pipeline, print the table
+# make test    set up, lint, type-check, test
+# make ui      open the MLflow UI on what the pipeline logged
+# make lock    resolve requirements.lock anew from pyproject.toml
+
+PYTHON ?= python3
+VENV ?= .venv
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+SETUP := $(VENV)/.regenre-is-set-up
+
+.PHONY: repro test ui lock
+
+repro: $(SETUP)
+	dvc repro
+	@cat reports/summary.md
+
+test: $(SETUP)
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	pytest
+
+ui: $(SETUP)
+	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
+
+lock: $(SETUP)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \
+		--no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+$(SETUP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "regenre: Python 3.11 or newer expected, %s found; make PYTHON=python3.12" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
