@@ -6,6 +6,7 @@ from regenre import metrics
 from regenre.tables import genres_of
 
 HONEST = ("fault_filtered", "grouped_kfold")  # the splits whose scores can be believed, the best first
+FEW_GROUPS = 30  # below this, bootstrap intervals cover less than they say
 
 
 def per_genre(cell: dict[str, str], predictions: pd.DataFrame) -> pd.DataFrame:
@@ -37,13 +38,20 @@ def _answer(summary: pd.DataFrame) -> str:
         (summary["split"] == "stratified_kfold")
         & (summary["features"] == top["features"])
         & (summary["classifier"] == top["classifier"])
+        & (summary["n_clips"] == top["n_clips"])
     ]
-    if top["split"] in HONEST and len(same):
+    if top["n_groups"] == top["n_clips"]:
+        words += (
+            " No groups are known: an artist or a recording may be on both sides of a fold, so this may be too high."
+        )
+    elif top["split"] in HONEST and len(same):
         inflated = same["accuracy"].iloc[0]
         words += (
-            f" Clips dealt at random (`stratified_kfold`) say {inflated:.3f}:"
-            f" the difference, {inflated - top['accuracy']:+.3f}, is leak."
+            f" The same clips dealt at random (`stratified_kfold`): {inflated:.3f}."
+            f" The difference, {inflated - top['accuracy']:+.3f}, is what knowing the group is worth: leak."
         )
+    if top["n_groups"] < FEW_GROUPS:
+        words += f" Intervals from {top['n_groups']} groups are too narrow."
     return words
 
 

@@ -18,6 +18,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from regenre.errors import UserError
 
+_SEEDS_TRIED = 100
 _NOBODY = np.array([], dtype=np.intp)
 
 
@@ -64,7 +65,12 @@ class StratifiedKFolds:
 
     def folds(self, clips: pd.DataFrame) -> list[Fold]:
         """`n_folds` folds; every clip is tested once."""
-        _check_counts(clips["genre"], self.n_folds, "clips", clips["clip_id"])
+        counts = clips["genre"].value_counts().sort_index()
+        if counts.min() < self.n_folds:
+            raise UserError(
+                f"genre {counts.idxmin()}: {self.n_folds} folds need at least {self.n_folds} clips a genre,"
+                f" {counts.min()} found; use fewer folds (split.n_folds=...) or add clips"
+            )
         splitter = StratifiedKFold(self.n_folds, shuffle=True, random_state=self.seed)
         return [Fold(train, test) for train, test in splitter.split(clips, clips["genre"])]
 
@@ -77,6 +83,10 @@ class StratifiedKFolds:
 class GroupedKFolds:
     """As `StratifiedKFolds`, but no group (artist, recording, replica) is on both sides of a fold.
 
+    A genre whose clips are all of one group cannot be tested so: it is trained on, never tested, and
+    its clips are listed as left out. The shuffle's seed is the first from `seed` on whose folds train
+    on every genre that they test; genres and groups alone decide that, no feature and no score.
+
     Parameters
     ----------
     n_folds : number of folds
@@ -87,19 +97,33 @@ class GroupedKFolds:
     seed: int
 
     def folds(self, clips: pd.DataFrame) -> list[Fold]:
-        """`n_folds` folds; every clip is tested once."""
-        _check_counts(clips["genre"], self.n_folds, "groups", clips["group"])
-        splitter = StratifiedGroupKFold(self.n_folds, shuffle=True, random_state=self.seed)
-        folds = [Fold(train, test) for train, test in splitter.split(clips, clips["genre"], clips["group"])]
-        for number, fold in enumerate(folds):
-            _check_genres(
-                clips, fold.train, f"fold {number} has no training clip of", "use fewer folds (split.n_folds=...)"
+        """`n_folds` folds; every clip of a genre with at least two groups is tested once."""
+        testable = np.flatnonzero(~clips["clip_id"].isin(self.excluded(clips)))
+        tested = clips.iloc[testable]
+        if tested["group"].nunique() < self.n_folds or tested["genre"].nunique() < 2:
+            raise UserError(
+                f"{self.n_folds} folds need at least {self.n_folds} groups in genres of two groups and more,"
+                f" {tested['group'].nunique()} found; use fewer folds (split.n_folds=...) or add clips by others"
             )
-        return folds
+        for seed in range(self.seed, self.seed + _SEEDS_TRIED):
+            splitter = StratifiedGroupKFold(self.n_folds, shuffle=True, random_state=seed)
+            parts = [test for _, test in splitter.split(tested, tested["genre"], tested["group"])]
+            folds = [_against_all_others(clips, testable[part]) for part in parts]
+            if all(set(tested["genre"]) <= set(clips["genre"].iloc[fold.train]) for fold in folds):
+                return folds
+        raise UserError(
+            f"no deal of {tested['group'].nunique()} groups into {self.n_folds} folds trains on every genre;"
+            " use fewer folds (split.n_folds=...) or add clips by others"
+        )
 
     def excluded(self, clips: pd.DataFrame) -> dict[str, str]:
-        """Nobody."""
-        return {}
+        """The clips of genres that have one group only."""
+        n_groups = clips.groupby("genre")["group"].transform("nunique")
+        alone = clips[n_groups < 2]
+        return {
+            str(row.clip_id): f"all clips of {row.genre} are of one group ({row.group}): trained on, never tested"
+            for row in alone.itertuples()
+        }
 
 
 @dataclass(frozen=True)
@@ -148,13 +172,9 @@ def _numbers(ranges: str) -> list[int]:
     return [number for first, _, last in bounds for number in range(int(first), int(last or first) + 1)]
 
 
-def _check_counts(genres: pd.Series, n_folds: int, what: str, units: pd.Series) -> None:
-    counts = units.groupby(genres).nunique()
-    if counts.min() < n_folds:
-        raise UserError(
-            f"genre {counts.idxmin()}: {n_folds} folds need at least {n_folds} {what} a genre, {counts.min()} found;"
-            f" use fewer folds (split.n_folds={max(2, counts.min())}) or add clips"
-        )
+def _against_all_others(clips: pd.DataFrame, test: np.ndarray) -> Fold:
+    """Test these rows; train on every clip of another group."""
+    return Fold(np.flatnonzero(~clips["group"].isin(clips["group"].iloc[test])), test)
 
 
 def _check_genres(clips: pd.DataFrame, rows: np.ndarray, complaint: str, remedy: str) -> None:

@@ -35,7 +35,7 @@ class Gtzan:
     downloads : where a fetched archive is kept
     artists : a local copy of Sturm's index (GTZANindex.txt, or a CSV with clip_id and artist)
     artists_mirrors : `url` and `md5` of the index; md5 as `artists_digest` gives it
-    numbers : how many clips a genre should have; one that is missing gets a row that says so
+    numbers : clips a genre should have, numbered from 0; one that is missing gets a row that says so
     """
 
     mirrors: Sequence[Mapping[str, str]]

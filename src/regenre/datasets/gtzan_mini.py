@@ -1,4 +1,4 @@
-"""The public 100-clip subset of GTZAN: numbers 00000 to 00009 of every genre."""
+"""The public 100-clip subset of GTZAN, ten clips a genre."""
 
 from dataclasses import dataclass
 
