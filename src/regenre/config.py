@@ -1,12 +1,14 @@
 """Where things lie and how they are set: the only place that knows conf/'s path and the schema.
 
-HYDRA     arguments of every stage's `@hydra.main`
+HYDRA     arguments of every stage's `@hydra.main`; `run` starts it
 Grid      what `params.yaml` asks for, checked against conf/
 build     a node with `_target_` -> the object, a wrong setting being one line
 chosen    which leaf of a group this run composes, e.g. chosen("dataset") == "synthetic"
 cell_folder, raw, ...  the paths of the pipeline's files, relative to the project's root
 """
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
@@ -18,7 +20,7 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from regenre.errors import UserError
+from regenre.errors import UserError, reported
 
 CONF = Path.cwd() / "conf"
 PARAMS = Path("params.yaml")
@@ -43,6 +45,18 @@ class Grid:
         return list(product(self.splits, self.features, self.classifiers))
 
 
+def run(main: Callable[[], None]) -> None:
+    """Start a stage from the command line; a name that conf/ does not have is one line, not Hydra's page."""
+    with reported():
+        if not CONF.is_dir():
+            raise UserError(f"{CONF} is not there; run from the project's root")
+        for override in sys.argv[1:]:
+            group, _, names = override.partition("=")
+            if (CONF / group).is_dir() and names:
+                _check_names("command line", group, names.split(","))
+    main()
+
+
 def grid() -> Grid:
     """Read `params.yaml`.
 
@@ -58,9 +72,9 @@ def grid() -> Grid:
     if lost:
         raise UserError(f"params.yaml: {lost[0]} is missing or empty; see the file's comments")
     found = Grid(**{field.name: params[field.name] for field in fields(Grid)})
-    _check_names("dataset", "dataset", [found.dataset])
+    _check_names("params.yaml: dataset", "dataset", [found.dataset])
     for key, group in _GROUP_OF.items():
-        _check_names(key, group, getattr(found, key))
+        _check_names(f"params.yaml: {key}", group, getattr(found, key))
     return found
 
 
@@ -127,9 +141,7 @@ def own_cell_folder(dataset: str) -> Path:
     return Path("data/sweeps") / dataset / f"{cell},{overrides}" if overrides else cell_folder(dataset, cell)
 
 
-def _check_names(key: str, group: str, names: list[str]) -> None:
+def _check_names(where: str, group: str, names: list[str]) -> None:
     unknown = [name for name in names if name not in leaves(group)]
     if unknown:
-        raise UserError(
-            f"params.yaml: {key}: {unknown[0]!r} is not in conf/{group}/; choose from {', '.join(leaves(group))}"
-        )
+        raise UserError(f"{where}: {unknown[0]!r} is not in conf/{group}/; choose from {', '.join(leaves(group))}")

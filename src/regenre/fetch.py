@@ -23,7 +23,7 @@ from regenre.errors import UserError
 
 TIMEOUT_S = (10, 60)  # to connect; between two pieces
 ATTEMPTS = 5  # a mirror; each goes on where the one before was cut
-PIECE = 1 << 20
+PIECE = 1 << 16  # bytes; a cut loses less than one
 
 Place = Callable[[PurePosixPath], str | None]
 """Member of an archive or folder -> its path in the raw folder, None for what is not wanted."""

@@ -9,6 +9,7 @@ Conventions: indices are row positions in the table given; `train`, `valid` and 
 disjoint. Only `train` and `valid` may choose anything; `test` is read once.
 """
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -100,26 +101,27 @@ class GroupedKFolds:
         """`n_folds` folds; every clip of a genre with at least two groups is tested once."""
         testable = np.flatnonzero(~clips["clip_id"].isin(self.excluded(clips)))
         tested = clips.iloc[testable]
-        if tested["group"].nunique() < self.n_folds or tested["genre"].nunique() < 2:
+        clips_a_genre, n_groups = tested["genre"].value_counts(), tested["group"].nunique()
+        if n_groups < self.n_folds or len(clips_a_genre) < 2 or clips_a_genre.max() < self.n_folds:
             raise UserError(
                 f"{self.n_folds} folds need at least {self.n_folds} groups in genres of two groups and more,"
-                f" {tested['group'].nunique()} found; use fewer folds (split.n_folds=...) or add clips by others"
+                f" {n_groups} found; use fewer folds (split.n_folds=...) or add clips by others"
             )
         for seed in range(self.seed, self.seed + _SEEDS_TRIED):
             splitter = StratifiedGroupKFold(self.n_folds, shuffle=True, random_state=seed)
-            parts = [test for _, test in splitter.split(tested, tested["genre"], tested["group"])]
+            with warnings.catch_warnings(action="ignore", category=UserWarning):  # fewer clips than folds in a genre
+                parts = [test for _, test in splitter.split(tested, tested["genre"], tested["group"])]
             folds = [_against_all_others(clips, testable[part]) for part in parts]
             if all(set(tested["genre"]) <= set(clips["genre"].iloc[fold.train]) for fold in folds):
                 return folds
         raise UserError(
-            f"no deal of {tested['group'].nunique()} groups into {self.n_folds} folds trains on every genre;"
+            f"no deal of {n_groups} groups into {self.n_folds} folds trains on every genre;"
             " use fewer folds (split.n_folds=...) or add clips by others"
         )
 
     def excluded(self, clips: pd.DataFrame) -> dict[str, str]:
         """The clips of genres that have one group only."""
-        n_groups = clips.groupby("genre")["group"].transform("nunique")
-        alone = clips[n_groups < 2]
+        alone = clips[clips.groupby("genre")["group"].transform("nunique") < 2]
         return {
             str(row.clip_id): f"all clips of {row.genre} are of one group ({row.group}): trained on, never tested"
             for row in alone.itertuples()

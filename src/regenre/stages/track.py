@@ -60,4 +60,4 @@ def _matching(table: pd.DataFrame, chosen: dict[str, str]) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    main()
+    config.run(main)

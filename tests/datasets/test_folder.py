@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from regenre.datasets.folder import Folder
+from regenre.errors import UserError
+
+
+def downloaded(raw: Path, dataset: Folder) -> Path:
+    raw.mkdir()
+    dataset.download(raw, n_jobs=1)
+    return raw
+
+
+def test_classes_at_any_depth_and_in_any_format(classes: Path, tmp_path: Path) -> None:
+    (classes / "low" / "notes.txt").touch()
+    (classes / "low" / ".hidden.wav").touch()
+    dataset = Folder(str(classes))
+    clips = dataset.clips(downloaded(tmp_path / "raw", dataset))
+    assert clips["genre"].value_counts().to_dict() == {"high": 6, "low": 6}
+    assert clips["clip_id"].iloc[0] == "high/deep/0.flac"
+    assert list(clips["group"]) == list(clips["clip_id"])
+
+
+def test_the_users_folder_is_linked_not_copied(classes: Path, tmp_path: Path) -> None:
+    before = sorted(classes.rglob("*"))
+    raw = downloaded(tmp_path / "raw", Folder(str(classes)))
+    assert all(path.is_symlink() for path in raw.rglob("*.wav"))
+    assert sorted(classes.rglob("*")) == before
+
+
+def test_groups_csv_gives_the_groups(classes: Path, tmp_path: Path) -> None:
+    (classes / "groups.csv").write_text("clip_id,group\nlow/0.wav,anna\nlow/1.wav,anna\nlow/2.wav,\n")
+    dataset = Folder(str(classes))
+    clips = dataset.clips(downloaded(tmp_path / "raw", dataset)).set_index("clip_id")["group"]
+    assert clips["low/0.wav"] == clips["low/1.wav"] == "anna"
+    assert clips["low/2.wav"] == "low/2.wav"
+    assert clips["high/deep/0.flac"] == "high/deep/0.flac"
+
+
+def test_groups_of_unknown_clips_are_said(classes: Path, tmp_path: Path) -> None:
+    (classes / "groups.csv").write_text("clip_id,group\nlow/99.wav,anna\n")
+    dataset = Folder(str(classes))
+    raw = downloaded(tmp_path / "raw", dataset)
+    with pytest.raises(UserError, match=r"low/99.wav is not in the folder"):
+        dataset.clips(raw)
+
+
+def test_what_is_wrong_with_a_folder_is_said(classes: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(UserError, match="no folder given"):
+        Folder().download(tmp_path / "raw", 1)
+    with pytest.raises(UserError, match="nothing found there"):
+        Folder(str(tmp_path / "none")).download(tmp_path / "raw", 1)
+    with pytest.raises(UserError, match="at least two class sub-folders expected, 1 found"):
+        Folder(str(classes / "high")).download(tmp_path / "raw", 1)
+    (classes / "silence").mkdir()
+    (tmp_path / "raw2").mkdir()
+    with pytest.raises(UserError, match="class silence holds no audio file"):
+        Folder(str(classes)).download(tmp_path / "raw2", 1)

@@ -1,0 +1,32 @@
+import librosa
+import numpy as np
+import pytest
+import soundfile
+from conftest import SR, frames_of, noise, sine
+
+from regenre.families.mfcc import Mfcc
+
+
+@pytest.mark.parametrize("y", [noise(), sine(440), np.concatenate([sine(440), np.zeros(SR, np.float32)])])
+def test_equals_librosa(y: np.ndarray) -> None:
+    reference = librosa.feature.mfcc(y=y, sr=SR, n_mfcc=20)
+    np.testing.assert_allclose(Mfcc()(frames_of(y)), reference, atol=1e-4 * np.abs(reference).max())
+
+
+def test_real_clips_equal_librosa(shared) -> None:
+    for path in sorted((shared / "audio/gtzan_mini").glob("*/*.flac"))[::25]:
+        y, sr = soundfile.read(path, dtype="float32")
+        reference = librosa.feature.mfcc(y=y, sr=sr, n_mfcc=13)
+        np.testing.assert_allclose(Mfcc(n_mfcc=13)(frames_of(y, sr)), reference, atol=1e-4 * np.abs(reference).max())
+
+
+def test_a_gain_moves_the_0th_coefficient_alone() -> None:
+    quiet, loud = Mfcc()(frames_of(0.01 * noise())), Mfcc()(frames_of(0.1 * noise()))
+    np.testing.assert_allclose(loud[1:], quiet[1:], atol=1e-3)
+    np.testing.assert_allclose(loud[0] - quiet[0], 20 * np.sqrt(128), rtol=1e-4)  # 20 dB in each of 128 bands
+
+
+def test_silence_is_a_constant() -> None:
+    values = Mfcc()(frames_of(np.zeros(SR, np.float32)))
+    np.testing.assert_allclose(values[0], -100 * np.sqrt(128), rtol=1e-6)
+    np.testing.assert_allclose(values[1:], 0, atol=1e-3)

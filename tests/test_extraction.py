@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from conftest import SR, noise
+
+from regenre.errors import UserError
+from regenre.extraction import extract
+from regenre.families.mfcc import Mfcc
+from regenre.families.spectral_shape import SpectralShape
+from regenre.pooling import Statistics
+
+FAMILIES = {"mfcc": Mfcc(), "spectral_shape": SpectralShape()}
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> pd.DataFrame:
+    for number in range(5):
+        soundfile.write(tmp_path / f"{number}.wav", noise(1 + number / 3, seed=number), SR)
+    return pd.DataFrame({"clip_id": list("abcde"), "path": [f"{number}.wav" for number in range(5)]})
+
+
+def extracted(clips: pd.DataFrame, raw: Path, n_jobs: int = 1) -> dict[str, pd.DataFrame]:
+    return extract(clips, raw, FAMILIES, Statistics(), SR, 2048, 512, n_jobs)
+
+
+def test_a_row_a_clip_and_a_column_a_feature_and_statistic(clips: pd.DataFrame, tmp_path: Path) -> None:
+    found = extracted(clips, tmp_path)
+    assert found["mfcc"].shape == (5, 1 + 2 * 20)
+    assert list(found["spectral_shape"].columns[:3]) == [
+        "clip_id", "spectral_shape__centroid__mean", "spectral_shape__spread__mean",
+    ]  # fmt: skip
+    assert np.isfinite(found["mfcc"].drop(columns="clip_id").to_numpy()).all()
+
+
+def test_order_and_number_of_workers_change_no_bit(clips: pd.DataFrame, tmp_path: Path) -> None:
+    one, two = extracted(clips, tmp_path), extracted(clips.iloc[::-1].reset_index(drop=True), tmp_path, n_jobs=2)
+    for name in FAMILIES:
+        pd.testing.assert_frame_equal(one[name], two[name].sort_values("clip_id", ignore_index=True), check_exact=True)
+
+
+def test_a_clip_that_went_bad_since_the_index_is_named(clips: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "2.wav").write_text("spoilt")
+    with pytest.raises(UserError, match=r"clip c: libsndfile cannot read it.*run `dvc repro index` again"):
+        extracted(clips, tmp_path)

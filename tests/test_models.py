@@ -1,0 +1,39 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.preprocessing import FunctionTransformer
+from test_training import CLASSIFIERS, blobs
+
+from regenre import models, training
+from regenre.errors import UserError
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS, ids=lambda classifier: type(classifier).__name__)
+def test_a_model_comes_back_the_same(tmp_path: Path, classifier) -> None:
+    features, clips = blobs()
+    fitted = training.fitted(classifier, True, features, clips)
+    models.save(tmp_path / "model.skops", fitted)
+    loaded = models.load(tmp_path / "model.skops")
+    np.testing.assert_array_equal(loaded.predict_proba(features.to_numpy()), fitted.predict_proba(features.to_numpy()))
+    assert list(loaded.classes_) == list(fitted.classes_)
+
+
+def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from pathlib import Path; from test_training import *; from regenre import models\n"
+        "models.save(Path(sys.argv[1]), training.fitted(SVC(C=10), True, *blobs()))"
+    )
+    for name in "ab":
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=True)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    skops.io.dump(FunctionTransformer(func=subprocess.run), tmp_path / "evil.skops")
+    with pytest.raises(UserError, match=r"it holds subprocess.run; do not trust"):
+        models.load(tmp_path / "evil.skops")
