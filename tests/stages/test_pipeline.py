@@ -1,0 +1,233 @@
+"""`dvc repro` from end to end, on a tiny corpus, in a folder of its own and without git."""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import soundfile
+from conftest import ROOT, noise
+from omegaconf import OmegaConf
+
+CELLS = {
+    f"train@grouped_kfold-{features}-{classifier}"
+    for features in ("mfcc", "spectral")
+    for classifier in ("knn", "dummy")
+}
+ALL = {"download", "index", "extract", *CELLS, "evaluate", "track"}
+
+
+class Project:
+    """A copy of the project that a test may edit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("conf", "src", ".dvc/config", "dvc.yaml", "params.yaml"):
+            source, target = ROOT / name, folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+        (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
+        self.edit("params.yaml", splits=["grouped_kfold"], features=["mfcc", "spectral"], classifiers=["knn", "dummy"])
+        self.edit("conf/dataset/synthetic.yaml", n_artists=3, n_clips=2, duration_s=2.0)
+        self.edit("conf/split/grouped_kfold.yaml", n_folds=2)
+        self.env = {**os.environ, "PYTHONPATH": str(folder / "src")}
+        self.env.pop("MLFLOW_TRACKING_URI", None)
+
+    def edit(self, name: str, **changes: object) -> None:
+        path = self.folder / name
+        OmegaConf.save(OmegaConf.merge(OmegaConf.load(path), changes), path)
+
+    def run(self, *command: str, ok: bool = True) -> str:
+        done = subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=300)
+        assert (done.returncode == 0) == ok, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def repro(self, *arguments: str) -> set[str]:
+        """The stages that ran."""
+        return set(re.findall(r"Running stage '([^']+)'", self.run("dvc", "repro", *arguments)))
+
+    def digests(self) -> dict[str, str]:
+        files = [
+            path
+            for top in ("data", "reports", "dvc.lock")
+            for path in sorted([self.folder / top, *(self.folder / top).rglob("*")])
+            if path.is_file()
+        ]
+        return {str(path.relative_to(self.folder)): hashlib.md5(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> Project:
+    project = Project(tmp_path_factory.mktemp("project"))
+    assert project.repro() == ALL
+    return project
+
+
+def test_a_second_run_runs_nothing_and_reports_are_there(done: Project) -> None:
+    assert done.repro() == set()
+    summary = pd.read_csv(done.folder / "reports/summary.csv")
+    assert len(summary) == 4
+    assert list(summary.columns[:5]) == ["dataset", "split", "features", "classifier", "n_clips"]
+    assert (summary["n_clips"] == 65).all()
+    excluded = pd.read_csv(done.folder / "reports/excluded.csv")
+    assert sorted(excluded["fault"]) == ["silent", "truncated", "unreadable"]
+    assert excluded["reason"].str.len().min() > 10
+    for name in ("accuracy.png", "per_genre_f1.png", "confusion/grouped_kfold-mfcc-knn.png"):
+        assert (done.folder / "reports/figures" / name).stat().st_size > 5000
+    for name in ("hydra", "outputs", "multirun", ".hydra"):
+        assert not (done.folder / name).exists()
+
+
+def test_dvc_shows_scores_and_plots(done: Project) -> None:
+    shown = done.run("dvc", "metrics", "show")
+    assert "reports/metrics/grouped_kfold-mfcc-knn.json" in shown
+    assert "accuracy_low" in shown
+    done.run("dvc", "plots", "show", "--out", "plots_page")
+    assert "grouped_kfold-mfcc-knn" in (done.folder / "plots_page/index.html").read_text()
+    shutil.rmtree(done.folder / "plots_page")
+
+
+def test_a_forced_run_with_another_number_of_workers_is_byte_identical(done: Project) -> None:
+    before = done.digests()
+    assert done.repro("--force") == ALL
+    assert done.digests() == before
+    done.run("python", "-m", "regenre.stages.download", "compute.n_jobs=1")
+    done.run("python", "-m", "regenre.stages.index", "compute.n_jobs=1")
+    done.run("python", "-m", "regenre.stages.extract", "compute.n_jobs=1")
+    assert done.digests() == before
+    assert done.repro() == set()
+
+
+def test_tracking_again_makes_no_duplicate_and_a_lost_store_is_rebuilt(done: Project) -> None:
+    track = ("python", "-m", "regenre.stages.track")
+    assert "0 runs logged, 4 already there" in done.run(*track)
+    (done.folder / "mlflow.db").unlink()
+    assert "4 runs logged, 0 already there" in done.run(*track)
+
+
+KNN = {"train@grouped_kfold-mfcc-knn", "train@grouped_kfold-spectral-knn"}
+SPECTRAL = {"train@grouped_kfold-spectral-knn", "train@grouped_kfold-spectral-dummy"}
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "rerun"),
+    [
+        ("conf/classifier/knn.yaml", {"estimator": {"n_neighbors": 3}}, {*KNN, "evaluate", "track"}),
+        ("conf/family/spectral_shape.yaml", {"rolloff": 0.95}, {"extract", *SPECTRAL, "evaluate", "track"}),
+        ("conf/split/stratified_kfold.yaml", {"n_folds": 3}, set()),
+        ("conf/dataset/gtzan.yaml", {"numbers": 99}, set()),
+        ("params.yaml", {"classifiers": ["knn"]}, {"evaluate", "track"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_edit_reruns_exactly_what_it_touches(done: Project, file: str, change: dict, rerun: set[str]) -> None:
+    before, text = done.digests(), (done.folder / file).read_text()
+    try:
+        done.edit(file, **change)
+        assert done.repro() == rerun
+    finally:
+        (done.folder / file).write_text(text)
+        done.repro()
+    assert done.digests() == before
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=lambda kill: kill.name)
+@pytest.mark.parametrize("stage", ["download", "index", "extract", "train@grouped_kfold-mfcc-knn", "evaluate", "track"])
+def test_an_interrupted_stage_leaves_nothing_that_changes_the_result(
+    done: Project, stage: str, kill: signal.Signals
+) -> None:
+    before = done.digests()
+    if stage == "download":
+        shutil.rmtree(done.folder / "data/raw/synthetic")
+    running = subprocess.Popen(
+        ["dvc", "repro", "--force", "--single-item", stage],
+        cwd=done.folder,
+        env=done.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    for line in running.stdout:
+        if line.startswith("> "):
+            break
+    time.sleep(1.2)  # into the stage's work, past its imports
+    os.killpg(running.pid, kill)
+    running.communicate(timeout=60)
+    done.repro()
+    assert done.digests() == before
+
+
+def test_a_folder_of_ones_own(done: Project, classes: Path) -> None:
+    before = done.digests()
+    soundfile.write(classes / "low" / "nan.wav", noise(1.5) * float("nan"), 22_050, subtype="FLOAT")
+    (classes / "high" / "text.mp3").write_text("not audio")
+    try:
+        done.edit("params.yaml", dataset="folder")
+        done.edit("conf/dataset/folder.yaml", folder=str(classes))
+        done.repro()
+        summary = pd.read_csv(done.folder / "reports/summary.csv").set_index(["features", "classifier"])
+        excluded = pd.read_csv(done.folder / "reports/excluded.csv").set_index("clip_id")["fault"]
+        assert summary.loc[("spectral", "knn"), "accuracy"] == 1.0
+        assert (summary["n_clips"] == 12).all()
+        assert excluded.to_dict() == {"low/nan.wav": "not_finite", "high/text.mp3": "unreadable"}
+        shutil.rmtree(classes / "low")
+        said = done.run("dvc", "repro", "--force", ok=False)
+        assert "regenre: folder" in said
+        assert "at least two class sub-folders expected, 1 found (high)" in said
+        assert "Traceback" not in said
+    finally:
+        done.edit("params.yaml", dataset="synthetic")
+        done.repro()
+    assert {k: v for k, v in done.digests().items() if "/folder" not in k} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("classifier=svm",), "command line: 'svm' is not in conf/classifier/; choose from dummy, knn"),
+        (("split=fault_filtered",), "fault_filtered is made for all of GTZAN"),
+        (("split.n_folds=40",), "40 folds need at least 40"),
+        (("features=mfcc_spectral",), "add mfcc_spectral to params.yaml"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_mistake_on_the_command_line_is_one_line(done: Project, arguments: tuple[str, ...], said: str) -> None:
+    found = done.run("python", "-m", "regenre.stages.train", *arguments, ok=False)
+    assert said in found
+    assert len(found.strip().splitlines()) == 1
+
+
+def test_a_cell_of_ones_own_lies_beside_the_grid(done: Project) -> None:
+    before = done.digests()
+    said = done.run("python", "-m", "regenre.stages.train", "classifier=knn", "classifier.estimator.n_neighbors=1")
+    cell = "grouped_kfold-mfcc-knn,classifier.estimator.n_neighbors=1"
+    assert said.startswith(f"{cell}: accuracy")
+    assert (done.folder / "data/sweeps/synthetic" / cell / "predictions.csv").is_file()
+    shutil.rmtree(done.folder / "data/sweeps")
+    assert done.digests() == before
+
+
+def test_real_music_is_told_apart_by_artist(done: Project, shared: Path) -> None:
+    try:
+        done.edit("params.yaml", dataset="gtzan_mini")
+        done.edit(
+            "conf/dataset/gtzan_mini.yaml",
+            folder=str((shared / "audio/gtzan_mini").resolve()),
+            artists=str((shared / "gtzan/artists.csv").resolve()),
+        )
+        done.repro()
+        summary = pd.read_csv(done.folder / "reports/summary.csv").set_index(["features", "classifier"])
+        assert (summary["n_clips"] == 60).all()  # of 100: the other 40 are four genres of one artist each
+        assert summary.loc[("mfcc", "knn"), "accuracy_low"] > 0.2
+        excluded = pd.read_csv(done.folder / "reports/excluded.csv")
+        assert len(excluded) == 40
+        assert excluded["reason"].str.contains("are of one group").all()
+    finally:
+        done.edit("params.yaml", dataset="synthetic")

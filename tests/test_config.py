@@ -1,0 +1,125 @@
+"""Contracts that every leaf of conf/ keeps."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, SR, frames_of, noise
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from sklearn.base import clone
+
+from regenre import config
+from regenre.errors import UserError
+from regenre.training import fitted
+
+CONF = ROOT / "conf"
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
+LEAVES = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml"))]
+
+
+def composed(*overrides: str):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", list(overrides))
+
+
+def names(group: str) -> list[str]:
+    return [name for found, name in LEAVES if found == group]
+
+
+@pytest.mark.parametrize(("group", "name"), LEAVES)
+def test_every_leaf_composes_and_says_in_its_first_line_what_it_is(group: str, name: str) -> None:
+    assert (CONF / group / f"{name}.yaml").read_text().startswith("# ")
+    assert composed() if group == "family" else composed(f"{group}={name}")
+
+
+@pytest.mark.parametrize(("group", "name"), [leaf for leaf in LEAVES if leaf[0] in {"dataset", "pooling", "split"}])
+def test_every_leaf_can_be_made(group: str, name: str) -> None:
+    assert config.build(composed(f"{group}={name}")[group])
+
+
+def test_every_family_is_composed_and_has_a_module_and_a_test() -> None:
+    assert sorted(composed().family) == names("family")
+    for name in names("family"):
+        assert (ROOT / f"src/regenre/families/{name}.py").is_file()
+        assert (ROOT / f"tests/families/test_{name}.py").is_file()
+
+
+@pytest.mark.parametrize("name", names("dataset"))
+def test_every_dataset_has_a_module(name: str) -> None:
+    assert (ROOT / f"src/regenre/datasets/{name}.py").is_file()
+
+
+@pytest.mark.parametrize("name", names("features"))
+def test_every_feature_set_names_families(name: str) -> None:
+    families = composed(f"features={name}").features.families
+    assert families
+    assert set(families) <= set(names("family"))
+
+
+SIGNALS = {
+    "silence": np.zeros(SR, np.float32),
+    "constant": np.full(SR, 0.5, np.float32),
+    "one sample": np.ones(1, np.float32),
+    "shorter than a window": noise(0.05),
+    "clipping": np.sign(noise()).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("name", names("family"))
+@pytest.mark.parametrize("signal", SIGNALS)
+@pytest.mark.parametrize("sr", [8_000, 22_050, 48_000])
+def test_every_family_keeps_its_promises(name: str, signal: str, sr: int) -> None:
+    family, y = config.build(composed().family[name]), SIGNALS[signal]
+    values = family(frames_of(y, sr))
+    assert values.dtype == np.float32
+    assert values.shape == (len(family.names), 1 + len(y) // 512)
+    assert np.isfinite(values).all()
+    np.testing.assert_array_equal(values, family(frames_of(y.copy(), sr)))
+    assert len(set(family.names)) == len(family.names)
+
+
+@pytest.mark.parametrize("name", names("classifier"))
+def test_every_classifier_keeps_its_promises(name: str) -> None:
+    from test_training import blobs
+
+    node = composed(f"classifier={name}").classifier
+    classifier, (features, clips) = config.build(node.estimator), blobs()
+    assert clone(classifier).get_params() == classifier.get_params()
+    first, second = (fitted(classifier, node.scale, features, clips).predict_proba(features.to_numpy()) for _ in "12")
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first.sum(axis=1), 1, atol=1e-9)
+
+
+def test_params_names_exist(monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    grid = config.grid()
+    assert len(grid.cells) == len(grid.splits) * len(grid.features) * len(grid.classifiers) >= 18
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"classifiers": ["svm"]},
+            r"params.yaml: classifiers: 'svm' is not in conf/classifier/; choose from dummy, knn",
+        ),
+        ({"features": ["mfccs"]}, "params.yaml: features: 'mfccs' is not in conf/features/"),
+        ({"dataset": "gtzann"}, "params.yaml: dataset: 'gtzann' is not in conf/dataset/"),
+        ({"splits": []}, "params.yaml: splits is missing or empty"),
+    ],
+)
+def test_a_wrong_name_in_params_is_one_line(tmp_path: Path, monkeypatch, change: dict, said: str) -> None:
+    params = OmegaConf.merge(OmegaConf.load(ROOT / "params.yaml"), change)
+    OmegaConf.save(params, tmp_path / "params.yaml")
+    monkeypatch.setattr(config, "PARAMS", tmp_path / "params.yaml")
+    with pytest.raises(UserError, match=said) as caught:
+        config.grid()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_setting_is_one_line() -> None:
+    node = OmegaConf.create({"_target_": "regenre.families.mfcc.Mfcc", "n_mfc": 3})
+    with pytest.raises(UserError, match=r"regenre.families.mfcc.Mfcc cannot be made .*n_mfc") as caught:
+        config.build(node)
+    assert "\n" not in str(caught.value)
