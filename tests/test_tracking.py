@@ -16,13 +16,13 @@ def store(tmp_path: Path, monkeypatch) -> str:
 
 
 def cell(folder: Path, name: str = "a", accuracy: float = 0.5):
-    from regenre.tracking import Cell
+    from regenre.tracking import Cell, flattened
 
     predictions = folder / f"{name}.csv"
     predictions.write_text(f"{name}\n")
-    config = {"dataset": "d", "config": {"classifier": {"estimator": {"C": 3}}, "list": [1, 2]}}
+    params = {"classifier": "svm"} | flattened({"classifier": {"estimator": {"C": 3}}, "list": [1, 2]})
     scores = {"accuracy": accuracy, "f1.blues": 0.25}
-    return Cell(name, config, scores, {"split": "grouped_kfold", "data.mfcc.md5": "x"}, {predictions: "files"})
+    return Cell(name, params, scores, {"split": "grouped_kfold", "data.mfcc.md5": "x"}, {predictions: "files"})
 
 
 def runs(store: str) -> list:
@@ -45,7 +45,7 @@ def test_a_run_shows_everything_and_none_comes_twice(store: str, tmp_path: Path)
     assert set(found) == {"a", "b"}
     run = found["a"]
     assert run.info.status == "FINISHED"
-    assert run.data.params == {"dataset": "d", "config.classifier.estimator.C": "3", "config.list": "[1, 2]"}
+    assert run.data.params == {"classifier": "svm", "classifier.estimator.C": "3", "list": "[1, 2]"}
     assert run.data.metrics == {"accuracy": 0.5, "f1.blues": 0.25}
     assert run.data.tags["data.mfcc.md5"] == "x"
     assert [file.path for file in MlflowClient(store).list_artifacts(run.info.run_id, "files")] == ["files/a.csv"]

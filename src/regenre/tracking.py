@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 STORE = "sqlite:///mlflow.db"
 DIGEST = "regenre.digest"
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI then opens on runs and their metrics
 _LONGEST_PARAM = 500
 
 
@@ -30,14 +31,14 @@ class Cell:
     Attributes
     ----------
     name : the cell's name
-    config : resolved configuration, nested
+    params : resolved configuration, flat (`flattened`)
     metrics : flat scores
     tags : names of dataset, split, features, classifier, and digests of the data
     artifacts : file -> folder in the run
     """
 
     name: str
-    config: dict[str, Any]
+    params: dict[str, str]
     metrics: dict[str, float]
     tags: dict[str, str]
     artifacts: dict[Path, str]
@@ -45,7 +46,7 @@ class Cell:
     @property
     def digest(self) -> str:
         """MD5 of configuration, scores, tags and artifacts."""
-        said = json.dumps([self.name, self.config, self.metrics, self.tags], sort_keys=True).encode()
+        said = json.dumps([self.name, self.params, self.metrics, self.tags], sort_keys=True).encode()
         return md5(
             b"".join([said, *(path.read_bytes() for path in sorted(self.artifacts))]), usedforsecurity=False
         ).hexdigest()
@@ -83,7 +84,7 @@ def flattened(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 def _experiment(client: MlflowClient, name: str) -> str:
     found = client.get_experiment_by_name(name)
-    return found.experiment_id if found else client.create_experiment(name)
+    return found.experiment_id if found else client.create_experiment(name, tags=KIND)
 
 
 def _finished(client: MlflowClient, experiment_id: str) -> set[str]:
@@ -102,11 +103,11 @@ def _finished(client: MlflowClient, experiment_id: str) -> set[str]:
 
 
 def _log(client: MlflowClient, experiment_id: str, cell: Cell, source: dict[str, str]) -> None:
-    tags = {**cell.tags, **source, DIGEST: cell.digest}
+    tags = {**cell.tags, **source, DIGEST: cell.digest, "mlflow.source.name": f"train@{cell.name}"}
     run_id = client.create_run(experiment_id, run_name=cell.name, tags=tags).info.run_id
     now = int(time.time() * 1000)
     metrics = [Metric(name, value, now, 0) for name, value in cell.metrics.items()]
-    params = [Param(name, value) for name, value in flattened(cell.config).items()]
+    params = [Param(name, value) for name, value in cell.params.items()]
     client.log_batch(
         run_id,
         metrics,

@@ -40,11 +40,12 @@ def _cell(
         for score in ("precision", "recall", "f1")
         if pd.notna(row[score])
     }
-    settings = {key: listed["settings"] for key, listed in content["config"].pop("families").items()}
+    families = content["config"].pop("families")
+    settings = {"family": {key: listed["settings"] for key, listed in families.items()}, **content["config"]}
     digests = {f"data.{key}.md5": md5 for key, md5 in content["md5"].items()}
     return tracking.Cell(
         name=name,
-        config=chosen | {"config": content["config"], "family": settings},
+        params=chosen | tracking.flattened(settings),
         metrics={**scores, **per_genre},
         tags=chosen | digests,
         artifacts={
