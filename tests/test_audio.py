@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,11 @@ def test_faults_of_files(tmp_path: Path) -> None:
     no_samples = tmp_path / "no_samples.wav"
     soundfile.write(no_samples, np.zeros(0), SR)
     assert fault_of(no_samples) == "empty"
+
+
+def test_a_fault_comes_back_from_a_worker() -> None:
+    back = pickle.loads(pickle.dumps(audio.AudioError("silent", "why")))
+    assert (back.fault, str(back)) == ("silent", "why")
 
 
 def test_faults_of_samples(tmp_path: Path) -> None:

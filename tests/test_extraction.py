@@ -41,7 +41,8 @@ def test_order_and_number_of_workers_change_no_bit(clips: pd.DataFrame, tmp_path
         pd.testing.assert_frame_equal(one[name], two[name].sort_values("clip_id", ignore_index=True), check_exact=True)
 
 
-def test_a_clip_that_went_bad_since_the_index_is_named(clips: pd.DataFrame, tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_clip_that_went_bad_since_the_index_is_named(clips: pd.DataFrame, tmp_path: Path, n_jobs: int) -> None:
     (tmp_path / "2.wav").write_text("spoilt")
     with pytest.raises(UserError, match=r"clip c: libsndfile cannot read it.*run `dvc repro index` again"):
-        extracted(clips, tmp_path)
+        extracted(clips, tmp_path, n_jobs)

@@ -30,6 +30,10 @@ class AudioError(UserError):
         super().__init__(reason)
         self.fault = fault
 
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        """Come back whole from a worker process."""
+        return type(self), (self.fault, str(self))
+
 
 def decode(path: Path) -> tuple[np.ndarray, int]:
     """Read a whole file with libsndfile.
