@@ -31,6 +31,14 @@ def test_what_is_not_known_is_said() -> None:
     assert "leak" not in report.markdown(summary(n_clips=[200, 180, 180]), NOBODY)
 
 
+def test_who_is_left_out_is_listed_with_the_reason() -> None:
+    clips = pd.DataFrame(
+        [("b", "ok", "", ""), ("a", "excluded", "silent", "why")], columns=["clip_id", "status", "fault", "reason"]
+    )
+    listed = report.excluded(clips, {"g": {"b": "because"}})
+    assert listed.to_numpy().tolist() == [["a", "*", "silent", "why"], ["b", "g", "not_in_split", "because"]]
+
+
 def test_who_is_left_out_is_counted() -> None:
     left_out = pd.DataFrame([("a", "*", "silent", "x"), ("b", "*", "silent", "x"), ("c", "g", "not_in_split", "x")])
     left_out.columns = NOBODY.columns

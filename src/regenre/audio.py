@@ -19,6 +19,7 @@ from regenre.errors import UserError
 
 FAULTS = ("missing", "unreadable", "truncated", "empty", "not_finite", "silent", "too_short")
 SILENCE_PEAK = 1e-4  # -80 dBFS, a few steps of 16-bit quantisation
+_MP3_TOLERANCE = 0.9  # without a Xing header the length of an MP3 is an estimate
 _UNKNOWN_SIZES = {0, 0xFFFFFFFF}  # what a program writes that streams a header before it knows the length
 _SHORTER_THAN_PROMISED = re.compile(r"^\s*(?:data|SSND|Data Size|FORM|RIFF|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
 
@@ -54,10 +55,11 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
     try:
         with soundfile.SoundFile(path) as file:
             promised, sr, log = file.frames, file.samplerate, file.extra_info
+            tolerated = _MP3_TOLERANCE if file.format == "MP3" else 1.0
             samples = file.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise AudioError("unreadable", f"libsndfile cannot read it: {_reason(error)}") from error
-    _check_size(log, promised, len(samples))
+    _check_size(log, promised * tolerated, len(samples))
     if len(samples) == 0:
         raise AudioError("empty", "the file holds no samples")
     return samples, sr
@@ -93,12 +95,12 @@ def load(path: Path, sr: int) -> np.ndarray:
     return y if found_sr == sr else soxr.resample(y, found_sr, sr)
 
 
-def _check_size(log: str, promised: int, found: int) -> None:
+def _check_size(log: str, promised: float, found: int) -> None:
     for claimed, held in _SHORTER_THAN_PROMISED.findall(log):
         if int(claimed) > int(held) and int(claimed) not in _UNKNOWN_SIZES:
             raise AudioError("truncated", f"the header promises {claimed} bytes, the file holds {held}")
     if found < promised:
-        raise AudioError("truncated", f"the header promises {promised} samples, {found} could be decoded")
+        raise AudioError("truncated", f"the header promises {promised:.0f} samples, {found} could be decoded")
 
 
 def _reason(error: Exception) -> str:

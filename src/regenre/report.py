@@ -15,6 +15,17 @@ def per_genre(cell: dict[str, str], predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({**cell, "genre": genres_of(predictions), **scores})
 
 
+def excluded(clips: pd.DataFrame, by_split: dict[str, dict[str, str]]) -> pd.DataFrame:
+    """Who is left out and why: faulty clips (split `*`), then what each split leaves out."""
+    faulty = clips[clips["status"] != "ok"].assign(split="*")[["clip_id", "split", "fault", "reason"]]
+    rows = [
+        (clip_id, split, "not_in_split", reason)
+        for split, left_out in by_split.items()
+        for clip_id, reason in left_out.items()
+    ]
+    return pd.concat([faulty, pd.DataFrame(rows, columns=faulty.columns)]).sort_values(["split", "clip_id"])
+
+
 def best(summary: pd.DataFrame) -> pd.Series:
     """The row with the highest accuracy under the most honest split of the grid."""
     split = next((name for name in HONEST if (summary["split"] == name).any()), summary["split"].iloc[0])

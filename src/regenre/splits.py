@@ -36,6 +36,11 @@ class Fold:
         """Train and valid, in table order."""
         return np.sort(np.concatenate([self.train, self.valid]))
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of clips in each part."""
+        return {part: len(getattr(self, part)) for part in ("train", "valid", "test")}
+
 
 class Split(Protocol):
     """What every split offers."""
@@ -172,6 +177,11 @@ def _numbers(ranges: str) -> list[int]:
     """`"0-2 5"` -> [0, 1, 2, 5]."""
     bounds = [part.partition("-") for part in str(ranges).split()]
     return [number for first, _, last in bounds for number in range(int(first), int(last or first) + 1)]
+
+
+def used(folds: list[Fold]) -> np.ndarray:
+    """The rows that are in any part of any fold, in table order."""
+    return np.unique(np.concatenate([rows for fold in folds for rows in (fold.fit, fold.test)]))
 
 
 def _against_all_others(clips: pd.DataFrame, test: np.ndarray) -> Fold:

@@ -21,7 +21,7 @@ def main(cfg: DictConfig) -> None:
     """Write the reports and print the summary."""
     with reported():
         name, grid = config.chosen("dataset"), config.grid()
-        rows, genres, left_out = [], [], []
+        rows, genres, left_out = [], [], {}
         for split, features, classifier in grid.cells:
             cell = config.cell_name(split, features, classifier)
             folder = config.cell_folder(name, cell)
@@ -30,38 +30,22 @@ def main(cfg: DictConfig) -> None:
             scores = metrics.score(predictions, cfg.seed)
             rows.append({**key, **scores})
             genres.append(report.per_genre(key, predictions))
-            left_out += [
-                (clip_id, split, "not_in_split", reason)
-                for clip_id, reason in json.loads((folder / "cell.json").read_text(encoding="utf-8"))[
-                    "excluded"
-                ].items()
-            ]
-            tables.write_json(
-                config.REPORTS / "metrics" / f"{cell}.json", {key: round(scores[key], 6) for key in SHOWN}
-            )
-            figure = plots.confusion(
-                metrics.confusion(predictions),
-                tables.genres_of(predictions),
-                f"{cell}: {len(predictions)} clips, accuracy {scores['accuracy']:.3f}",
-            )
+            left_out[split] = json.loads((folder / "cell.json").read_text(encoding="utf-8"))["excluded"]
+            shown = {score: round(scores[score], 6) for score in SHOWN}
+            tables.write_json(config.REPORTS / "metrics" / f"{cell}.json", shown)
+            figure = plots.confusion(metrics.confusion(predictions), tables.genres_of(predictions), cell)
             plots.save(config.REPORTS / "figures" / "confusion" / f"{cell}.png", figure)
         summary, per_genre = pd.DataFrame(rows), pd.concat(genres)
-        clips = tables.read_clips(config.index(name))
-        faulty = clips[clips["status"] != "ok"].assign(split="*")[["clip_id", "split", "fault", "reason"]]
-        excluded = pd.concat([faulty, pd.DataFrame(left_out, columns=faulty.columns).drop_duplicates()]).sort_values(
-            ["split", "clip_id"]
-        )
+        excluded = report.excluded(tables.read_clips(config.index(name)), left_out)
         tables.write_csv(config.REPORTS / "summary.csv", summary)
         tables.write_csv(config.REPORTS / "per_genre.csv", per_genre)
         tables.write_csv(config.REPORTS / "excluded.csv", excluded)
         tables.write_text(config.REPORTS / "summary.md", report.markdown(summary, excluded))
         top = report.best(summary)
         same = per_genre[(per_genre["features"] == top["features"]) & (per_genre["classifier"] == top["classifier"])]
+        title = f"{name}: F1 by genre, {top['features']} with {top['classifier']}"
         plots.save(config.REPORTS / "figures" / "accuracy.png", plots.heat_map(summary))
-        plots.save(
-            config.REPORTS / "figures" / "per_genre_f1.png",
-            plots.per_genre_f1(same, f"{name}: F1 by genre, {top['features']} with {top['classifier']}"),
-        )
+        plots.save(config.REPORTS / "figures" / "per_genre_f1.png", plots.per_genre_f1(same, title))
         print(report.markdown(summary, excluded))
 
 

@@ -9,10 +9,9 @@ import json
 import time
 
 import hydra
-import numpy as np
 from omegaconf import DictConfig
 
-from regenre import config, fetch, metrics, models, tables, training
+from regenre import config, fetch, metrics, models, splits, tables, training
 from regenre.errors import UserError, reported
 
 
@@ -33,7 +32,7 @@ def main(cfg: DictConfig) -> None:
         split, classifier = config.build(cfg.split), config.build(cfg.classifier.estimator)
         folds = split.folds(clips)
         predictions = training.predictions(classifier, cfg.classifier.scale, rows, clips, folds)
-        used = np.unique(np.concatenate([np.concatenate([fold.fit, fold.test]) for fold in folds]))
+        used = splits.used(folds)
         model = training.fitted(classifier, cfg.classifier.scale, rows.iloc[used], clips.iloc[used])
         folder = config.own_cell_folder(dataset)
         tables.write_predictions(folder / "predictions.csv", predictions)
@@ -52,7 +51,7 @@ def main(cfg: DictConfig) -> None:
                 },
                 "md5": {"index": fetch.md5_of(config.index(dataset))}
                 | {family: listed["md5"] for family, listed in settings["families"].items()},
-                "folds": [{part: len(getattr(fold, part)) for part in ("train", "valid", "test")} for fold in folds],
+                "folds": [fold.sizes for fold in folds],
                 "excluded": split.excluded(clips),
             },
         )
