@@ -22,6 +22,18 @@ def noise(duration_s: float = 1.0, sr: int = SR, seed: int = 0) -> np.ndarray:
     return (0.1 * np.random.default_rng(seed).standard_normal(round(duration_s * sr))).astype(np.float32)
 
 
+def clicks(bpm: float, duration_s: float = 30.0, sr: int = SR) -> np.ndarray:
+    """Bursts of noise, 20 ms each, one a beat."""
+    y, burst = np.zeros(round(duration_s * sr), np.float32), noise(0.02, sr)
+    for start in np.arange(0.5, duration_s - 0.1, 60 / bpm):
+        y[round(start * sr) :][: len(burst)] += burst
+    return y
+
+
+def silence(duration_s: float = 1.0, sr: int = SR) -> np.ndarray:
+    return np.zeros(round(duration_s * sr), np.float32)
+
+
 def frames_of(y: np.ndarray, sr: int = SR) -> Frames:
     return Frames(y, sr, n_fft=2048, hop_length=512)
 

@@ -9,8 +9,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from sklearn.base import clone
 
-from regenre import config
+from regenre import config, extraction
 from regenre.errors import UserError
+from regenre.families import per_clip
 from regenre.training import fitted
 
 CONF = ROOT / "conf"
@@ -50,6 +51,26 @@ def test_every_dataset_has_a_module(name: str) -> None:
     assert (ROOT / f"src/regenre/datasets/{name}.py").is_file()
 
 
+@pytest.mark.parametrize("pooling", names("pooling"))
+def test_every_pooling_keeps_its_promises(pooling: str) -> None:
+    pool = config.build(composed(f"pooling={pooling}").pooling)
+    for name in names("family"):
+        family = config.build(composed().family[name])
+        for y in (noise(2.5), SIGNALS["silence"], SIGNALS["one sample"]):
+            values = extraction.row(family, frames_of(y), pool)
+            columns = extraction.columns(name, family, pool)
+            assert values.shape == (len(columns),)
+            assert values.dtype == np.float32
+            assert np.isfinite(values).all()
+            assert all(column.startswith(f"{name}__") and column.count("__") == 2 for column in columns)
+
+
+def test_every_family_has_a_feature_set_of_its_own_and_is_in_all() -> None:
+    for name in names("family"):
+        assert list(composed(f"features={name}").features.families) == [name]
+    assert sorted(composed("features=all").features.families) == names("family")
+
+
 @pytest.mark.parametrize("name", names("features"))
 def test_every_feature_set_names_families(name: str) -> None:
     families = composed(f"features={name}").features.families
@@ -68,15 +89,17 @@ SIGNALS = {
 
 @pytest.mark.parametrize("name", names("family"))
 @pytest.mark.parametrize("signal", SIGNALS)
-@pytest.mark.parametrize("sr", [8_000, 22_050, 48_000])
+@pytest.mark.parametrize("sr", [8_000, 16_000, 22_050, 44_100, 48_000])
 def test_every_family_keeps_its_promises(name: str, signal: str, sr: int) -> None:
     family, y = config.build(composed().family[name]), SIGNALS[signal]
     values = family(frames_of(y, sr))
     assert values.dtype == np.float32
-    assert values.shape == (len(family.names), 1 + len(y) // 512)
+    n_frames = () if per_clip(family) else (1 + len(y) // 512,)
+    assert values.shape == (len(family.names), *n_frames)
     assert np.isfinite(values).all()
     np.testing.assert_array_equal(values, family(frames_of(y.copy(), sr)))
     assert len(set(family.names)) == len(family.names)
+    assert all(("__" in feature) == per_clip(family) for feature in family.names)
 
 
 @pytest.mark.parametrize("name", names("classifier"))

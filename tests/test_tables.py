@@ -67,3 +67,12 @@ def test_pooled_tables_are_joined_by_clip(tmp_path: Path) -> None:
     assert joined.to_numpy().tolist() == [[2, 20], [1, 10]]
     with pytest.raises(UserError, match="clip 3: no features"):
         tables.read_pooled(paths, pd.Series(["1", "3"]))
+
+
+def test_patterns_choose_columns_and_one_that_fits_none_is_named(tmp_path: Path) -> None:
+    pooled = pd.DataFrame({"clip_id": ["a"], "f__1__mean": [1.0], "f__2__mean": [2.0], "f__2__std": [3.0]})
+    tables.write_pooled(tmp_path / "f.parquet", pooled)
+    chosen = tables.read_pooled([tmp_path / "f.parquet"], pooled["clip_id"], ["f__2__*", "*__mean"])
+    assert list(chosen.columns) == ["f__1__mean", "f__2__mean", "f__2__std"]
+    with pytest.raises(UserError, match=r"no column fits 'g__\*'; there are f__1__mean"):
+        tables.read_pooled([tmp_path / "f.parquet"], pooled["clip_id"], ["g__*"])

@@ -91,7 +91,7 @@ def load(path: Path, sr: int) -> np.ndarray:
     """
     samples, found_sr = decode(path)
     check(samples, found_sr, min_duration_s=0.0)
-    y = samples.mean(axis=1, dtype=np.float32)
+    y = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     return y if found_sr == sr else soxr.resample(y, found_sr, sr)
 
 

@@ -104,9 +104,10 @@ def plain(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=True)
 
 
-def families_of(features: str) -> list[str]:
-    """The families of a feature set."""
-    return list(OmegaConf.load(CONF / "features" / f"{features}.yaml").families)
+def feature_set(features: str) -> tuple[list[str], list[str]]:
+    """The families of a feature set, and the patterns of the columns that it takes from them."""
+    leaf: dict[str, list[str]] = plain(OmegaConf.load(CONF / "features" / f"{features}.yaml"))
+    return leaf["families"], leaf.get("columns", ["*"])
 
 
 def raw(dataset: str) -> Path:

@@ -10,16 +10,16 @@ from tqdm import tqdm
 
 from regenre import audio
 from regenre.errors import UserError
-from regenre.families import Family
+from regenre.families import Family, per_clip
 from regenre.frames import Frames
-from regenre.pooling import Statistics
+from regenre.pooling import Pooling
 
 
 def extract(
     clips: pd.DataFrame,
     raw: Path,
     families: dict[str, Family],
-    pooling: Statistics,
+    pooling: Pooling,
     sr: int,
     n_fft: int,
     hop_length: int,
@@ -47,13 +47,13 @@ def extract(
     pooled = list(tqdm(rows, total=len(clips), desc="extract", unit=" clips", disable=None))
     tables = {}
     for name, family in families.items():
-        values = pd.DataFrame(np.stack([row[name] for row in pooled]), columns=pooling.columns(name, family.names))
+        values = pd.DataFrame(np.stack([row[name] for row in pooled]), columns=columns(name, family, pooling))
         tables[name] = pd.concat([clips["clip_id"], values], axis=1)
     return tables
 
 
 def _features(
-    clip_id: str, path: Path, families: dict[str, Family], pooling: Statistics, sr: int, n_fft: int, hop_length: int
+    clip_id: str, path: Path, families: dict[str, Family], pooling: Pooling, sr: int, n_fft: int, hop_length: int
 ) -> dict[str, np.ndarray]:
     with threadpool_limits(1):  # one level of parallelism, and the same sums whatever the number of workers
         try:
@@ -62,4 +62,15 @@ def _features(
             raise UserError(
                 f"clip {clip_id}: {error}, though the index calls it usable; run `dvc repro index` again"
             ) from error
-        return {name: pooling(family(frames)) for name, family in families.items()}
+        return {name: row(family, frames, pooling) for name, family in families.items()}
+
+
+def columns(name: str, family: Family, pooling: Pooling) -> list[str]:
+    """Names of the values of `row`."""
+    return [f"{name}__{end}" for end in family.names] if per_clip(family) else pooling.columns(name, family.names)
+
+
+def row(family: Family, frames: Frames, pooling: Pooling) -> np.ndarray:
+    """One clip's values of one family, pooled where they are a frame each; float32."""
+    values = family(frames)
+    return values if per_clip(family) else pooling(values, frames.hop_s)

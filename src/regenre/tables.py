@@ -9,9 +9,10 @@ never meets half a file. Rows are sorted and floats in CSV have a fixed format, 
 content is the same bytes.
 """
 
+import fnmatch
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,17 @@ def write_pooled(path: Path, pooled: pd.DataFrame) -> None:
     atomically(path, lambda temporary: rows.to_parquet(temporary, index=False))
 
 
-def read_pooled(paths: list[Path], clip_ids: pd.Series) -> pd.DataFrame:
+def read_pooled(paths: list[Path], clip_ids: pd.Series, patterns: Sequence[str] = ("*",)) -> pd.DataFrame:
     """Join the families' tables, a row for each of `clip_ids` in that order, indexed by clip_id.
+
+    Parameters
+    ----------
+    patterns : the columns to keep, `*` standing for any text
 
     Raises
     ------
     UserError
-        A table is not there, or has no row for one of the clips.
+        A table is not there, or has no row for one of the clips, or no column fits a pattern.
     """
     tables = [_read(path, pd.read_parquet, "run `dvc repro extract`").set_index("clip_id") for path in paths]
     for path, table in zip(paths, tables, strict=True):
@@ -99,7 +104,13 @@ def read_pooled(paths: list[Path], clip_ids: pd.Series) -> pd.DataFrame:
             raise UserError(
                 f"clip {lost.iloc[0]}: no features in {path} ({len(lost)} clips are not there); run `dvc repro extract`"
             )
-    return pd.concat([table.loc[clip_ids] for table in tables], axis=1)
+    joined = pd.concat([table.loc[clip_ids] for table in tables], axis=1)
+    fits = {pattern: set(fnmatch.filter(joined.columns, pattern)) for pattern in patterns}
+    for pattern, found in fits.items():
+        if not found:
+            raise UserError(f"conf/features: no column fits {pattern!r}; there are {', '.join(joined.columns[:5])} ...")
+    kept = set().union(*fits.values())
+    return joined[[column for column in joined.columns if column in kept]]
 
 
 def write_predictions(path: Path, predictions: pd.DataFrame) -> None:

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 CELLS = {
     f"train@grouped_kfold-{features}-{classifier}"
-    for features in ("mfcc", "spectral")
+    for features in ("mfcc", "spectral_shape")
     for classifier in ("knn", "dummy")
 }
 ALL = {"download", "index", "extract", *CELLS, "evaluate", "track"}
@@ -33,7 +33,9 @@ class Project:
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
         (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
-        self.edit("params.yaml", splits=["grouped_kfold"], features=["mfcc", "spectral"], classifiers=["knn", "dummy"])
+        self.edit(
+            "params.yaml", splits=["grouped_kfold"], features=["mfcc", "spectral_shape"], classifiers=["knn", "dummy"]
+        )
         self.edit("conf/dataset/synthetic.yaml", n_artists=3, n_clips=2, duration_s=2.0)
         self.edit("conf/split/grouped_kfold.yaml", n_folds=2)
         self.env = {**os.environ, "PYTHONPATH": str(folder / "src")}
@@ -111,8 +113,8 @@ def test_tracking_again_makes_no_duplicate_and_a_lost_store_is_rebuilt(done: Pro
     assert "4 runs logged, 0 already there" in done.run(*track)
 
 
-KNN = {"train@grouped_kfold-mfcc-knn", "train@grouped_kfold-spectral-knn"}
-SPECTRAL = {"train@grouped_kfold-spectral-knn", "train@grouped_kfold-spectral-dummy"}
+KNN = {"train@grouped_kfold-mfcc-knn", "train@grouped_kfold-spectral_shape-knn"}
+SPECTRAL = {"train@grouped_kfold-spectral_shape-knn", "train@grouped_kfold-spectral_shape-dummy"}
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_a_folder_of_ones_own(done: Project, classes: Path) -> None:
         done.repro()
         summary = pd.read_csv(done.folder / "reports/summary.csv").set_index(["features", "classifier"])
         excluded = pd.read_csv(done.folder / "reports/excluded.csv").set_index("clip_id")["fault"]
-        assert summary.loc[("spectral", "knn"), "accuracy"] == 1.0
+        assert summary.loc[("spectral_shape", "knn"), "accuracy"] == 1.0
         assert (summary["n_clips"] == 12).all()
         assert excluded.to_dict() == {"low/nan.wav": "not_finite", "high/text.mp3": "unreadable"}
         shutil.rmtree(classes / "low")

@@ -1,9 +1,12 @@
-"""Feature families: shared frames -> a matrix (n_features, n_frames).
+"""Feature families: shared frames -> a matrix (n_features, n_frames), or a vector (n_features,) for the clip.
 
 A family is a frozen dataclass whose fields are its settings (a leaf of `conf/family/`). It has
 
     names     one name a row, e.g. ("centroid", "spread", ...)
-    __call__  `Frames` -> float32 array, shape (len(names), n_frames), finite for finite input
+    __call__  `Frames` -> float32 array, finite for finite input, shape (len(names), n_frames), to be pooled
+
+A family that describes the clip as a whole returns shape (len(names),); its names then end in what pooling
+would have added, the statistic: `tempo_bpm__clip`, `07__median`.
 
 A family holds no state and sees one clip at a time: nothing can be fitted here.
 """
@@ -24,5 +27,10 @@ class Family(Protocol):
         ...
 
     def __call__(self, frames: Frames) -> np.ndarray:
-        """Compute the features of one clip: float32, shape (len(names), n_frames)."""
+        """Compute the features of one clip: float32, shape (len(names), n_frames) or (len(names),)."""
         ...
+
+
+def per_clip(family: Family) -> bool:
+    """Whether the family describes the clip as a whole."""
+    return "__" in family.names[0]

@@ -1,12 +1,12 @@
 """Mel-frequency cepstral coefficients."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-import librosa
 import numpy as np
-import scipy.fft
+import scipy.signal
 
+from regenre import filterbanks
+from regenre.cepstra import cepstra, decibels, numbered
 from regenre.frames import Frames
 
 
@@ -29,6 +29,8 @@ class Mfcc:
     n_mels : number of mel bands
     fmin_hz, fmax_hz : edges of the bank in Hz; fmax_hz None means sr / 2
     top_db : dynamic range that is kept below the clip's loudest band, in dB
+    delta_width : 0, or the odd number of frames over which each coefficient's slope is taken (a line
+        fitted to them, Furui 1986), appended as `d00`, `d01`, ...; a clip of fewer frames has slope 0
     """
 
     n_mfcc: int = 20
@@ -36,21 +38,21 @@ class Mfcc:
     fmin_hz: float = 0.0
     fmax_hz: float | None = None
     top_db: float = 80.0
+    delta_width: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
         """`00`, `01`, ...: the coefficient's number."""
-        return tuple(f"{n:02d}" for n in range(self.n_mfcc))
+        numbers = numbered(self.n_mfcc)
+        return numbers + tuple(f"d{number}" for number in numbers if self.delta_width)
 
     def __call__(self, frames: Frames) -> np.ndarray:
-        """Coefficients, float32, shape (n_mfcc, n_frames)."""
-        bank = _mel_bank(frames.sr, frames.n_fft, self.n_mels, self.fmin_hz, self.fmax_hz)
-        decibels = 10 * np.log10(np.maximum(bank @ frames.power, np.float32(1e-10)))
-        np.maximum(decibels, decibels.max() - np.float32(self.top_db), out=decibels)
-        return scipy.fft.dct(decibels, axis=0, type=2, norm="ortho")[: self.n_mfcc]
+        """Coefficients, float32, shape (n_mfcc or twice that, n_frames)."""
+        bank = filterbanks.mel(frames.sr, frames.n_fft, self.n_mels, self.fmin_hz, self.fmax_hz)
+        values = cepstra(decibels(frames.bands(bank), self.top_db), self.n_mfcc)
+        return np.concatenate([values, self._slopes(values)]) if self.delta_width else values
 
-
-@lru_cache(maxsize=8)
-def _mel_bank(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> np.ndarray:
-    """Triangular filters, float32, shape (n_mels, n_bins)."""
-    return librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
+    def _slopes(self, values: np.ndarray) -> np.ndarray:
+        if values.shape[1] < self.delta_width:
+            return np.zeros_like(values)
+        return scipy.signal.savgol_filter(values, self.delta_width, polyorder=1, deriv=1, axis=1, mode="interp")

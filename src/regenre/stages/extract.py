@@ -17,8 +17,9 @@ def main(cfg: DictConfig) -> None:
     """Write the pooled tables and the feature sets' lists."""
     with reported():
         name, grid = config.chosen("dataset"), config.grid()
-        sets = {features: config.families_of(features) for features in grid.features}
-        families = {family: config.build(cfg.family[family]) for family in sorted(set().union(*sets.values()))}
+        sets = {features: config.feature_set(features) for features in grid.features}
+        named = sorted({family for families, _ in sets.values() for family in families})
+        families = {family: config.build(cfg.family[family]) for family in named}
         clips = tables.usable(tables.read_clips(config.index(name)))
         pooled = extraction.extract(
             clips,
@@ -33,7 +34,7 @@ def main(cfg: DictConfig) -> None:
         for family, table in pooled.items():
             tables.write_pooled(folder / f"{family}.parquet", table)
         shared = {key: config.plain(cfg[key]) for key in ("audio", "frames", "pooling")}
-        for features, names in sets.items():
+        for features, (names, patterns) in sets.items():
             listed = {
                 family: {
                     "settings": config.plain(cfg.family[family]),
@@ -41,7 +42,7 @@ def main(cfg: DictConfig) -> None:
                 }
                 for family in names
             }
-            tables.write_json(folder / f"{features}.json", {"families": listed, **shared})
+            tables.write_json(folder / f"{features}.json", {"families": listed, "columns": patterns, **shared})
         columns = ", ".join(f"{family} {table.shape[1] - 1}" for family, table in pooled.items())
         print(f"extract {name}: {len(clips)} clips; columns: {columns}")
 

@@ -27,7 +27,9 @@ def main(cfg: DictConfig) -> None:
         settings = json.loads(listed.read_text(encoding="utf-8"))
         clips = tables.usable(tables.read_clips(config.index(dataset)))
         rows = tables.read_pooled(
-            [listed.with_name(f"{family}.parquet") for family in settings["families"]], clips["clip_id"]
+            [listed.with_name(f"{family}.parquet") for family in settings["families"]],
+            clips["clip_id"],
+            settings["columns"],
         )
         split, classifier = config.build(cfg.split), config.build(cfg.classifier.estimator)
         folds = split.folds(clips)

@@ -1,0 +1,39 @@
+"""Bark-frequency cepstral coefficients."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regenre import filterbanks
+from regenre.cepstra import cepstra, decibels, numbered
+from regenre.frames import Frames
+
+
+@dataclass(frozen=True)
+class Bfcc:
+    """The DCT-II of the log power in critical bands (Kumar, Kim and Stern 2011, section 2).
+
+    The bands are Hermansky's critical-band curves (1990, eq. 3 and 4), equally spaced in Bark.
+    Silence yields c[0] = -100 sqrt(n_bands) and zeros.
+
+    Parameters
+    ----------
+    n_bfcc : number of coefficients, the 0th included
+    n_bands : number of bands
+    fmin_hz, fmax_hz : edges of the bank in Hz; fmax_hz None means sr / 2
+    """
+
+    n_bfcc: int = 20
+    n_bands: int = 40
+    fmin_hz: float = 0.0
+    fmax_hz: float | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`00`, `01`, ...: the coefficient's number."""
+        return numbered(self.n_bfcc)
+
+    def __call__(self, frames: Frames) -> np.ndarray:
+        """Coefficients, float32, shape (n_bfcc, n_frames)."""
+        bank = filterbanks.bark(frames.sr, frames.n_fft, self.n_bands, self.fmin_hz, self.fmax_hz)
+        return cepstra(decibels(frames.bands(bank)), self.n_bfcc)
