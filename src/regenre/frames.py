@@ -16,6 +16,7 @@ import scipy.signal
 
 TINY = np.float32(1e-10)  # the power that silence is taken for: -100 dB
 _PITCHED_HZ = (150.0, 4000.0)  # where peaks tell the tuning
+_BANDS = 32  # of a bank that are multiplied at once
 _BLOCK = 64  # frames whose transform stays in the processor's cache
 
 
@@ -66,7 +67,7 @@ class Frames:
         Families that name the same bank share the product.
         """
         if id(bank) not in self._bands:
-            self._bands[id(bank)] = bank, bank @ self.power  # the bank is kept, so that its id stays its own
+            self._bands[id(bank)] = bank, _product(bank, self.power)  # the bank is kept, so that its id stays its own
         return self._bands[id(bank)][1]
 
     @cached_property
@@ -79,10 +80,11 @@ class Frames:
 
         The angle of sum_i M[i] exp(2 pi j s[i]) over 2 pi: s[i] are the semitones and M[i] the magnitudes of the
         spectral peaks between 150 and 4000 Hz that stand above their frame's mean level, their frequency
-        interpolated by a parabola through the log power (after Lerch 2012, tuning frequency by circular mean).
+        interpolated by a parabola through the log power; in every n_fft // hop_length-th frame, so that windows
+        lie side by side (after Lerch 2012, tuning frequency by circular mean).
         """
         low, high = np.searchsorted(self.frequencies_hz, _PITCHED_HZ)
-        level = self.log_power.T[:, low - 1 : high + 1]
+        level = self.log_power.T[:: max(1, self.n_fft // self.hop_length), low - 1 : high + 1]
         middle = level[:, 1:-1]
         peaks = (middle > level[:, :-2]) & (middle > level[:, 2:]) & (middle > middle.mean(axis=1, keepdims=True))
         t, k = np.divmod(np.flatnonzero(peaks), high - low)
@@ -113,3 +115,14 @@ class Frames:
     def times_s(self) -> np.ndarray:
         """Centre of each frame in seconds, shape (n_frames,)."""
         return np.arange(self.n_frames) * self.hop_s
+
+
+def _product(bank: np.ndarray, power: np.ndarray) -> np.ndarray:
+    """`bank @ power`, each few bands with the bins alone that they weigh."""
+    result = np.empty((len(bank), power.shape[1]), np.float32)
+    for start in range(0, len(bank), _BANDS):
+        rows = slice(start, start + _BANDS)
+        weighed = np.flatnonzero(bank[rows].any(axis=0))
+        bins = slice(weighed[0], weighed[-1] + 1) if weighed.size else slice(0)
+        np.matmul(bank[rows, bins], power[bins], out=result[rows])
+    return result

@@ -121,7 +121,7 @@ SPECTRAL = {"train@grouped_kfold-spectral_shape-knn", "train@grouped_kfold-spect
     ("file", "change", "rerun"),
     [
         ("conf/classifier/knn.yaml", {"estimator": {"n_neighbors": 3}}, {*KNN, "evaluate", "track"}),
-        ("conf/family/spectral_shape.yaml", {"rolloff": 0.95}, {"extract", *SPECTRAL, "evaluate", "track"}),
+        ("conf/family/spectral_shape.yaml", {"rolloffs": [0.9]}, {"extract", *SPECTRAL, "evaluate", "track"}),
         ("conf/split/stratified_kfold.yaml", {"n_folds": 3}, set()),
         ("conf/dataset/gtzan.yaml", {"numbers": 99}, set()),
         ("params.yaml", {"classifiers": ["knn"]}, {"evaluate", "track"}),
