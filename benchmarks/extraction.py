@@ -15,8 +15,11 @@ Peers that are not installed are named and left out: pip install --no-deps -r be
 """
 
 import argparse
+import contextlib
+import io
 import json
 import os
+import re
 import resource
 import statistics
 import sys
@@ -75,11 +78,9 @@ def composed(names: list[str]) -> tuple[dict, object]:
 def librosa_script(path: Path) -> list:
     """The script that GTZAN tutorials share, without harmonic-percussive separation."""
     y, sr = soundfile.read(path, dtype="float32")
-    values = [
-        librosa.feature.chroma_stft(y=y, sr=sr), librosa.feature.rms(y=y), librosa.feature.spectral_centroid(y=y, sr=sr),
-        librosa.feature.spectral_bandwidth(y=y, sr=sr), librosa.feature.spectral_rolloff(y=y, sr=sr),
-        librosa.feature.zero_crossing_rate(y), librosa.feature.mfcc(y=y, sr=sr, n_mfcc=20),
-    ]  # fmt: skip
+    of = librosa.feature
+    values = [of.chroma_stft(y=y, sr=sr), of.rms(y=y), of.spectral_centroid(y=y, sr=sr), of.zero_crossing_rate(y),
+              of.spectral_bandwidth(y=y, sr=sr), of.spectral_rolloff(y=y, sr=sr), of.mfcc(y=y, sr=sr, n_mfcc=20)]  # fmt: skip
     return [librosa.beat.beat_track(y=y, sr=sr)[0], *((value.mean(), value.var()) for value in values)]
 
 
@@ -150,11 +151,12 @@ def speed(clips: list[Path], peer_clips: int, repeats: int) -> dict[str, float]:
     figures |= {f"{name}/realtime": median_ratio(durations, taken) for name, taken in times.items()}
     for name, (extract, own_set) in PEERS.items():
         try:
-            extract(clips[0])
+            with contextlib.redirect_stdout(io.StringIO()):
+                extract(clips[0])
+                taken = [seconds(extract, path, 1) for path in clips[:peer_clips]]
         except ImportError as error:
             print(f"peer {name} left out: {error}", file=sys.stderr)
             continue
-        taken = [seconds(extract, path, 1) for path in clips[:peer_clips]]
         again = [seconds(contenders[own_set], path, repeats) for path in clips[:peer_clips]]
         figures[f"peer/{name}"] = median_ratio(taken, again)
         figures[f"peer/{name}/realtime"] = median_ratio(durations[:peer_clips], taken)
@@ -189,7 +191,11 @@ def scaling(clips: list[Path]) -> dict[str, float]:
 
 
 def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024) / 1.024
+    """Highest resident memory of this process since it was started, in 10^6 bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # where getrusage would also count the parent that started us
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
 """One pass over the audio: each clip decoded once, transformed once, every family computed from that."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -13,6 +15,9 @@ from regenre.errors import UserError
 from regenre.families import Family, per_clip
 from regenre.frames import Frames
 from regenre.pooling import Pooling
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def extract(
@@ -40,6 +45,8 @@ def extract(
     -------
     family name -> table with clip_id and the family's columns, a row a clip in table order
     """
+    import pandas as pd  # here, so that workers do without: it would take a sixth of their memory
+
     rows = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_features)(clip_id, raw / path, families, pooling, sr, n_fft, hop_length)
         for clip_id, path in zip(clips["clip_id"], clips["path"], strict=True)

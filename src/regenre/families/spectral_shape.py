@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from regenre.frames import TINY, Frames
-
-_LEAST = np.finfo(np.float32).tiny
+from regenre.frames import Frames
 
 
 @dataclass(frozen=True)
@@ -24,12 +22,13 @@ class SpectralShape:
     - flux = sum_k (p_t[k] - p_{t-1}[k])^2, 0 in the first frame (Tzanetakis and Cook 2002, eq. 3)
     - entropy = -sum p log2 p / log2 n_bins, from 0 (one bin) to 1 (flat) (Misra et al. 2004, eq. 1,
       there not divided by its maximum)
-    - flatness = geometric over arithmetic mean of M^2, M^2 not below -100 dB: 1 for a flat spectrum
+    - flatness = geometric over arithmetic mean of M^2: 1 for a flat spectrum
       (Gray and Markel 1974, eq. 1; MPEG-7 AudioSpectrumFlatness, there per band)
     - slope = of the line fitted to p over f, times n_bins, in 1/Hz (Peeters 2004, section 6.1.5)
     - crest = max M / mean M: 1 for a flat spectrum, n_bins for one bin (Peeters 2004, section 9.2)
 
-    A silent frame has p = 0 and yields 0 throughout; a frame of one bin has spread, skewness and kurtosis 0.
+    A silent frame has p = 0 and yields 0 throughout; a frame of one bin has skewness and kurtosis 0. In the
+    logarithms of entropy and flatness a bin below -100 dB counts as -100 dB. Shares ascend.
 
     Parameters
     ----------
@@ -47,54 +46,58 @@ class SpectralShape:
 
     def __call__(self, frames: Frames) -> np.ndarray:
         """Descriptors, float32, shape (len(names), n_frames)."""
-        magnitude, f = frames.magnitude, frames.frequencies_hz.astype(np.float64)
-        total, n_bins = magnitude.sum(axis=0), len(f)
-        p = magnitude / np.maximum(total, _LEAST)
-        centroid, spread, skewness, kurtosis = _moments(p, f)
-        rolloffs = f[_reached(p.T, p.sum(axis=0), np.asarray(self.rolloffs, np.float32)).T]
-        flux = np.square(np.diff(p, axis=1, prepend=p[:, :1])).sum(axis=0)
-        entropy = -_dot(p, np.log(np.maximum(p, _LEAST))) / np.log(n_bins)
-        geometric = np.exp(frames.log_power.mean(axis=0))
-        flatness = geometric / np.maximum(np.maximum(frames.power.mean(axis=0), TINY), geometric)
-        slope = (centroid - f.mean()) / f.var()
-        crest = magnitude.max(axis=0) / np.maximum(total / n_bins, _LEAST)
-        rows = [centroid, spread, skewness, kurtosis, *rolloffs, flux, entropy, flatness, slope, crest]
-        return np.where(total > 0, np.stack(rows), 0).astype(np.float32)
+        f = frames.frequencies_hz
+        found = _described(
+            frames.magnitude.T, frames.log_power.T, f.astype(np.float64), np.asarray(self.rolloffs, np.float64)
+        )
+        return found.T.astype(np.float32)
 
 
-def _moments(p: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, deviation, skewness and kurtosis of f under p, from moments about the middle of the axis."""
-    middle = f[-1] / 2
-    x = (f - middle) / middle
-    _, m1, m2, m3, m4 = np.stack([x**n for n in range(5)]) @ p.astype(np.float64)
-    variance = np.maximum(m2 - m1**2, 0)
-    spread = np.sqrt(variance)
-    third = m3 - 3 * m1 * m2 + 2 * m1**3
-    fourth = m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
-    known = spread > 1e-6  # of half the axis: below, what is left is rounding
-    unit = np.where(known, spread, 1)
-    return (
-        middle * (1 + m1),
-        middle * np.where(known, spread, 0),
-        np.where(known, third / unit**3, 0),
-        np.where(known, fourth / unit**4, 0),
-    )
+@numba.njit(cache=True, fastmath=True)
+def _described(magnitude: np.ndarray, log_power: np.ndarray, f: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """The descriptors, shape (n_frames, 9 + n_shares), from spectra (n_frames, n_bins).
 
-
-def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Sum of the products of each frame's bins."""
-    return np.einsum("kt,kt->t", a, b)
-
-
-@numba.njit(cache=True)
-def _reached(p: np.ndarray, total: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The first bin of each row of p up to which the sum is at least each share of its total."""
-    result = np.zeros((len(p), len(shares)), np.int64)
-    for t in range(len(p)):
+    One kernel, because each frame is looked at several times: its bins stay in the processor's cache.
+    """
+    n_frames, n_bins = magnitude.shape
+    rows = np.zeros((n_frames, 9 + len(shares)))
+    p, before = np.zeros(n_bins), np.zeros(n_bins)
+    f_mean, f_variance = f.mean(), f.var()
+    for t in range(n_frames):
+        p, before = before, p
+        total = energy = levels = mean = weighted = flux = 0.0
+        for k in range(n_bins):
+            total += magnitude[t, k]
+        for k in range(n_bins):
+            p[k] = magnitude[t, k] / total if total > 0 else 0.0
+            mean += f[k] * p[k]
+            flux += (p[k] - before[k]) ** 2
+            weighted += p[k] * log_power[t, k]
+            levels += log_power[t, k]
+            energy += magnitude[t, k] ** 2
+        if total == 0:
+            continue
+        second = third = fourth = 0.0
+        for k in range(n_bins):
+            square = (f[k] - mean) ** 2
+            second += square * p[k]
+            third += square * (f[k] - mean) * p[k]
+            fourth += square * square * p[k]
+        spread = np.sqrt(second)
+        rows[t, 0], rows[t, 1] = mean, spread
+        if spread > 1e-6 * f[-1]:  # below, what is left is rounding
+            rows[t, 2], rows[t, 3] = third / spread**3, fourth / spread**4
+        reached, k = p[0], 0
         for i in range(len(shares)):
-            level, reached, k = shares[i] * total[t], p[t, 0], 0
-            while reached < level and k + 1 < p.shape[1]:
+            while reached < shares[i] and k + 1 < n_bins:
                 k += 1
-                reached += p[t, k]
-            result[t, i] = k
-    return result
+                reached += p[k]
+            rows[t, 4 + i] = f[k]
+        last = 4 + len(shares)
+        geometric = np.exp(levels / n_bins)
+        rows[t, last] = flux if t > 0 else 0.0
+        rows[t, last + 1] = min(max((np.log(total) - weighted / 2) / np.log(n_bins), 0.0), 1.0)
+        rows[t, last + 2] = geometric / max(energy / n_bins, geometric)
+        rows[t, last + 3] = (mean - f_mean) / f_variance
+        rows[t, last + 4] = p.max() * n_bins
+    return rows
