@@ -1,6 +1,7 @@
 # make repro   set up, run the pipeline, print the table
 # make test    set up, lint, type-check, test
 # make ui      open the MLflow UI on what the pipeline logged
+# make bench AUDIO=folder   speed and memory of extraction against its peers
 # make lock    resolve requirements.lock anew from pyproject.toml
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 SETUP := $(VENV)/.regenre-is-set-up
 
-.PHONY: repro test ui lock
+.PHONY: repro test ui lock bench
 
 repro: $(SETUP)
 	dvc repro
@@ -20,6 +21,10 @@ test: $(SETUP)
 	mypy
 	lint-imports
 	pytest
+
+bench: $(SETUP)
+	python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers.txt
+	python benchmarks/extraction.py --audio "$(AUDIO)"
 
 ui: $(SETUP)
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"

@@ -79,8 +79,9 @@ def librosa_script(path: Path) -> list:
     """The script that GTZAN tutorials share, without harmonic-percussive separation."""
     y, sr = soundfile.read(path, dtype="float32")
     of = librosa.feature
-    values = [of.chroma_stft(y=y, sr=sr), of.rms(y=y), of.spectral_centroid(y=y, sr=sr), of.zero_crossing_rate(y),
-              of.spectral_bandwidth(y=y, sr=sr), of.spectral_rolloff(y=y, sr=sr), of.mfcc(y=y, sr=sr, n_mfcc=20)]  # fmt: skip
+    shape = [of.spectral_centroid, of.spectral_bandwidth, of.spectral_rolloff, of.chroma_stft]
+    values = [feature(y=y, sr=sr) for feature in shape]
+    values += [of.rms(y=y), of.zero_crossing_rate(y), of.mfcc(y=y, sr=sr, n_mfcc=20)]
     return [librosa.beat.beat_track(y=y, sr=sr)[0], *((value.mean(), value.var()) for value in values)]
 
 

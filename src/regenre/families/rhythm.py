@@ -77,17 +77,19 @@ class Rhythm:
         return np.maximum(np.diff(level, axis=1, prepend=level[:, :1]), 0).mean(axis=0)
 
 
-def tempogram(onsets: np.ndarray, hop_s: float) -> tuple[np.ndarray, np.ndarray]:
+def tempogram(
+    onsets: np.ndarray, hop_s: float, window_s: float = _WINDOW_S, step_s: float = _STEP_S
+) -> tuple[np.ndarray, np.ndarray]:
     """Local autocorrelation of the onset strength.
 
     Returns
     -------
-    strength : shape (n_lags, n_windows), 1 at lag 0; a window every 0.5 s
+    strength : shape (n_lags, n_windows), 1 at lag 0; a window every step_s
     bpm : tempo of each lag, shape (n_lags,); infinite at lag 0
     """
-    n = max(2, round(_WINDOW_S / hop_s))
+    n = max(2, round(window_s / hop_s))
     padded = np.pad(onsets.astype(np.float64), (0, max(0, n - len(onsets))))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, n)[:: max(1, round(_STEP_S / hop_s))]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, n)[:: max(1, round(step_s / hop_s))]
     windows = (windows - windows.mean(axis=1, keepdims=True)) * np.hanning(n)
     products = np.fft.irfft(np.square(np.abs(np.fft.rfft(windows, 2 * n, axis=1))), axis=1)[:, :n]
     heard = products[:, :1] > 1e-9 * n
