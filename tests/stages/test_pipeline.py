@@ -20,7 +20,7 @@ CELLS = {
     for features in ("mfcc", "spectral_shape")
     for classifier in ("knn", "dummy")
 }
-ALL = {"download", "index", "extract", *CELLS, "evaluate", "track"}
+ALL = {"download", "index", "gallery", "extract", *CELLS, "evaluate", "track"}
 
 
 class Project:
@@ -140,7 +140,9 @@ def test_an_edit_reruns_exactly_what_it_touches(done: Project, file: str, change
 
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=lambda kill: kill.name)
-@pytest.mark.parametrize("stage", ["download", "index", "extract", "train@grouped_kfold-mfcc-knn", "evaluate", "track"])
+@pytest.mark.parametrize(
+    "stage", ["download", "index", "gallery", "extract", "train@grouped_kfold-mfcc-knn", "evaluate", "track"]
+)
 def test_an_interrupted_stage_leaves_nothing_that_changes_the_result(
     done: Project, stage: str, kill: signal.Signals
 ) -> None:
