@@ -42,6 +42,7 @@ import soundfile
 from hydra import compose, initialize_config_dir
 
 from regenre import audio, config, extraction
+from regenre.compute import Local
 from regenre.frames import Frames
 
 SR, N_FFT, HOP = 22_050, 2048, 512
@@ -64,7 +65,7 @@ def ours(names: list[str]) -> Callable[[Path], list[np.ndarray]]:
 
     def extract(path: Path) -> list[np.ndarray]:
         frames = Frames(audio.load(path, SR), SR, N_FFT, HOP)
-        return [extraction.row(family, frames, pooling) for family in families.values()]
+        return [extraction.pooled(family, family(frames), frames.hop_s, pooling) for family in families.values()]
 
     return extract
 
@@ -177,7 +178,8 @@ def scaling(clips: list[Path]) -> dict[str, float]:
         table = pd.DataFrame({"path": [str(path) for path in clips] * copies})
         table["clip_id"] = [f"{row:05d}" for row in range(len(table))]
         started = time.perf_counter()
-        extraction.extract(table, Path("/"), families, pooling, SR, N_FFT, HOP, n_jobs)
+        with Local(n_jobs).parallel():
+            extraction.extract(table, Path("/"), families, pooling, SR, N_FFT, HOP)
         taken = time.perf_counter() - started
         peaks = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(peak_mb)() for _ in range(4 * n_jobs))
         return len(table) / taken, max(peaks)

@@ -1,5 +1,6 @@
 """Contracts that every leaf of conf/ keeps."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,14 @@ from conftest import ROOT, SR, frames_of, noise
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
-from regenre import config, extraction
+from regenre import config, extraction, models, splits
 from regenre.errors import UserError
 from regenre.families import per_clip
-from regenre.training import fitted
 
 CONF = ROOT / "conf"
-GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
+MADE = {"compute", "dataset", "pooling", "split"}
 LEAVES = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml"))]
 
 
@@ -28,13 +29,16 @@ def names(group: str) -> list[str]:
     return [name for found, name in LEAVES if found == group]
 
 
+COMPUTED = [name for name in names("family") if name != "external"]
+
+
 @pytest.mark.parametrize(("group", "name"), LEAVES)
 def test_every_leaf_composes_and_says_in_its_first_line_what_it_is(group: str, name: str) -> None:
     assert (CONF / group / f"{name}.yaml").read_text().startswith("# ")
     assert composed() if group == "family" else composed(f"{group}={name}")
 
 
-@pytest.mark.parametrize(("group", "name"), [leaf for leaf in LEAVES if leaf[0] in {"dataset", "pooling", "split"}])
+@pytest.mark.parametrize(("group", "name"), [leaf for leaf in LEAVES if leaf[0] in MADE])
 def test_every_leaf_can_be_made(group: str, name: str) -> None:
     assert config.build(composed(f"{group}={name}")[group])
 
@@ -54,10 +58,11 @@ def test_every_dataset_has_a_module(name: str) -> None:
 @pytest.mark.parametrize("pooling", names("pooling"))
 def test_every_pooling_keeps_its_promises(pooling: str) -> None:
     pool = config.build(composed(f"pooling={pooling}").pooling)
-    for name in names("family"):
+    for name in COMPUTED:
         family = config.build(composed().family[name])
         for y in (noise(2.5), SIGNALS["silence"], SIGNALS["one sample"]):
-            values = extraction.row(family, frames_of(y), pool)
+            frames = frames_of(y)
+            values = extraction.pooled(family, family(frames), frames.hop_s, pool)
             columns = extraction.columns(name, family, pool)
             assert values.shape == (len(columns),)
             assert values.dtype == np.float32
@@ -68,7 +73,7 @@ def test_every_pooling_keeps_its_promises(pooling: str) -> None:
 def test_every_family_has_a_feature_set_of_its_own_and_is_in_all() -> None:
     for name in names("family"):
         assert list(composed(f"features={name}").features.families) == [name]
-    assert sorted(composed("features=all").features.families) == names("family")
+    assert sorted(composed("features=all").features.families) == COMPUTED
 
 
 @pytest.mark.parametrize("name", names("features"))
@@ -87,7 +92,7 @@ SIGNALS = {
 }
 
 
-@pytest.mark.parametrize("name", names("family"))
+@pytest.mark.parametrize("name", COMPUTED)
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("sr", [8_000, 16_000, 22_050, 44_100, 48_000])
 def test_every_family_keeps_its_promises(name: str, signal: str, sr: int) -> None:
@@ -103,15 +108,25 @@ def test_every_family_keeps_its_promises(name: str, signal: str, sr: int) -> Non
 
 
 @pytest.mark.parametrize("name", names("classifier"))
-def test_every_classifier_keeps_its_promises(name: str) -> None:
-    from test_training import blobs
+def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
+    from test_training import blobs, done
 
-    node = composed(f"classifier={name}").classifier
-    classifier, (features, clips) = config.build(node.estimator), blobs()
-    assert clone(classifier).get_params() == classifier.get_params()
-    first, second = (fitted(classifier, node.scale, features, clips).predict_proba(features.to_numpy()) for _ in "12")
-    np.testing.assert_array_equal(first, second)
-    np.testing.assert_allclose(first.sum(axis=1), 1, atol=1e-9)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        recipe, (X, clips) = config.build(config.leaves("classifier", [name], 7)[name]), blobs()
+    for estimator in [member.estimator for member in recipe.members.values()] or [recipe.estimator]:
+        assert clone(estimator).get_params() == estimator.get_params()
+        assert estimator.get_params().get("random_state", 7) in (7, None)
+    fold = splits.GroupedKFolds(2, seed=1).folds(clips)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        (first,), (second,) = (done(recipe, X, clips, [fold]) for _ in "12")
+    np.testing.assert_array_equal(first.proba, second.proba)
+    np.testing.assert_allclose(first.proba.sum(axis=1), 1, atol=1e-9)
+    assert list(first.genres) == ["a", "b", "c"]
+    if name != "dummy":
+        assert (first.genres[first.proba.argmax(axis=1)] == clips["genre"].to_numpy()[fold.test]).mean() > 0.9
+        (tmp_path / "model.skops").write_bytes(first.model)
+        np.testing.assert_array_equal(models.load(tmp_path / "model.skops").predict_proba(X[fold.test]), first.proba)
 
 
 def test_params_names_exist(monkeypatch) -> None:
@@ -125,7 +140,7 @@ def test_params_names_exist(monkeypatch) -> None:
     [
         (
             {"classifiers": ["svm"]},
-            r"params.yaml: classifiers: 'svm' is not in conf/classifier/; choose from dummy, knn",
+            r"params.yaml: classifiers: 'svm' is not in conf/classifier/; choose from dummy, extra_trees",
         ),
         ({"features": ["mfccs"]}, "params.yaml: features: 'mfccs' is not in conf/features/"),
         ({"dataset": "gtzann"}, "params.yaml: dataset: 'gtzann' is not in conf/dataset/"),

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from conftest import SR, noise
+from conftest import SR, frames_of, noise
 
+from regenre.compute import Local
 from regenre.errors import UserError
 from regenre.extraction import extract
 from regenre.families.mfcc import Mfcc
+from regenre.families.rhythm import Rhythm
 from regenre.families.spectral_shape import SpectralShape
 from regenre.pooling import Statistics
 
@@ -23,7 +25,8 @@ def clips(tmp_path: Path) -> pd.DataFrame:
 
 
 def extracted(clips: pd.DataFrame, raw: Path, n_jobs: int = 1) -> dict[str, pd.DataFrame]:
-    return extract(clips, raw, FAMILIES, Statistics(), SR, 2048, 512, n_jobs)
+    with Local(n_jobs).parallel():
+        return extract(clips, raw, FAMILIES, Statistics(), SR, 2048, 512).pooled
 
 
 def test_a_row_a_clip_and_a_column_a_feature_and_statistic(clips: pd.DataFrame, tmp_path: Path) -> None:
@@ -46,3 +49,12 @@ def test_a_clip_that_went_bad_since_the_index_is_named(clips: pd.DataFrame, tmp_
     (tmp_path / "2.wav").write_text("spoilt")
     with pytest.raises(UserError, match=r"clip c: libsndfile cannot read it.*run `dvc repro index` again"):
         extracted(clips, tmp_path, n_jobs)
+
+
+def test_sequences_are_the_frame_wise_families_blocks(clips: pd.DataFrame, tmp_path: Path) -> None:
+    families = {"mfcc": Mfcc(), "rhythm": Rhythm()}
+    found = extract(clips, tmp_path, families, Statistics(), SR, 2048, 512, n_averaged=8)
+    assert list(found.sequences) == ["mfcc"]
+    mfcc = Mfcc()(frames_of(noise(1, seed=0)))
+    assert [len(sequence) for sequence in found.sequences["mfcc"]] == [6, 8, 9, 11, 13]
+    np.testing.assert_allclose(found.sequences["mfcc"][0][0], mfcc[:, :8].mean(axis=1), rtol=1e-2, atol=0.05)

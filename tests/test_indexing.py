@@ -6,6 +6,7 @@ import soundfile
 from conftest import SR, noise, sine
 
 from regenre import indexing, tables
+from regenre.compute import Local
 from regenre.datasets import CLIP_FACTS
 from regenre.errors import UserError
 
@@ -28,7 +29,7 @@ def test_facts_and_faults(raw: Path) -> None:
     clips = clips_of(
         ("0.wav", "a", "u"), ("1.wav", "b", "v"), ("text.wav", "a", "u"), ("short.wav", "b", "v"), ("", "b", "v")
     )
-    table = indexing.index(clips, raw, 1.0, n_jobs=1)
+    table = indexing.index(clips, raw, 1.0)
     assert list(table.columns) == tables.CLIPS
     assert list(table["fault"]) == ["", "", "unreadable", "too_short", "missing"]
     assert list(table["status"]) == ["ok", "ok", "excluded", "excluded", "excluded"]
@@ -40,17 +41,19 @@ def test_exact_replicas_join_their_groups(raw: Path) -> None:
     clips = clips_of(
         ("0.wav", "a", "u"), ("1.wav", "a", "u"), ("copy.wav", "b", "v"), ("2.wav", "b", "v"), ("3.wav", "b", "w")
     )
-    table = indexing.index(clips, raw, 1.0, n_jobs=1)
+    table = indexing.index(clips, raw, 1.0)
     assert list(table["group"]) == ["u", "u", "u", "u", "w"]
 
 
 def test_the_number_of_workers_changes_nothing(raw: Path) -> None:
     clips = clips_of(*[(f"{number}.wav", "ab"[number % 2], str(number)) for number in range(4)])
-    pd.testing.assert_frame_equal(indexing.index(clips, raw, 1.0, 1), indexing.index(clips, raw, 1.0, 2))
+    with Local(2).parallel():
+        parallel = indexing.index(clips, raw, 1.0)
+    pd.testing.assert_frame_equal(indexing.index(clips, raw, 1.0), parallel)
 
 
 def test_a_genre_without_a_usable_clip_and_a_single_genre_are_said(raw: Path) -> None:
     with pytest.raises(UserError, match=r"genre b: no usable clip \(the first: libsndfile cannot read it"):
-        indexing.index(clips_of(("0.wav", "a", "u"), ("text.wav", "b", "v")), raw, 1.0, 1)
+        indexing.index(clips_of(("0.wav", "a", "u"), ("text.wav", "b", "v")), raw, 1.0)
     with pytest.raises(UserError, match=r"at least two genres expected, 1 found \(a\)"):
-        indexing.index(clips_of(("0.wav", "a", "u")), raw, 1.0, 1)
+        indexing.index(clips_of(("0.wav", "a", "u")), raw, 1.0)

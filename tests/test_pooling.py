@@ -3,7 +3,7 @@ import pytest
 import scipy.stats
 from conftest import noise
 
-from regenre.pooling import MeanCovariance, Statistics, TextureWindows
+from regenre.pooling import MeanCovariance, Statistics, TextureWindows, block_means
 
 VALUES = noise().reshape(3, 7350)
 NAMES = ("a", "b", "c")
@@ -60,3 +60,10 @@ def test_covariance_is_numpys() -> None:
     assert found["f__b_b__covariance"] == pytest.approx(expected[1, 1], rel=1e-4)
     assert found["f__b__mean"] == pytest.approx(VALUES[1].mean(), rel=1e-4)
     assert len(found) == 3 + 6
+
+
+def test_block_means_keep_the_rest_as_a_shorter_block() -> None:
+    found = block_means(np.array([[1, 2, 3, 4, 6], [0, 0, 0, 0, 1]], np.float32), 2)
+    assert found.tolist() == [[1.5, 3.5, 6], [0, 0, 1]]
+    assert found.dtype == np.float32
+    assert block_means(np.ones((2, 1), np.float32), 8).tolist() == [[1], [1]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from regenre.errors import UserError
-from regenre.splits import GroupedKFolds, StratifiedKFolds
+from regenre.splits import NOBODY, Fold, GroupedKFolds, StratifiedKFolds, inner
 
 
 def fault_filtered():
@@ -89,3 +89,43 @@ def test_fault_filtered_keeps_artists_apart(shared) -> None:
 def test_fault_filtered_on_other_clips_is_said() -> None:
     with pytest.raises(UserError, match="take grouped_kfold here"):
         fault_filtered().folds(clip_table(["a", "b"] * 4, list("uvwxyzqr")))
+
+
+def test_fault_filtered_valid_fits_on_train_and_never_reads_the_test_part() -> None:
+    leaf = OmegaConf.load(ROOT / "conf/split/fault_filtered.yaml")
+    split = instantiate(leaf, test_on="valid", _convert_="all")
+    clips = gtzan()
+    published = fault_filtered().folds(clips)[0]
+    (fold,) = split.folds(clips)
+    np.testing.assert_array_equal(fold.train, published.train)
+    np.testing.assert_array_equal(fold.test, published.valid)
+    assert len(fold.valid) == 0
+    left_out = pd.Series(split.excluded(clips))
+    assert left_out.value_counts().to_dict() == {
+        "of the test part, which this split does not read": 290,
+        "not in the published fault-filtered split": 70,
+    }
+
+
+def test_the_published_valid_part_chooses() -> None:
+    clips = gtzan()
+    (fold,) = fault_filtered().folds(clips)
+    (part,) = inner(clips, fold, 3, 1)
+    np.testing.assert_array_equal(fold.fit[part.train], fold.train)
+    np.testing.assert_array_equal(fold.fit[part.test], fold.valid)
+
+
+def test_inner_folds_keep_groups_apart_and_stay_among_the_training_clips() -> None:
+    clips = clip_table(["a", "b", "c"] * 20, [f"group_{number // 6}" for number in range(60)])
+    for fold in GroupedKFolds(3, seed=1).folds(clips):
+        groups = clips["group"].to_numpy()[fold.fit]
+        parts = inner(clips, fold, 3, 1)
+        assert len(parts) == 3
+        assert sorted(np.concatenate([part.test for part in parts])) == list(range(len(fold.fit)))
+        assert not any(set(groups[part.fit]) & set(groups[part.test]) for part in parts)
+
+
+@pytest.mark.parametrize(("groups", "n_folds"), [("uvuv", 2), ("uuuu", 0)])
+def test_few_groups_make_fewer_inner_folds_or_none(groups: str, n_folds: int) -> None:
+    clips = clip_table(list("aabb") * 2, [*groups[:2], *groups[:2]] * 2)
+    assert len(inner(clips, Fold(np.arange(8), NOBODY), 3, 1)) == n_folds

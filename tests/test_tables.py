@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -76,3 +77,23 @@ def test_patterns_choose_columns_and_one_that_fits_none_is_named(tmp_path: Path)
     assert list(chosen.columns) == ["f__1__mean", "f__2__mean", "f__2__std"]
     with pytest.raises(UserError, match=r"no column fits 'g__\*'; there are f__1__mean"):
         tables.read_pooled([tmp_path / "f.parquet"], pooled["clip_id"], ["g__*"])
+
+
+def test_sequences_are_joined_by_clip_and_cut_to_the_columns_asked_for(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.npz", tmp_path / "two.npz"
+    ids = pd.Series(["a", "b"])
+    tables.write_sequences(one, ids, [np.full((2, 2), 1.0), np.full((1, 2), 2.0)], ["one__x__frame", "one__y__frame"])
+    tables.write_sequences(two, ids[::-1], [np.full((1, 1), 4.0), np.full((2, 1), 3.0)], ["two__z__frame"])
+    values, lengths = tables.read_sequences([one, two], pd.Series(["b", "a"]))
+    assert values.tolist() == [[2, 2, 4], [1, 1, 3], [1, 1, 3]]
+    assert lengths.tolist() == [1, 2]
+    values, _ = tables.read_sequences([one, two], ids, ["one__y__*", "two__*"])
+    assert values.tolist() == [[1, 3], [1, 3], [2, 4]]
+    with pytest.raises(UserError, match=r"clip c: no frames in .*one.npz; run `dvc repro extract`"):
+        tables.read_sequences([one], pd.Series(["a", "c"]))
+
+
+def test_the_same_sequences_are_the_same_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        tables.write_sequences(tmp_path / name, pd.Series(["a"]), [np.ones((3, 2))], ["f__x__frame", "f__y__frame"])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()

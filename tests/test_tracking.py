@@ -79,3 +79,18 @@ def test_another_store_is_filled_anew(store: str, tmp_path: Path, monkeypatch) -
     track("d", [cell(tmp_path)])
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
     assert track("d", [cell(tmp_path)])[0] == 1
+
+
+def test_an_experiment_in_a_workspace_of_dvc_logs_to_the_projects_own_store(tmp_path: Path, monkeypatch) -> None:
+    from regenre.tracking import track
+
+    workspace = tmp_path / "project/.dvc/tmp/exps/tmpabc"
+    workspace.mkdir(parents=True)
+    monkeypatch.chdir(workspace)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_EXP_NAME", "lusty-mage")
+    store = f"sqlite:///{tmp_path}/project/mlflow.db"
+    assert track("d", [cell(workspace)]) == (1, store)
+    (run,) = runs(store)
+    assert run.data.tags["dvc.experiment"] == "lusty-mage"
+    assert run.info.artifact_uri.startswith((tmp_path / "project/mlruns").as_uri())

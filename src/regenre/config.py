@@ -3,12 +3,15 @@
 HYDRA     arguments of every stage's `@hydra.main`; `run` starts it
 Grid      what `params.yaml` asks for, checked against conf/
 build     a node with `_target_` -> the object, a wrong setting being one line
+leaves    named leaves of a group, composed; `members` of a vote put in
+compute   where the work is done
+by_hand   whether this run was given choices of its own on the command line
 chosen    which leaf of a group this run composes, e.g. chosen("dataset") == "synthetic"
-cell_folder, raw, ...  the paths of the pipeline's files, relative to the project's root
+raw, cell_folder, ...  the paths of the pipeline's files, relative to the project's root
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
@@ -17,9 +20,11 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from regenre.compute import Compute, Local
 from regenre.errors import UserError, reported
 
 CONF = Path.cwd() / "conf"
@@ -78,20 +83,46 @@ def grid() -> Grid:
     return found
 
 
-def leaves(group: str) -> list[str]:
-    """The names that conf/<group>/ offers, sorted."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
 def chosen(group: str) -> str:
     """The leaf of a group that this run was composed with."""
     return str(HydraConfig.get().runtime.choices[group])
 
 
-def build(node: DictConfig, **more: Any) -> Any:
+def leaves(group: str, names: Sequence[str], seed: int) -> dict[str, dict[str, Any]]:
+    """The leaves of these names as plain dictionaries, resolved."""
+    if not names:
+        return {}
+    wanted = [f"+{group}@leaves.{name}={name}" for name in names]
+    found = plain(hydra.compose("config", [*wanted, f"seed={seed}"]).leaves)
+    return {name: with_members(found[name], seed) for name in names}
+
+
+def with_members(leaf: dict[str, Any], seed: int) -> dict[str, Any]:
+    """A classifier's leaf with the leaves of its members in the place of their names."""
+    if not leaf.get("members"):
+        return leaf
+    _check_names("conf/classifier: members", "classifier", leaf["members"])
+    return leaf | {"members": leaves("classifier", leaf["members"], seed)}
+
+
+def compute(cfg: DictConfig) -> Compute:
+    """Where the work is done; one process a run where a launcher has runs side by side already."""
+    hydra_cfg = HydraConfig.get()
+    side_by_side = hydra_cfg.mode == RunMode.MULTIRUN and "basic" not in hydra_cfg.launcher._target_.lower()
+    found: Compute = Local(n_jobs=1) if side_by_side else build(cfg.compute)
+    return found
+
+
+def by_hand() -> bool:
+    """Whether the command line chooses more than what dvc.yaml says: a cell of one's own."""
+    keys = {override.lstrip("+~").partition("=")[0].partition(".")[0] for override in HydraConfig.get().overrides.task}
+    return bool(keys - {"dataset", "seed", "compute"})
+
+
+def build(node: Any) -> Any:
     """Instantiate a node; plain containers go in."""
     try:
-        return hydra.utils.instantiate(node, **more, _convert_="all")
+        return hydra.utils.instantiate(node, _convert_="all")
     except (InstantiationException, OmegaConfBaseException, TypeError) as error:
         cause = error.__cause__ or error
         raise UserError(
@@ -130,19 +161,25 @@ def cell_name(split: str, features: str, classifier: str) -> str:
     return f"{split}-{features}-{classifier}"
 
 
-def cell_folder(dataset: str, cell: str) -> Path:
-    """A cell of the grid."""
-    return Path("data/cells") / dataset / cell
+def cell_folder(dataset: str) -> Path:
+    """The cells of the grid, a folder each."""
+    return Path("data/cells") / dataset
 
 
-def own_cell_folder(dataset: str) -> Path:
-    """The cell of this run: the grid's, or one of data/sweeps/ named after its overrides."""
+def sweep_folder(dataset: str) -> Path:
+    """The cells that were trained by hand."""
+    return Path("data/sweeps") / dataset
+
+
+def own_cell_name() -> str:
+    """The cell that this run was given on the command line, with its overrides."""
     cell = cell_name(chosen("split"), chosen("features"), chosen("classifier"))
     overrides = HydraConfig.get().job.override_dirname
-    return Path("data/sweeps") / dataset / f"{cell},{overrides}" if overrides else cell_folder(dataset, cell)
+    return f"{cell},{overrides}" if overrides else cell
 
 
 def _check_names(where: str, group: str, names: list[str]) -> None:
-    unknown = [name for name in names if name not in leaves(group)]
+    offered = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    unknown = [name for name in names if name not in offered]
     if unknown:
-        raise UserError(f"{where}: {unknown[0]!r} is not in conf/{group}/; choose from {', '.join(leaves(group))}")
+        raise UserError(f"{where}: {unknown[0]!r} is not in conf/{group}/; choose from {', '.join(offered)}")

@@ -15,8 +15,12 @@ from regenre import audio, tables
 from regenre.errors import UserError
 from regenre.fetch import md5_of
 
+_NOTHING_KNOWN: dict[str, object] = {
+    "duration_s": np.nan, "sr": 0, "channels": 0, "md5": "", "status": "ok", "fault": "", "reason": "",
+}  # fmt: skip
 
-def index(clips: pd.DataFrame, raw: Path, min_duration_s: float, n_jobs: int) -> pd.DataFrame:
+
+def index(clips: pd.DataFrame, raw: Path, min_duration_s: float, audio_given: bool = True) -> pd.DataFrame:
     """Open every clip and say what it is.
 
     Parameters
@@ -24,6 +28,7 @@ def index(clips: pd.DataFrame, raw: Path, min_duration_s: float, n_jobs: int) ->
     clips : columns `datasets.CLIP_FACTS`
     raw : folder that `path` is relative to
     min_duration_s : shorter clips are excluded as `too_short`
+    audio_given : False for clips that are rows of a table: nothing is opened, every clip is usable
 
     Returns
     -------
@@ -34,29 +39,22 @@ def index(clips: pd.DataFrame, raw: Path, min_duration_s: float, n_jobs: int) ->
     UserError
         No usable clip in a genre, or fewer than two genres.
     """
-    looked = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_look)(raw, path, min_duration_s) for path in clips["path"]
-    )
-    facts = pd.DataFrame(
-        list(tqdm(looked, total=len(clips), desc="index", unit=" clips", disable=None)), index=clips.index
-    )
-    table = pd.concat([clips, facts], axis=1)
-    table["group"] = _joined(table)
+    if audio_given:
+        looked = Parallel(return_as="generator")(
+            delayed(_look)(raw.absolute(), path, min_duration_s) for path in clips["path"]
+        )
+        facts = list(tqdm(looked, total=len(clips), desc="index", unit=" clips", disable=None))
+        table = pd.concat([clips, pd.DataFrame(facts, index=clips.index)], axis=1)
+        table["group"] = _joined(table)
+    else:
+        table = pd.concat([clips, pd.DataFrame([_NOTHING_KNOWN] * len(clips), index=clips.index)], axis=1)
     _check_genres(table)
     return table[tables.CLIPS]
 
 
 def _look(raw: Path, path: str, min_duration_s: float) -> dict[str, object]:
     """One clip's facts; a fault is a fact."""
-    facts: dict[str, object] = {
-        "duration_s": np.nan,
-        "sr": 0,
-        "channels": 0,
-        "md5": "",
-        "status": "ok",
-        "fault": "",
-        "reason": "",
-    }
+    facts = dict(_NOTHING_KNOWN)
     try:
         if not path:
             raise audio.AudioError("missing", "the source does not hold this clip")

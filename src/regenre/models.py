@@ -12,7 +12,6 @@ from typing import Any
 
 import skops.io
 
-from regenre import tables
 from regenre.errors import UserError
 
 TRUSTED = ("sklearn.", "numpy.", "hmmlearn.", "regenre.", "scipy.")
@@ -21,13 +20,13 @@ _SCHEMA = "schema.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that zip can say
 
 
-def save(path: Path, estimator: Any) -> None:
-    """Write a fitted estimator."""
-    tables.atomically(path, lambda temporary: temporary.write_bytes(_canonical(skops.io.dumps(estimator))))
+def dumps(estimator: Any) -> bytes:
+    """A fitted estimator as the bytes of a file."""
+    return _canonical(skops.io.dumps(estimator))
 
 
 def load(path: Path) -> Any:
-    """Read what `save` wrote.
+    """Read what `dumps` made.
 
     Raises
     ------

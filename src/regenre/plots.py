@@ -86,6 +86,13 @@ def per_genre_f1(per_genre: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
+def words(text: str) -> Figure:
+    """A sentence where a figure would be."""
+    figure = Figure(figsize=(6, 1))
+    figure.text(0.5, 0.5, text, ha="center", va="center")
+    return figure
+
+
 def _numbers(axes: Axes, values: np.ndarray, texts: list[list[str]], dark_is_low: bool = False) -> None:
     for (row, column), value in np.ndenumerate(values):
         on_dark = value < 0.5 if dark_is_low else value > 0.5

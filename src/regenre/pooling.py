@@ -108,6 +108,13 @@ class MeanCovariance:
         return np.concatenate([mean, covariance[np.triu_indices(len(values))]]).astype(np.float32)
 
 
+def block_means(values: np.ndarray, n: int) -> np.ndarray:
+    """Mean of each n frames in turn, the last block being what is left: shape (n_features, ceil(n_frames / n))."""
+    starts = np.arange(0, values.shape[1], n)
+    sizes = np.diff(starts, append=values.shape[1])
+    return (np.add.reduceat(values, starts, axis=1, dtype=np.float64) / sizes).astype(np.float32)
+
+
 def _standardised_moment(values: np.ndarray, order: int) -> np.ndarray:
     """Central moment over that power of the deviation; 0 where the deviation is rounding alone."""
     apart = values - values.mean(axis=1, keepdims=True, dtype=np.float64)

@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from regenre.errors import UserError
 
 _SEEDS_TRIED = 100
-_NOBODY = np.array([], dtype=np.intp)
+NOBODY = np.array([], dtype=np.intp)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Fold:
 
     train: np.ndarray
     test: np.ndarray
-    valid: np.ndarray = field(default_factory=lambda: _NOBODY)
+    valid: np.ndarray = field(default_factory=lambda: NOBODY)
 
     @property
     def fit(self) -> np.ndarray:
@@ -143,25 +143,34 @@ class FaultFiltered:
     Parameters
     ----------
     train, valid, test : genre -> ranges of clip numbers, e.g. `{"blues": "29-49 73-97"}`
+    test_on : "test"; or "valid", to fit on train alone and test on valid where the test clips are not at hand
     """
 
     train: dict[str, str]
     valid: dict[str, str]
     test: dict[str, str]
+    test_on: str = "test"
+
+    def __post_init__(self) -> None:
+        if self.test_on not in ("test", "valid"):
+            raise TypeError(f"test_on: test or valid expected, {self.test_on!r} found")
 
     def folds(self, clips: pd.DataFrame) -> list[Fold]:
         """One fold."""
         part = self._part(clips)
-        fold = Fold(*(np.flatnonzero(part == name) for name in ("train", "test", "valid")))
+        train, valid, test = (np.flatnonzero(part == name) for name in ("train", "valid", "test"))
+        fold = Fold(train, test, valid) if self.test_on == "test" else Fold(train, valid)
         remedy = "fault_filtered is made for all of GTZAN (dataset=gtzan): take grouped_kfold here"
-        _check_genres(clips, fold.fit, "the published train and valid parts hold no clip of", remedy)
-        _check_genres(clips, fold.test, "the published test part holds no clip of", remedy)
+        _check_genres(clips, fold.fit, "the published parts to train on hold no clip of", remedy)
+        _check_genres(clips, fold.test, f"the published {self.test_on} part holds no clip of", remedy)
         return [fold]
 
     def excluded(self, clips: pd.DataFrame) -> dict[str, str]:
         """GTZAN's replicas, mislabelled and distorted clips, and what keeps artists apart."""
-        left_out = clips["clip_id"][(self._part(clips) == "").to_numpy()]
-        return dict.fromkeys(left_out, "not in the published fault-filtered split")
+        part = self._part(clips).to_numpy()
+        unread = dict.fromkeys(clips["clip_id"][part == "test"], "of the test part, which this split does not read")
+        left_out = dict.fromkeys(clips["clip_id"][part == ""], "not in the published fault-filtered split")
+        return left_out if self.test_on == "test" else left_out | unread
 
     def _part(self, clips: pd.DataFrame) -> pd.Series:
         parts = {
@@ -182,6 +191,30 @@ def _numbers(ranges: str) -> list[int]:
 def used(folds: list[Fold]) -> np.ndarray:
     """The rows that are in any part of any fold, in table order."""
     return np.unique(np.concatenate([rows for fold in folds for rows in (fold.fit, fold.test)]))
+
+
+def inner(clips: pd.DataFrame, fold: Fold, n_folds: int, seed: int) -> list[Fold]:
+    """Folds to choose hyper-parameters by: the fold's valid part where it has one, or else grouped folds of its train.
+
+    Parameters
+    ----------
+    clips : the table that `fold` counts in
+    n_folds : fewer where there are fewer groups
+
+    Returns
+    -------
+    folds whose positions count in `fold.fit`; none where no two groups share a genre, so that nothing can be chosen
+    """
+    rows = fold.fit
+    if len(fold.valid):
+        return [Fold(np.searchsorted(rows, fold.train), np.searchsorted(rows, fold.valid))]
+    fitted_on = clips.iloc[rows]
+    for fewer in range(n_folds, 1, -1):
+        try:
+            return GroupedKFolds(fewer, seed).folds(fitted_on)
+        except UserError:
+            continue
+    return []
 
 
 def _against_all_others(clips: pd.DataFrame, test: np.ndarray) -> Fold:

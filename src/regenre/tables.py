@@ -2,6 +2,7 @@
 
     clips        a row a clip, sorted by clip_id (parquet)
     pooled       clip_id and float32 columns `<family>__<feature>__<statistic>` (parquet)
+    sequences    frames of all clips, one after the other: values, lengths, clip_ids, names (npz)
     predictions  a row a tested clip and fold: clip_id, group, fold, actual, predicted, proba__<genre> (CSV)
 
 Every file is written under a temporary name in its own folder and then renamed, so that a reader
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from regenre.errors import UserError
@@ -105,12 +107,51 @@ def read_pooled(paths: list[Path], clip_ids: pd.Series, patterns: Sequence[str] 
                 f"clip {lost.iloc[0]}: no features in {path} ({len(lost)} clips are not there); run `dvc repro extract`"
             )
     joined = pd.concat([table.loc[clip_ids] for table in tables], axis=1)
-    fits = {pattern: set(fnmatch.filter(joined.columns, pattern)) for pattern in patterns}
-    for pattern, found in fits.items():
-        if not found:
+    for pattern in patterns:
+        if not fnmatch.filter(joined.columns, pattern):
             raise UserError(f"conf/features: no column fits {pattern!r}; there are {', '.join(joined.columns[:5])} ...")
-    kept = set().union(*fits.values())
-    return joined[[column for column in joined.columns if column in kept]]
+    return joined[_fitting(list(joined.columns), patterns)]
+
+
+def write_sequences(path: Path, clip_ids: pd.Series, sequences: list[np.ndarray], names: Sequence[str]) -> None:
+    """Write one family's frames, a matrix (n_frames, n_features) a clip."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as stream:  # a name would get .npz put behind it
+            np.savez(
+                stream,
+                values=np.concatenate(sequences),
+                lengths=np.array([len(sequence) for sequence in sequences]),
+                clip_ids=np.array(clip_ids, dtype=str),
+                names=np.array(names, dtype=str),
+            )
+
+    atomically(path, write)
+
+
+def read_sequences(
+    paths: list[Path], clip_ids: pd.Series, patterns: Sequence[str] = ("*",)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join the families' frames of the clips, in the order of `clip_ids`.
+
+    Returns
+    -------
+    values : float32, shape (n_frames of all clips, n_features)
+    lengths : frames a clip, int64, shape (n_clips,)
+    """
+    parts = []
+    for path in paths:
+        with np.load(path) as stored:
+            places = pd.Index(stored["clip_ids"]).get_indexer(pd.Index(clip_ids))
+            if (places < 0).any():
+                lost = clip_ids[places < 0]
+                raise UserError(f"clip {lost.iloc[0]}: no frames in {path}; run `dvc repro extract`")
+            names, lengths = list(stored["names"]), stored["lengths"]
+            kept = [names.index(name) for name in _fitting(names, patterns)]
+            starts = np.cumsum(lengths) - lengths
+            rows = np.concatenate([np.arange(starts[place], starts[place] + lengths[place]) for place in places])
+            parts.append(stored["values"][np.ix_(rows, np.array(kept))])
+    return np.concatenate(parts, axis=1), lengths[places].astype(np.int64)
 
 
 def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
@@ -135,6 +176,12 @@ def read_predictions(path: Path) -> pd.DataFrame:
 def genres_of(predictions: pd.DataFrame) -> list[str]:
     """The genres that the probabilities name, sorted as they stand."""
     return [name.removeprefix(PROBA) for name in predictions.columns if name.startswith(PROBA)]
+
+
+def _fitting(columns: list[str], patterns: Sequence[str]) -> list[str]:
+    """The columns that fit any of the patterns, in their own order."""
+    kept = {column for pattern in patterns for column in fnmatch.filter(columns, pattern)}
+    return [column for column in columns if column in kept]
 
 
 def _read(path: Path, read: Callable[..., pd.DataFrame], remedy: str, **options: Any) -> pd.DataFrame:

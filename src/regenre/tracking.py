@@ -5,6 +5,7 @@ Files are the truth and MLflow is a view of them: a run is recognised by the dig
 that an earlier attempt left unfinished is replaced.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,11 +15,13 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from tqdm import tqdm
 
-STORE = "sqlite:///mlflow.db"
+STORE = "mlflow.db"
+EXPERIMENTS = ".dvc/tmp/exps"  # where DVC makes workspaces for queued experiments, which it deletes
 DIGEST = "regenre.digest"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI then opens on runs and their metrics
 _LONGEST_PARAM = 500
@@ -57,16 +60,18 @@ def track(experiment: str, cells: list[Cell]) -> tuple[int, str]:
 
     Returns
     -------
-    number of runs logged, and the store's URI (`MLFLOW_TRACKING_URI`, or sqlite at the root)
+    number of runs logged, and the store's URI (`MLFLOW_TRACKING_URI`, or sqlite at the project's root)
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI", STORE)
-    client = MlflowClient(uri)
-    experiment_id = _experiment(client, experiment)
-    finished = _finished(client, experiment_id)
-    missing = [cell for cell in cells if cell.digest not in finished]
-    source = _git()
-    for cell in tqdm(missing, desc="track", unit=" cells", disable=None):
-        _log(client, experiment_id, cell, source)
+    given, root = os.environ.get("MLFLOW_TRACKING_URI"), _root(Path.cwd())
+    uri = given or f"sqlite:///{root / STORE}"
+    with contextlib.nullcontext() if given else FileLock(root / f"{STORE}.lock"):  # queued experiments log side by side
+        client = MlflowClient(uri)
+        experiment_id = _experiment(client, experiment, None if given else (root / "mlruns").as_uri())
+        finished = _finished(client, experiment_id)
+        missing = [cell for cell in cells if cell.digest not in finished]
+        source = _source()
+        for cell in tqdm(missing, desc="track", unit=" cells", disable=None):
+            _log(client, experiment_id, cell, source)
     return len(missing), uri
 
 
@@ -82,9 +87,15 @@ def flattened(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def _experiment(client: MlflowClient, name: str) -> str:
+def _root(folder: Path) -> Path:
+    """The project's root, also seen from a workspace that DVC made for a queued experiment."""
+    workspaces = [parent for parent in folder.parents if parent.as_posix().endswith(EXPERIMENTS)]
+    return workspaces[-1].parents[EXPERIMENTS.count("/")] if workspaces else folder
+
+
+def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     found = client.get_experiment_by_name(name)
-    return found.experiment_id if found else client.create_experiment(name, tags=KIND)
+    return found.experiment_id if found else client.create_experiment(name, artifacts, tags=KIND)
 
 
 def _finished(client: MlflowClient, experiment_id: str) -> set[str]:
@@ -119,13 +130,14 @@ def _log(client: MlflowClient, experiment_id: str, cell: Cell, source: dict[str,
     client.set_terminated(run_id)
 
 
-def _git() -> dict[str, str]:
-    """The commit that the files lie on, where there is one."""
+def _source() -> dict[str, str]:
+    """The commit that the files lie on and the DVC experiment that made them, where there is one."""
+    experiment = {"dvc.experiment": os.environ["DVC_EXP_NAME"]} if os.environ.get("DVC_EXP_NAME") else {}
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
         changed = subprocess.run(
             ["git", "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
         ).stdout
     except (OSError, subprocess.CalledProcessError):
-        return {}
-    return {"mlflow.source.git.commit": commit, "git.changed_files": str(len(changed.splitlines()))}
+        return experiment
+    return experiment | {"mlflow.source.git.commit": commit, "git.changed_files": str(len(changed.splitlines()))}

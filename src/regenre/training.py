@@ -1,89 +1,221 @@
-"""Features and genres meet: one estimator, fitted and tested fold by fold.
+"""Features and genres meet: one estimator, chosen, fitted and tested fold by fold.
 
-Everything that is fitted (scaling, calibration, the classifier) sits in one estimator that is cloned
-and fitted anew on each fold's training clips.
+Everything that is fitted (scaling, hyper-parameters, calibration, the classifier) is fitted anew on each
+fold's training clips. A `Task` is the whole of one fold's work and knows nothing but its own arrays, so
+that tasks of many cells can be done side by side, here or on other machines.
 """
 
-from collections.abc import Iterator
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.feature_selection import VarianceThreshold
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.pipeline import make_pipeline
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import get_scorer_names
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from regenre import tables
+from regenre import models, tables
 from regenre.errors import UserError
 from regenre.splits import Fold
 
 CALIBRATION_FOLDS = 5
+_STEP = "classifier"
 
 
-def predictions(
-    classifier: Any, scale: bool, features: pd.DataFrame, clips: pd.DataFrame, folds: list[Fold]
-) -> pd.DataFrame:
-    """Test every fold with an estimator that was fitted on that fold's other clips.
+@dataclass(frozen=True)
+class Recipe:
+    """How a classifier is made: a leaf of `conf/classifier/`.
 
     Parameters
     ----------
-    classifier : unfitted scikit-learn classifier
+    estimator : unfitted scikit-learn classifier; None for a vote
     scale : standardise the features (mean 0, deviation 1 on the training clips)
-    features : a row a clip, in the order of `clips`
-    clips : usable rows of the clip table
+    search : parameter -> the values to choose from; the first wins a tie, and is taken where nothing can be chosen
+    reads : "rows", a row a clip, or "frames", a sequence a clip
+    members : name -> recipe: a soft vote of these
+    """
+
+    estimator: Any = None
+    scale: bool = False
+    search: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    reads: str = "rows"
+    members: Mapping[str, "Recipe"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Values:
+    """Features of all clips.
+
+    Parameters
+    ----------
+    array : a row a clip; or, with `lengths`, the frames of all clips one after the other
+    lengths : frames a clip
+    """
+
+    array: np.ndarray
+    lengths: np.ndarray | None = None
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """The given clips: a matrix, or an object array of sequences."""
+        if self.lengths is None:
+            return self.array[rows]
+        ends = np.cumsum(self.lengths)
+        sequences = np.empty(len(rows), dtype=object)
+        sequences[:] = [self.array[ends[row] - self.lengths[row] : ends[row]] for row in rows]
+        return sequences
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fit: a fold of a cell, or the cell's model when nobody is tested.
+
+    Parameters
+    ----------
+    cell : its name, for errors
+    genre, group : of every clip
+    fold : who is fitted on and who is tested
+    inner : folds to choose hyper-parameters by, positions in `fold.fit`
+    metric : scikit-learn's name of the score to choose by
+    keep : return the fitted estimator too
+    """
+
+    cell: str
+    recipe: Recipe
+    values: Values
+    genre: np.ndarray
+    group: np.ndarray
+    fold: Fold
+    inner: Sequence[Fold]
+    metric: str
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a task yields: `proba` has a row a tested clip and a column for each of `genres`."""
+
+    genres: np.ndarray
+    proba: np.ndarray
+    chosen: dict[str, Any]
+    score: float | None
+    warnings: list[str]
+    model: bytes
+    seconds: float
+
+
+def work(task: Task) -> Result:
+    """Choose, fit, test.
+
+    Raises
+    ------
+    UserError
+        scikit-learn refuses: too few clips, a parameter that does not exist.
+    """
+    started = time.perf_counter()
+    fit, test = task.fold.fit, task.fold.test
+    with _said_with(task), threadpool_limits(1), _recorded() as said:
+        X = task.values.of(fit)
+        estimator, chosen, score = fitted(task.recipe, X, task.genre[fit], task.group[fit], task.inner, task.metric)
+        n_genres = len(estimator.classes_)
+        proba = estimator.predict_proba(task.values.of(test)) if len(test) else np.empty((0, n_genres))
+        model = models.dumps(estimator) if task.keep else b""
+    return Result(estimator.classes_, proba, chosen, score, said, model, time.perf_counter() - started)
+
+
+def fitted(
+    recipe: Recipe, X: np.ndarray, genre: np.ndarray, group: np.ndarray, inner: Sequence[Fold], metric: str
+) -> tuple[Any, dict[str, Any], float | None]:
+    """Choose hyper-parameters on the inner folds and fit on all of X.
+
+    Returns
+    -------
+    estimator : it has `classes_` and `predict_proba`
+    chosen : parameter -> value; of a vote, `<member>.<parameter>`
+    score : mean over the inner folds; None where nothing could be chosen
+    """
+    if recipe.members:
+        return _vote(recipe, X, genre, group, inner, metric)
+    # a column that is constant on these clips can tell nothing, and what it is on others must not move the decision
+    scaling = [("varying", VarianceThreshold()), ("scaling", StandardScaler())] if recipe.scale else []
+    pipeline = Pipeline([*scaling, (_STEP, clone(recipe.estimator))])
+    chosen, score = _search(recipe, pipeline, X, genre, inner, metric)
+    pipeline.set_params(**{f"{_STEP}__{name}": value for name, value in chosen.items()})
+    if not hasattr(pipeline, "predict_proba"):
+        folds = _calibration_folds(genre, group)
+        pipeline = CalibratedClassifierCV(pipeline, method="temperature", ensemble=False, cv=folds)
+    return pipeline.fit(X, genre), chosen, score
+
+
+def predictions(clips: pd.DataFrame, folds: list[Fold], results: list[Result]) -> pd.DataFrame:
+    """Put the results of a cell's folds together.
 
     Returns
     -------
     columns `tables.PREDICTIONS` and `proba__<genre>`, a row a tested clip and fold
     """
-    genres = sorted(clips["genre"].unique())
+    columns = [tables.PROBA + genre for genre in sorted(clips["genre"].unique())]
     tested = []
-    for number, fold in enumerate(folds):
-        estimator = fitted(classifier, scale, features.iloc[fold.fit], clips.iloc[fold.fit])
-        with _named(classifier, len(fold.fit)):
-            proba = estimator.predict_proba(features.iloc[fold.test].to_numpy())
+    for number, (fold, result) in enumerate(zip(folds, results, strict=True)):
         rows = clips.iloc[fold.test][["clip_id", "group"]].reset_index(drop=True)
         rows = rows.assign(
             fold=number,
             actual=clips["genre"].iloc[fold.test].to_numpy(),
-            predicted=estimator.classes_[proba.argmax(axis=1)],
+            predicted=result.genres[result.proba.argmax(axis=1)],
         )
-        shares = pd.DataFrame(proba, columns=[tables.PROBA + genre for genre in estimator.classes_])
-        tested.append(
-            pd.concat([rows, shares.reindex(columns=[tables.PROBA + genre for genre in genres], fill_value=0)], axis=1)
-        )
+        shares = pd.DataFrame(result.proba, columns=[tables.PROBA + genre for genre in result.genres])
+        tested.append(pd.concat([rows, shares.reindex(columns=columns, fill_value=0.0)], axis=1))
     return pd.concat(tested, ignore_index=True)
 
 
-def fitted(classifier: Any, scale: bool, features: pd.DataFrame, clips: pd.DataFrame) -> Any:
-    """Clone, fit on the given clips, and return the estimator; it has `predict_proba`.
-
-    Scaling drops the columns that are constant on these clips: they can tell nothing, and a value that
-    only other clips have must not move the decision.
-    """
-    genre = clips["genre"].to_numpy(dtype=object)
-    estimator = clone(classifier)
-    pipeline = make_pipeline(VarianceThreshold(), StandardScaler(), estimator) if scale else estimator
-    if not hasattr(estimator, "predict_proba"):
-        folds = _calibration_folds(genre, clips["group"].to_numpy(dtype=object))
-        pipeline = CalibratedClassifierCV(pipeline, method="temperature", ensemble=False, cv=folds)
-    with _named(classifier, len(clips)), threadpool_limits(1):
-        return pipeline.fit(features.to_numpy(), genre)
+def _vote(
+    recipe: Recipe, X: np.ndarray, genre: np.ndarray, group: np.ndarray, inner: Sequence[Fold], metric: str
+) -> tuple[Any, dict[str, Any], float | None]:
+    made = {name: fitted(member, X, genre, group, inner, metric) for name, member in recipe.members.items()}
+    vote = VotingClassifier([(name, FrozenEstimator(member[0])) for name, member in made.items()], voting="soft")
+    chosen = {f"{name}.{key}": value for name, (_, best, _) in made.items() for key, value in best.items()}
+    return vote.fit(X, genre), chosen, None
 
 
-@contextmanager
-def _named(classifier: Any, n_clips: int) -> Iterator[None]:
-    """What scikit-learn refuses, said with the classifier's name and the number of clips."""
-    try:
-        yield
-    except ValueError as error:
-        name = type(classifier).__name__
-        raise UserError(f"{name} cannot work with {n_clips} training clips: {error}") from error
+def _search(
+    recipe: Recipe, pipeline: Pipeline, X: np.ndarray, genre: np.ndarray, inner: Sequence[Fold], metric: str
+) -> tuple[dict[str, Any], float | None]:
+    if not recipe.search or not inner:
+        return {name: values[0] for name, values in recipe.search.items()}, None
+    if metric not in get_scorer_names():
+        raise ValueError(f"search.metric: {metric!r} is no scorer of scikit-learn; balanced_accuracy is one")
+    values = {f"{_STEP}__{name}": list(values) for name, values in recipe.search.items()}
+    folds = [(fold.fit, fold.test) for fold in inner]
+    search = GridSearchCV(pipeline, values, scoring=metric, cv=folds, refit=False)
+    with warnings.catch_warnings():  # a genre of one group is trained on and never tested
+        warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true", category=UserWarning)
+        warnings.filterwarnings("ignore", message="Scoring failed|One or more of the test scores", category=UserWarning)
+        warnings.simplefilter("ignore", FitFailedWarning)
+        try:
+            search.fit(X, genre)
+        except ValueError:
+            search.set_params(error_score="raise").fit(X, genre)  # the first one's reason, not that all failed
+    for params, score in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True):
+        if np.isnan(score):  # 15 neighbours of 12 clips
+            warnings.warn(f"{_plain(params)} cannot be fitted on so few clips", FitFailedWarning, stacklevel=2)
+    if np.isnan(search.best_score_):
+        search.set_params(error_score="raise").fit(X, genre)
+    return _plain(search.best_params_), float(search.best_score_)
+
+
+def _plain(params: dict[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(f"{_STEP}__"): value for name, value in params.items()}
 
 
 def _calibration_folds(genre: np.ndarray, group: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -97,3 +229,29 @@ def _calibration_folds(genre: np.ndarray, group: np.ndarray) -> list[tuple[np.nd
         if all(set(genre[train]) == set(genre) for train, _ in folds):
             return folds
     return list(StratifiedKFold(min(CALIBRATION_FOLDS, counts["size"])).split(genre, genre))
+
+
+@contextmanager
+def _said_with(task: Task) -> Iterator[None]:
+    """What scikit-learn refuses, said with the cell's name and the number of clips."""
+    try:
+        yield
+    except (ValueError, UserError) as error:
+        complaint = str(error).strip().splitlines()[0]
+        raise UserError(f"{task.cell}, {len(task.fold.fit)} training clips: {complaint}") from error
+
+
+@contextmanager
+def _recorded() -> Iterator[list[str]]:
+    """What did not converge or could not be tried, each message once; other warnings go their way."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        for category in (ConvergenceWarning, FitFailedWarning):
+            warnings.simplefilter("always", category)
+        yield said
+    for warning in caught:
+        if issubclass(warning.category, (ConvergenceWarning, FitFailedWarning)):
+            said.append(" ".join(str(warning.message).split()))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    said[:] = sorted(set(said))

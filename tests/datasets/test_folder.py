@@ -8,7 +8,7 @@ from regenre.errors import UserError
 
 def downloaded(raw: Path, dataset: Folder) -> Path:
     raw.mkdir()
-    dataset.download(raw, n_jobs=1)
+    dataset.download(raw)
     return raw
 
 
@@ -49,12 +49,12 @@ def test_groups_of_unknown_clips_are_said(classes: Path, tmp_path: Path) -> None
 def test_what_is_wrong_with_a_folder_is_said(classes: Path, tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     with pytest.raises(UserError, match="no folder given"):
-        Folder().download(tmp_path / "raw", 1)
+        Folder().download(tmp_path / "raw")
     with pytest.raises(UserError, match="nothing found there"):
-        Folder(str(tmp_path / "none")).download(tmp_path / "raw", 1)
+        Folder(str(tmp_path / "none")).download(tmp_path / "raw")
     with pytest.raises(UserError, match="at least two class sub-folders expected, 1 found"):
-        Folder(str(classes / "high")).download(tmp_path / "raw", 1)
+        Folder(str(classes / "high")).download(tmp_path / "raw")
     (classes / "silence").mkdir()
     (tmp_path / "raw2").mkdir()
     with pytest.raises(UserError, match="class silence holds no audio file"):
-        Folder(str(classes)).download(tmp_path / "raw2", 1)
+        Folder(str(classes)).download(tmp_path / "raw2")

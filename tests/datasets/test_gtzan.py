@@ -73,7 +73,7 @@ def test_every_layout_in_a_folder_and_in_archives(tmp_path: Path, index: Path, l
         dataset = gtzan(index, archive=str(tmp_path / "a.tar.gz"))
     raw = tmp_path / "raw"
     raw.mkdir()
-    assert dataset.download(raw, 1).startswith("3 clips")
+    assert dataset.download(raw).startswith("3 clips")
     clips = dataset.clips(raw).set_index("clip_id")
     assert list(clips.index[clips["path"] != ""]) == CLIPS
     assert len(clips) == 30
@@ -90,7 +90,7 @@ def test_a_corrupt_and_a_missing_clip_are_rows(tmp_path: Path, index: Path) -> N
     dataset = Gtzan(mirrors=[], artists_mirrors=[], downloads="", numbers=0, folder=str(source), artists=str(index))
     raw = tmp_path / "raw"
     raw.mkdir()
-    dataset.download(raw, 1)
+    dataset.download(raw)
     table = indexing.index(dataset.clips(raw), raw, 1.0, 1).set_index("clip_id")
     assert table.loc["jazz.00054", ["status", "fault"]].to_list() == ["excluded", "unreadable"]
     assert "libsndfile" in table.loc["jazz.00054", "reason"]
@@ -103,12 +103,12 @@ def test_two_formats_of_one_clip_and_no_clip_are_said(tmp_path: Path, index: Pat
     source.mkdir()
     (tmp_path / "raw").mkdir()
     with pytest.raises(UserError, match="no GTZAN clip found"):
-        gtzan(index, folder=str(source)).download(tmp_path / "raw", 1)
+        gtzan(index, folder=str(source)).download(tmp_path / "raw")
     (source / "a").mkdir()
     for name in ("blues.00000.wav", "a/blues.00000.wav"):
         (source / name).touch()
     with pytest.raises(UserError, match=r"a second file for blues.00000.wav"):
-        gtzan(index, folder=str(source)).download(tmp_path / "raw", 1)
+        gtzan(index, folder=str(source)).download(tmp_path / "raw")
 
 
 def test_artists_are_those_of_the_csv_of_the_same_facts(shared: Path) -> None:
@@ -137,4 +137,4 @@ def test_without_network_the_message_says_what_to_do(tmp_path: Path) -> None:
     conf.downloads = str(tmp_path)
     dataset = instantiate(conf, _convert_="all")
     with pytest.raises(UserError, match=r"no mirror delivered genres.tar.gz .*dataset.archive=/path"):
-        dataset.download(tmp_path, 1)
+        dataset.download(tmp_path)

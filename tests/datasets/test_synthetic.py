@@ -6,6 +6,7 @@ import pytest
 import soundfile
 
 from regenre import audio
+from regenre.compute import Local
 from regenre.datasets.synthetic import Synthetic
 from regenre.synthesis import STYLES
 
@@ -15,7 +16,7 @@ TINY = Synthetic(n_artists=3, n_clips=2, duration_s=2.0, seed=5)
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
-    TINY.download(folder, n_jobs=1)
+    TINY.download(folder)
     return folder
 
 
@@ -57,13 +58,14 @@ def test_the_truth_table_is_true(raw: Path) -> None:
 
 
 def test_the_seed_decides_every_byte_and_the_number_of_workers_none(raw: Path, tmp_path: Path) -> None:
-    TINY.download(tmp_path, n_jobs=2)
+    with Local(2).parallel():
+        TINY.download(tmp_path)
     files = sorted(path.relative_to(raw) for path in raw.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert all((raw / path).read_bytes() == (tmp_path / path).read_bytes() for path in files)
 
 
 def test_another_seed_is_another_corpus(raw: Path, tmp_path: Path) -> None:
-    Synthetic(n_artists=3, n_clips=2, duration_s=2.0, seed=6).download(tmp_path, n_jobs=1)
+    Synthetic(n_artists=3, n_clips=2, duration_s=2.0, seed=6).download(tmp_path)
     name = "square_riff/square_riff.00000.wav"
     assert (raw / name).read_bytes() != (tmp_path / name).read_bytes()

@@ -2,6 +2,7 @@
 
 A dataset is a frozen dataclass whose fields are its settings (a leaf of `conf/dataset/`). It has
 
+    audio     whether its clips have audio, or are rows of a table
     download  fill the raw folder (made, fetched, unpacked or linked)
     clips     raw folder -> a row a clip with the columns `CLIP_FACTS`; the audio is not opened
 
@@ -10,7 +11,7 @@ recording), the clip itself where nothing is known; a clip that should be there 
 """
 
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pandas as pd
 
@@ -20,7 +21,9 @@ CLIP_FACTS = ["clip_id", "path", "genre", "group"]
 class Dataset(Protocol):
     """What every dataset offers."""
 
-    def download(self, raw: Path, n_jobs: int) -> str:
+    audio: ClassVar[bool]
+
+    def download(self, raw: Path) -> str:
         """Fill the empty folder `raw`; return one line that says from where."""
         ...
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 import pandas as pd
 import soundfile
@@ -30,7 +31,9 @@ class Folder:
     folder: str | None = None
     groups: str | None = None
 
-    def download(self, raw: Path, n_jobs: int) -> str:
+    audio: ClassVar[bool] = True
+
+    def download(self, raw: Path) -> str:
         """Link the audio files into `raw`."""
         if self.folder is None:
             raise UserError(

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 import pandas as pd
 
@@ -46,7 +47,9 @@ class Gtzan:
     archive: str | None = None
     artists: str | None = None
 
-    def download(self, raw: Path, n_jobs: int) -> str:
+    audio: ClassVar[bool] = True
+
+    def download(self, raw: Path) -> str:
         """Link, unpack or fetch the clips; put the index of artists beside them."""
         n_files, source = self._clips_into(raw)
         if n_files == 0:

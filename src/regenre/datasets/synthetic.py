@@ -13,6 +13,7 @@ reads it; tests and audits do. `clips.csv` gives what a person would know: clip_
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -40,10 +41,12 @@ class Synthetic:
     duration_s: float
     seed: int
 
-    def download(self, raw: Path, n_jobs: int) -> str:
+    audio: ClassVar[bool] = True
+
+    def download(self, raw: Path) -> str:
         """Make the WAV files (16 bit, mono, 22,050 Hz), `clips.csv` and `truth.csv`."""
         plan = list(self._plan())
-        made = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(self._make)(raw, *clip) for clip in plan)
+        made = Parallel(return_as="generator")(delayed(self._make)(raw.absolute(), *clip) for clip in plan)
         rows = list(tqdm(made, total=len(plan), desc="make", unit=" clips", disable=None))
         clips = pd.DataFrame(rows, columns=["clip_id", "genre", "artist"])
         planted, truth = self._plant(raw, clips)

@@ -16,8 +16,8 @@ def main(cfg: DictConfig) -> None:
     with reported():
         config.grid()  # a wrong name anywhere in params.yaml is said before any work
         name = config.chosen("dataset")
-        with fetch.filled(config.raw(name)) as raw:
-            said = config.build(cfg.dataset).download(raw, cfg.compute.n_jobs)
+        with fetch.filled(config.raw(name)) as raw, config.compute(cfg).parallel():
+            said = config.build(cfg.dataset).download(raw)
         print(f"download {name}: {said}")
 
 

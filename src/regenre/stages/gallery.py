@@ -17,6 +17,10 @@ def main(cfg: DictConfig) -> None:
     """Write the figure."""
     with reported():
         name = config.chosen("dataset")
+        target = config.REPORTS / "figures" / "gallery.png"
+        if not config.build(cfg.dataset).audio:
+            plots.save(target, plots.words(f"{name}: a table, no audio to show"))
+            return
         clips = tables.usable(tables.read_clips(config.index(name))).set_index("clip_id")
         clip_id = cfg.gallery.clip_id or clips.index[len(clips) // 2]
         if clip_id not in clips.index:
@@ -25,7 +29,7 @@ def main(cfg: DictConfig) -> None:
             )
         y = audio.load(config.raw(name) / clips.loc[clip_id, "path"], cfg.audio.sr)
         figure = gallery(Frames(y, cfg.audio.sr, **cfg.frames), f"{clip_id} of {name}")
-        plots.save(config.REPORTS / "figures" / "gallery.png", figure)
+        plots.save(target, figure)
         print(f"gallery {name}: {clip_id}")
 
 

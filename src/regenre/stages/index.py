@@ -15,8 +15,10 @@ def main(cfg: DictConfig) -> None:
     """Write the clip table, faulty clips with their reasons included."""
     with reported():
         name = config.chosen("dataset")
-        clips = config.build(cfg.dataset).clips(config.raw(name))
-        table = indexing.index(clips, config.raw(name), cfg.audio.min_duration_s, cfg.compute.n_jobs)
+        dataset = config.build(cfg.dataset)
+        clips = dataset.clips(config.raw(name))
+        with config.compute(cfg).parallel():
+            table = indexing.index(clips, config.raw(name), cfg.audio.min_duration_s, dataset.audio)
         tables.write_clips(config.index(name), table)
         usable = tables.usable(table)
         faults = table["fault"][table["status"] != "ok"].value_counts().sort_index()

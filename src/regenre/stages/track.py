@@ -1,16 +1,16 @@
-"""Log every cell of the grid to MLflow.
+"""Log every cell of the grid, and those trained by hand, to MLflow.
 
-Reads: data/cells/<dataset>/, reports/, params.yaml. Writes: runs in the store (MLFLOW_TRACKING_URI, or
-sqlite:///mlflow.db), none twice.
+Reads: data/cells/<dataset>/, data/sweeps/<dataset>/, reports/figures/confusion/, params.yaml. Writes: runs in the
+store (MLFLOW_TRACKING_URI, or mlflow.db), none twice.
 """
 
-import json
+from pathlib import Path
 
 import hydra
 import pandas as pd
 from omegaconf import DictConfig
 
-from regenre import config, tracking
+from regenre import cells, config, metrics, plots, report, tables, tracking
 from regenre.errors import reported
 
 
@@ -19,45 +19,42 @@ def main(cfg: DictConfig) -> None:
     """Log what the store does not have yet."""
     with reported():
         name = config.chosen("dataset")
-        summary, genres = (pd.read_csv(config.REPORTS / f"{table}.csv") for table in ("summary", "per_genre"))
-        cells = [_cell(name, summary, genres, *parts) for parts in config.grid().cells]
-        n_logged, uri = tracking.track(name, cells)
-        print(f"track {name}: {n_logged} runs logged, {len(cells) - n_logged} already there, in {uri}; see `make ui`")
+        figures, grid = config.REPORTS / "figures" / "confusion", config.cell_folder(name)
+        found = [
+            _cell(grid / cell, figures / f"{cell}.png", cfg.seed, kind="grid")
+            for cell in (config.cell_name(*parts) for parts in config.grid().cells)
+        ]
+        for folder in sorted(path.parent for path in config.sweep_folder(name).glob("*/cell.json")):
+            predictions = tables.read_predictions(folder / "predictions.csv")
+            counts, genres = metrics.confusion(predictions), tables.genres_of(predictions)
+            plots.save(folder / "confusion.png", plots.confusion(counts, genres, folder.name))
+            found.append(_cell(folder, folder / "confusion.png", cfg.seed, kind="sweep"))
+        n_logged, uri = tracking.track(name, found)
+        print(f"track {name}: {n_logged} runs logged, {len(found) - n_logged} already there, in {uri}; see `make ui`")
 
 
-def _cell(
-    dataset: str, summary: pd.DataFrame, genres: pd.DataFrame, split: str, features: str, classifier: str
-) -> tracking.Cell:
-    name = config.cell_name(split, features, classifier)
-    folder = config.cell_folder(dataset, name)
-    content = json.loads((folder / "cell.json").read_text(encoding="utf-8"))
-    chosen = content["chosen"]
-    own_row, own_genres = (_matching(table, chosen) for table in (summary, genres))
-    scores = {str(key): float(value) for key, value in own_row.iloc[0].drop(list(chosen)).items()}
+def _cell(folder: Path, figure: Path, seed: int, kind: str) -> tracking.Cell:
+    content, predictions = cells.read(folder), tables.read_predictions(folder / "predictions.csv")
+    genres = report.per_genre(content["names"], predictions).to_dict("records")
     per_genre = {
         f"{score}.{row['genre']}": float(row[score])
-        for row in own_genres.to_dict("records")
+        for row in genres
         for score in ("precision", "recall", "f1")
         if pd.notna(row[score])
     }
-    families = content["config"].pop("families")
-    settings = {"family": {key: listed["settings"] for key, listed in families.items()}, **content["config"]}
-    digests = {f"data.{key}.md5": md5 for key, md5 in content["md5"].items()}
+    chosen = {str(entry["fold"]): str(entry["chosen"]) for entry in content["search"] if entry["chosen"]}
+    settings = {
+        "family": content["config"].pop("families"),
+        **content["config"],
+        **({"chosen": chosen} if chosen else {}),
+    }
     return tracking.Cell(
-        name=name,
-        params=chosen | tracking.flattened(settings),
-        metrics={**scores, **per_genre},
-        tags=chosen | digests,
-        artifacts={
-            folder / "predictions.csv": "",
-            folder / "cell.json": "",
-            config.REPORTS / "figures" / "confusion" / f"{name}.png": "figures",
-        },
+        name=folder.name,
+        params=content["names"] | tracking.flattened(settings),
+        metrics={**metrics.score(predictions, seed), **per_genre},
+        tags=content["names"] | {"kind": kind} | {f"data.{key}.md5": md5 for key, md5 in content["md5"].items()},
+        artifacts={folder / "predictions.csv": "", folder / "cell.json": "", figure: "figures"},
     )
-
-
-def _matching(table: pd.DataFrame, chosen: dict[str, str]) -> pd.DataFrame:
-    return table[(table[list(chosen)] == pd.Series(chosen)).all(axis=1)]
 
 
 if __name__ == "__main__":

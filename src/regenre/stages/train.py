@@ -1,65 +1,73 @@
-"""Fit and test one cell: a split, a feature set, a classifier.
+"""Fit and test the cells of the grid, side by side; a cell whose inputs did not change is left as it is.
 
-Reads: data/index/<dataset>.parquet, data/features/<dataset>/<features>.json and the tables it lists.
-Writes: data/cells/<dataset>/<cell>/: predictions.csv, model.skops (fitted on every clip that the
-split uses), cell.json (resolved configuration, digests, folds, clips left out).
+Reads: data/index/<dataset>.parquet, data/features/<dataset>/, params.yaml. Writes: data/cells/<dataset>/<cell>/:
+predictions.csv, model.skops, cell.json. Choices on the command line make one cell of your own instead, in
+data/sweeps/<dataset>/.
 """
 
-import json
 import time
+from pathlib import Path
 
 import hydra
+from joblib import Parallel, delayed, effective_n_jobs
 from omegaconf import DictConfig
+from tqdm import tqdm
 
-from regenre import config, fetch, metrics, models, splits, tables, training
-from regenre.errors import UserError, reported
+from regenre import cells, config, metrics, planning, training
+from regenre.errors import reported
 
 
 @hydra.main(**config.HYDRA)
 def main(cfg: DictConfig) -> None:
-    """Write one cell."""
+    """Write the cells that are not there yet, and remove those that the grid has no longer."""
     with reported():
-        started = time.monotonic()
-        dataset, features = config.chosen("dataset"), config.chosen("features")
-        listed = config.features(dataset) / f"{features}.json"
-        if not listed.is_file():
-            raise UserError(f"{listed} is not there; add {features} to params.yaml and run `dvc repro extract` first")
-        settings = json.loads(listed.read_text(encoding="utf-8"))
-        clips = tables.usable(tables.read_clips(config.index(dataset)))
-        rows = tables.read_pooled(
-            [listed.with_name(f"{family}.parquet") for family in settings["families"]],
-            clips["clip_id"],
-            settings["columns"],
+        plan, folder = _plan(cfg)
+        removed = [] if config.by_hand() else cells.remove_others(folder, [cell.name for cell in plan])
+        stale = [cell for cell in plan if not cells.is_current(folder / cell.name, cell.inputs)]
+        started, fits_s = time.monotonic(), 0.0
+        with config.compute(cfg).parallel():
+            n_workers = effective_n_jobs(None)
+            tasks = (delayed(training.work)(task) for cell in stale for task in cell.tasks)
+            results = Parallel(return_as="generator")(tasks)
+            for cell in tqdm(stale, desc="train", unit=" cells", disable=None):
+                own = [next(results) for _ in cell.tasks]
+                predictions = training.predictions(cell.clips, cell.dealt.folds, own[: len(cell.dealt.folds)])
+                cells.write(folder / cell.name, cell.content(own), predictions, own[-1].model)
+                fits_s += (spent := sum(result.seconds for result in own))
+                scores = metrics.score(predictions, cfg.seed)
+                interval = f"{scores['accuracy']:.3f} ({scores['accuracy_low']:.3f} to {scores['accuracy_high']:.3f})"
+                doubts = len({said for result in own for said in result.warnings})
+                tqdm.write(
+                    f"{cell.name}: accuracy {interval}, {len(predictions)} clips, {spent:.1f} s"
+                    + (f", {doubts} warnings in its cell.json" if doubts else "")
+                )
+        print(
+            f"train {config.chosen('dataset')}: {len(stale)} cells fitted, {len(plan) - len(stale)} unchanged,"
+            f" {len(removed)} removed; {fits_s:.1f} s of fits in {time.monotonic() - started:.1f} s"
+            f" on {n_workers} workers"
         )
-        split, classifier = config.build(cfg.split), config.build(cfg.classifier.estimator)
-        folds = split.folds(clips)
-        predictions = training.predictions(classifier, cfg.classifier.scale, rows, clips, folds)
-        used = splits.used(folds)
-        model = training.fitted(classifier, cfg.classifier.scale, rows.iloc[used], clips.iloc[used])
-        folder = config.own_cell_folder(dataset)
-        tables.write_predictions(folder / "predictions.csv", predictions)
-        models.save(folder / "model.skops", model)
-        chosen = {group: config.chosen(group) for group in ("dataset", "split", "features", "classifier")}
-        tables.write_json(
-            folder / "cell.json",
-            {
-                "cell": folder.name,
-                "chosen": chosen,
-                "config": {
-                    "seed": cfg.seed,
-                    "split": config.plain(cfg.split),
-                    "classifier": config.plain(cfg.classifier),
-                    **settings,
-                },
-                "md5": {"index": fetch.md5_of(config.index(dataset))}
-                | {family: listed["md5"] for family, listed in settings["families"].items()},
-                "folds": [fold.sizes for fold in folds],
-                "excluded": split.excluded(clips),
-            },
+
+
+def _plan(cfg: DictConfig) -> tuple[list[planning.Cell], Path]:
+    dataset, grid = config.chosen("dataset"), config.grid()
+    search = config.plain(cfg.search)
+    plan = planning.Planner(dataset, config.index(dataset), config.features(dataset), cfg.seed, search, config.build)
+    if config.by_hand():
+        leaf = config.with_members(config.plain(cfg.classifier), cfg.seed)
+        names = {group: config.chosen(group) for group in ("split", "features", "classifier")}
+        cell = plan.cell(config.own_cell_name(), names, config.plain(cfg.split), leaf)
+        return [cell], config.sweep_folder(dataset)
+    splits = config.leaves("split", grid.splits, cfg.seed)
+    classifiers = config.leaves("classifier", grid.classifiers, cfg.seed)
+    return [
+        plan.cell(
+            config.cell_name(split, features, classifier),
+            {"split": split, "features": features, "classifier": classifier},
+            splits[split],
+            classifiers[classifier],
         )
-        scores = metrics.score(predictions, cfg.seed)
-        interval = f"{scores['accuracy']:.3f} ({scores['accuracy_low']:.3f} to {scores['accuracy_high']:.3f})"
-        print(f"{folder.name}: accuracy {interval}, {len(predictions)} clips, {time.monotonic() - started:.1f} s")
+        for split, features, classifier in grid.cells
+    ], config.cell_folder(dataset)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,185 @@
+"""What a grid asks for: cells, each with its folds, its settings and its tasks.
+
+Folds are dealt once a split and features are read once a feature set, whatever the number of cells.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from regenre import cells, splits, tables
+from regenre.errors import UserError
+from regenre.fetch import md5_of
+from regenre.splits import Fold
+from regenre.training import Recipe, Result, Task, Values
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """What a split makes of the clips.
+
+    Attributes
+    ----------
+    folds : who is tested
+    fits : the folds, each with its inner folds; where there are several, then one fitted on all of their clips
+    excluded : clip_id -> reason
+    """
+
+    folds: list[Fold]
+    fits: list[tuple[Fold, list[Fold]]]
+    excluded: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A feature set as a classifier reads it: its values, its settings, the digests of what was read."""
+
+    values: Values
+    settings: dict[str, Any]
+    md5: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell to be fitted."""
+
+    name: str
+    settings: dict[str, Any]
+    clips: pd.DataFrame
+    dealt: Dealt
+    recipe: Recipe
+    values: Values
+
+    @cached_property
+    def inputs(self) -> str:
+        """Digest of what decides the result."""
+        return cells.inputs(self.settings)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """One a fit; the last one's estimator is the cell's model."""
+        genre, group = (self.clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
+        metric, last = self.settings["config"]["search"]["metric"], len(self.dealt.fits) - 1
+        return [
+            Task(self.name, self.recipe, self.values, genre, group, fold, inner, metric, keep=number == last)
+            for number, (fold, inner) in enumerate(self.dealt.fits)
+        ]
+
+    def content(self, results: list[Result]) -> dict[str, Any]:
+        """What cell.json says."""
+        folds = self.dealt.folds
+        search = [
+            {
+                "fold": number if number < len(folds) else "model",
+                "chosen": result.chosen,
+                "score": None if result.score is None else round(result.score, 6),
+                "inner_folds": [part.sizes for part in inner],
+                "warnings": result.warnings,
+            }
+            for number, ((_, inner), result) in enumerate(zip(self.dealt.fits, results, strict=True))
+        ]
+        return {
+            "cell": self.name,
+            "inputs": self.inputs,
+            "folds": [fold.sizes for fold in folds],
+            "search": search,
+            "excluded": self.dealt.excluded,
+            **self.settings,
+        }
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Makes the cells of one dataset.
+
+    Parameters
+    ----------
+    index : the clip table
+    features : folder of the feature sets' lists and tables
+    search : `metric` and `n_folds` of the choice of hyper-parameters
+    build : a configuration with `_target_` -> the object
+    """
+
+    dataset: str
+    index: Path
+    features: Path
+    seed: int
+    search: dict[str, Any]
+    build: Callable[[Any], Any]
+    _dealt: dict[str, Dealt] = field(default_factory=dict)
+    _read: dict[tuple[str, str], Read] = field(default_factory=dict)
+
+    @cached_property
+    def _clips(self) -> pd.DataFrame:
+        return tables.usable(tables.read_clips(self.index))
+
+    @cached_property
+    def _index_md5(self) -> str:
+        return md5_of(self.index)
+
+    def cell(self, name: str, names: dict[str, str], split: dict[str, Any], classifier: dict[str, Any]) -> Cell:
+        """One cell.
+
+        Parameters
+        ----------
+        names : of its split, features and classifier
+        split, classifier : their configuration
+
+        Raises
+        ------
+        UserError
+            The split cannot deal these clips, the feature set was not extracted, a setting is wrong.
+        """
+        recipe: Recipe = self.build(classifier)
+        if names["split"] not in self._dealt:
+            self._dealt[names["split"]] = self._deal(split)
+        if (names["features"], recipe.reads) not in self._read:
+            self._read[names["features"], recipe.reads] = self._values(names["features"], recipe.reads)
+        dealt, read = self._dealt[names["split"]], self._read[names["features"], recipe.reads]
+        settings = {
+            "names": {"dataset": self.dataset, **names},
+            "config": {
+                "seed": self.seed,
+                "search": self.search,
+                "split": split,
+                "classifier": classifier,
+                **read.settings,
+            },
+            "md5": {"index": self._index_md5, **read.md5},
+        }
+        return Cell(name, settings, self._clips, dealt, recipe, read.values)
+
+    def _deal(self, split: dict[str, Any]) -> Dealt:
+        made = self.build(split)
+        folds: list[Fold] = made.folds(self._clips)
+        fitted = folds if len(folds) == 1 else [*folds, Fold(splits.used(folds), splits.NOBODY)]
+        fits = [(fold, splits.inner(self._clips, fold, self.search["n_folds"], self.seed)) for fold in fitted]
+        return Dealt(folds, fits, made.excluded(self._clips))
+
+    def _values(self, features: str, reads: str) -> Read:
+        listed = self.features / f"{features}.json"
+        if not listed.is_file():
+            raise UserError(f"{listed} is not there; add {features} to params.yaml and run `dvc repro extract` first")
+        settings = json.loads(listed.read_text(encoding="utf-8"))
+        families, patterns = settings["families"], settings["columns"]
+        framewise = [family for family, entry in families.items() if "frames_md5" in entry]
+        if reads == "frames" and framewise:
+            lost = [family for family in framewise if families[family]["frames_md5"] is None]
+            if lost:
+                raise UserError(
+                    f"{self.features}: no frames of {lost[0]}; add a classifier that reads frames (gmm, hmm) to"
+                    " params.yaml and run `dvc repro extract` first"
+                )
+            paths, digest, unread = [self.features / f"{family}.npz" for family in framewise], "frames_md5", "pooling"
+            values = Values(*tables.read_sequences(paths, self._clips["clip_id"], patterns))
+        else:
+            paths, digest, unread = [self.features / f"{family}.parquet" for family in families], "md5", "sequences"
+            values = Values(tables.read_pooled(paths, self._clips["clip_id"], patterns).to_numpy())
+        md5 = {path.stem: families[path.stem][digest] for path in paths}
+        used = {family: families[family]["settings"] for family in md5}
+        return Read(values, {key: value for key, value in settings.items() if key != unread} | {"families": used}, md5)
