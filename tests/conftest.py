@@ -1,13 +1,20 @@
 """Signals that we know, and the real audio of ../shared where it is there."""
 
 import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from joblib import effective_n_jobs
 
+from regenre.compute import Dask
+from regenre.errors import UserError
 from regenre.frames import Frames
 
 SR = 22_050
@@ -66,3 +73,34 @@ def classes(tmp_path: Path) -> Path:
         y = sine(3000 + 100 * number, 1.5, 44_100)
         soundfile.write(high / f"{number}.flac", np.stack([y, 0.5 * y], axis=1), 44_100)
     return folder
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory) -> Iterator[str]:
+    """A scheduler and two workers of one thread on loopback; a worker that dies is started again by its nanny."""
+    folder = tmp_path_factory.mktemp("dask")
+    env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
+    port = str(20_000 + os.getpid() % 20_000)
+    address = f"tcp://127.0.0.1:{port}"
+
+    def started(*arguments: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", "dask", *arguments]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, env=env)
+
+    scheduler = started("scheduler", "--host", "127.0.0.1", "--port", port, "--dashboard-address", ":0")
+    workers = started("worker", address, "--nworkers", "2", "--nthreads", "1", "--no-dashboard")
+    try:
+        for _ in range(120):
+            try:
+                with Dask(address, timeout_s=1).parallel():
+                    if effective_n_jobs(None) == 2:
+                        break
+            except UserError:
+                time.sleep(0.5)
+        else:
+            pytest.fail("no Dask cluster came up within a minute")
+        yield address
+    finally:
+        for process in (workers, scheduler):
+            process.terminate()
+            process.wait(30)

@@ -1,6 +1,7 @@
 """`dvc repro` from end to end, on a tiny corpus, in a folder of its own and without git."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 import soundfile
 from conftest import ROOT, noise
+from distributed import Client
 from omegaconf import OmegaConf
 
 KNN = {"grouped_kfold-mfcc-knn", "grouped_kfold-spectral_shape-knn"}
@@ -98,7 +100,7 @@ def test_a_forced_run_with_another_number_of_workers_is_byte_identical(done: Pro
     before = done.digests()
     assert done.repro("--force") == ALL - CELLS  # the cells' inputs are the same
     assert done.digests() == before
-    shutil.rmtree(done.folder / "data/cells")
+    shutil.rmtree(done.folder / "data/cells/synthetic")
     for stage in ("download", "index", "extract", "train"):
         done.run("python", "-m", f"regenre.stages.{stage}", "compute.n_jobs=1")
     assert done.digests() == before
@@ -228,3 +230,47 @@ def test_real_music_is_told_apart_by_artist(done: Project, shared: Path) -> None
         assert excluded["reason"].str.contains("are of one group").all()
     finally:
         done.edit("params.yaml", dataset="synthetic")
+        done.repro()
+
+
+def test_a_cluster_that_loses_a_worker_writes_the_same_bytes(done: Project, cluster: str) -> None:
+    before = done.digests()
+    shutil.rmtree(done.folder / "data/cells/synthetic")
+    on_cluster = {**done.env, "REGENRE_COMPUTE": "dask", "DASK_SCHEDULER_ADDRESS": cluster}
+    with Client(cluster, set_as_default=False) as client:
+        workers = client.run(os.getpid)
+        running = subprocess.Popen(["dvc", "repro", "--force", "train"], cwd=done.folder, env=on_cluster)
+        while not any(client.processing().values()):
+            time.sleep(0.05)
+        os.kill(next(iter(workers.values())), signal.SIGKILL)
+        assert running.wait(300) == 0
+        assert set(client.run(os.getpid).values()) != set(workers.values())
+    assert done.repro() == set()
+    assert done.digests() == before
+
+
+def test_sequence_classifiers_read_frames_and_tables_join_them(done: Project) -> None:
+    before, params = done.digests(), (done.folder / "params.yaml").read_text()
+    clips = pd.read_parquet(done.folder / "data/index/synthetic.parquet")
+    table = pd.DataFrame({"clip_id": clips["clip_id"], "told": clips["genre"].factorize()[0]})
+    table.to_csv(done.folder / "data/external/told.csv", index=False)
+    try:
+        done.edit("params.yaml", features=["mfcc", "external"], classifiers=["gmm", "knn"])
+        assert {f"grouped_kfold-{f}-{c}" for f in ("mfcc", "external") for c in ("gmm", "knn")} - done.repro() == {
+            "grouped_kfold-mfcc-knn"
+        }
+        summary = pd.read_csv(done.folder / "reports/summary.csv").set_index(["features", "classifier"])["accuracy"]
+        assert summary["mfcc", "gmm"] > 0.2  # of ten genres
+        assert summary["external", "gmm"] == summary["external", "knn"] == 1.0  # the table tells
+        read = json.loads((done.folder / "data/cells/synthetic/grouped_kfold-mfcc-gmm/cell.json").read_text())
+        assert read["config"]["sequences"] == {"n_averaged": 8}
+        assert len(read["search"]) == 3
+        table["told"] = table["told"][::-1].to_numpy()
+        table.to_csv(done.folder / "data/external/told.csv", index=False)
+        cells = {"grouped_kfold-external-gmm", "grouped_kfold-external-knn"}
+        assert done.repro() == {"extract", "train", *cells, "evaluate", "track"}
+    finally:
+        (done.folder / "data/external/told.csv").unlink()
+        (done.folder / "params.yaml").write_text(params)
+        done.repro()
+    assert done.digests() == before

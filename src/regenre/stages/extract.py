@@ -24,11 +24,11 @@ def main(cfg: DictConfig) -> None:
         families = {family: config.build(cfg.family[family]) for family in named}
         given = {family: made for family, made in families.items() if isinstance(made, External)}
         computed = {family: made for family, made in families.items() if family not in given}
-        if computed and not config.build(cfg.dataset).audio:
-            raise UserError(f"family {next(iter(computed))} is computed from audio, and dataset {name} has none")
         leaves = config.leaves("classifier", grid.classifiers, grid.seed).values()
         n_averaged = cfg.sequences.n_averaged if any(leaf.get("reads") == "frames" for leaf in leaves) else 0
         clips = tables.usable(tables.read_clips(config.index(name)))
+        if computed and not clips["path"].any():
+            raise UserError(f"family {min(computed)}: audio expected, dataset {name} has none; features: [external]")
         with config.compute(cfg).parallel():
             extracted = extraction.extract(
                 clips, config.raw(name), computed, config.build(cfg.pooling), cfg.audio.sr, **cfg.frames,

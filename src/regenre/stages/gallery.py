@@ -18,10 +18,10 @@ def main(cfg: DictConfig) -> None:
     with reported():
         name = config.chosen("dataset")
         target = config.REPORTS / "figures" / "gallery.png"
-        if not config.build(cfg.dataset).audio:
+        clips = tables.usable(tables.read_clips(config.index(name))).set_index("clip_id")
+        if not clips["path"].any():
             plots.save(target, plots.words(f"{name}: a table, no audio to show"))
             return
-        clips = tables.usable(tables.read_clips(config.index(name))).set_index("clip_id")
         clip_id = cfg.gallery.clip_id or clips.index[len(clips) // 2]
         if clip_id not in clips.index:
             raise UserError(

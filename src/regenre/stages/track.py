@@ -24,7 +24,10 @@ def main(cfg: DictConfig) -> None:
             _cell(grid / cell, figures / f"{cell}.png", cfg.seed, kind="grid")
             for cell in (config.cell_name(*parts) for parts in config.grid().cells)
         ]
+        same = {cells.read(grid / cell.name)["inputs"] for cell in found}
         for folder in sorted(path.parent for path in config.sweep_folder(name).glob("*/cell.json")):
+            if cells.read(folder)["inputs"] in same:
+                continue
             predictions = tables.read_predictions(folder / "predictions.csv")
             counts, genres = metrics.confusion(predictions), tables.genres_of(predictions)
             plots.save(folder / "confusion.png", plots.confusion(counts, genres, folder.name))
