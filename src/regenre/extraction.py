@@ -20,6 +20,8 @@ from regenre.pooling import Pooling, block_means
 if TYPE_CHECKING:
     import pandas as pd
 
+Features = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # of one clip: pooled rows, and sequences, a family each
+
 
 @dataclass(frozen=True)
 class Extracted:
@@ -27,10 +29,12 @@ class Extracted:
 
     Attributes
     ----------
+    clip_ids : of the rows
     pooled : family name -> table with clip_id and the family's columns, a row a clip in the order given
     sequences : family name -> a matrix a clip, float32, shape (n_frames, n_features); frame-wise families only
     """
 
+    clip_ids: pd.Series
     pooled: dict[str, pd.DataFrame]
     sequences: dict[str, list[np.ndarray]]
 
@@ -44,7 +48,8 @@ def extract(
     n_fft: int,
     hop_length: int,
     n_averaged: int = 0,
-) -> Extracted:
+    piece_s: float = 0.0,
+) -> tuple[Extracted, Extracted]:
     """Features of every clip, in the processes that `compute` offers.
 
     Parameters
@@ -55,21 +60,50 @@ def extract(
     sr : sampling rate in Hz that every clip is brought to
     n_fft, hop_length : of the shared transform, in samples
     n_averaged : keep the sequences too, so many frames averaged into one; 0: do not
+    piece_s : cut each clip into pieces of this length too, and take each for a clip; 0: do not
+
+    Returns
+    -------
+    clips, and pieces: none without `piece_s`
     """
     if not families:
-        return Extracted({}, {})
+        return Extracted(clips["clip_id"], {}, {}), Extracted(clips["clip_id"].iloc[:0], {}, {})
     import pandas as pd  # here, so that workers do without: it would take a sixth of their memory
 
+    settings = (families, pooling, sr, n_fft, hop_length, n_averaged, piece_s)
     made = Parallel(return_as="generator")(
-        delayed(_features)(clip_id, raw.absolute() / path, families, pooling, sr, n_fft, hop_length, n_averaged)
+        delayed(_features)(clip_id, raw.absolute() / path, *settings)
         for clip_id, path in zip(clips["clip_id"], clips["path"], strict=True)
     )
-    rows, sequences = zip(*tqdm(made, total=len(clips), desc="extract", unit=" clips", disable=None), strict=True)
+    found = list(tqdm(made, total=len(clips), desc="extract", unit=" clips", disable=None))
+    names = [
+        f"{clip_id}#{number}"
+        for clip_id, parts in zip(clips["clip_id"], found, strict=True)
+        for number in range(len(parts) - 1)
+    ]
+    return (
+        _put_together(clips["clip_id"], [parts[0] for parts in found], families, pooling),
+        _put_together(
+            pd.Series(names, name="clip_id", dtype=object),
+            [part for parts in found for part in parts[1:]],
+            families,
+            pooling,
+        ),
+    )
+
+
+def _put_together(
+    clip_ids: pd.Series, found: list[Features], families: dict[str, Family], pooling: Pooling
+) -> Extracted:
+    import pandas as pd
+
+    if not found:
+        return Extracted(clip_ids, {}, {})
     tables = {}
     for name, family in families.items():
-        values = pd.DataFrame(np.stack([row[name] for row in rows]), columns=columns(name, family, pooling))
-        tables[name] = pd.concat([clips["clip_id"], values], axis=1)
-    return Extracted(tables, {name: [clip[name] for clip in sequences] for name in sequences[0]})
+        values = pd.DataFrame(np.stack([row[name] for row, _ in found]), columns=columns(name, family, pooling))
+        tables[name] = pd.concat([clip_ids.reset_index(drop=True), values], axis=1)
+    return Extracted(clip_ids, tables, {name: [clip[name] for _, clip in found] for name in found[0][1]})
 
 
 def _features(
@@ -81,20 +115,41 @@ def _features(
     n_fft: int,
     hop_length: int,
     n_averaged: int,
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    piece_s: float,
+) -> list[Features]:
+    """Of the clip, then of its pieces."""
     with threadpool_limits(1):  # one level of parallelism, and the same sums whatever the number of workers
         try:
-            frames = Frames(audio.load(path, sr), sr, n_fft, hop_length)
+            y = audio.load(path, sr)
         except audio.AudioError as error:
             raise UserError(
                 f"clip {clip_id}: {error}, though the index calls it usable; run `dvc repro index` again"
             ) from error
-        values = {name: family(frames) for name, family in families.items()}
-        rows = {name: pooled(families[name], of_clip, frames.hop_s, pooling) for name, of_clip in values.items()}
+        parts = [y, *pieces(y, round(piece_s * sr))]
+        return [_of_samples(part, families, pooling, sr, n_fft, hop_length, n_averaged) for part in parts]
+
+
+def _of_samples(
+    y: np.ndarray,
+    families: dict[str, Family],
+    pooling: Pooling,
+    sr: int,
+    n_fft: int,
+    hop_length: int,
+    n_averaged: int,
+) -> Features:
+    frames = Frames(y, sr, n_fft, hop_length)
+    values = {name: family(frames) for name, family in families.items()}
+    rows = {name: pooled(families[name], of_clip, frames.hop_s, pooling) for name, of_clip in values.items()}
     if not n_averaged:
         return rows, {}
     framewise = [name for name, family in families.items() if not per_clip(family)]
     return rows, {name: block_means(values[name], n_averaged).T for name in framewise}
+
+
+def pieces(y: np.ndarray, n: int) -> list[np.ndarray]:
+    """Cut into pieces of n samples, what is left being dropped; a clip shorter than that is one piece; none for 0."""
+    return [y[start : start + n] for start in range(0, max(1, len(y) - n + 1), n)] if n else []
 
 
 def columns(name: str, family: Family, pooling: Pooling) -> list[str]:

@@ -1,6 +1,6 @@
 """The clip table: every clip opened once, every fault a row with its reason.
 
-Exact replicas (same bytes) join one group, so that a grouped split keeps them on one side.
+Clips that are one recording (`audit`) join one group, so that a grouped split keeps them on one side.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import scipy.sparse
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from regenre import audio, tables
+from regenre import audio, audit, tables
 from regenre.errors import UserError
 from regenre.fetch import md5_of
 
@@ -20,7 +20,9 @@ _NOTHING_KNOWN: dict[str, object] = {
 }  # fmt: skip
 
 
-def index(clips: pd.DataFrame, raw: Path, min_duration_s: float, audio_given: bool = True) -> pd.DataFrame:
+def index(
+    clips: pd.DataFrame, raw: Path, min_duration_s: float, audio_given: bool = True
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Open every clip and say what it is.
 
     Parameters
@@ -32,29 +34,32 @@ def index(clips: pd.DataFrame, raw: Path, min_duration_s: float, audio_given: bo
 
     Returns
     -------
-    the clip table, columns `tables.CLIPS`
+    the clip table, columns `tables.CLIPS`, and what the audit found, columns `audit.FINDINGS`
 
     Raises
     ------
     UserError
         No usable clip in a genre, or fewer than two genres.
     """
+    heard: dict[str, audit.Heard] = {}
     if audio_given:
         looked = Parallel(return_as="generator")(
             delayed(_look)(raw.absolute(), path, min_duration_s) for path in clips["path"]
         )
-        facts = list(tqdm(looked, total=len(clips), desc="index", unit=" clips", disable=None))
-        table = pd.concat([clips, pd.DataFrame(facts, index=clips.index)], axis=1)
-        table["group"] = _joined(table)
+        facts, samples = zip(*tqdm(looked, total=len(clips), desc="index", unit=" clips", disable=None), strict=True)
+        heard = {clip_id: clip for clip_id, clip in zip(clips["clip_id"], samples, strict=True) if clip is not None}
     else:
-        table = pd.concat([clips, pd.DataFrame([_NOTHING_KNOWN] * len(clips), index=clips.index)], axis=1)
+        facts = tuple([_NOTHING_KNOWN] * len(clips))
+    table = pd.concat([clips, pd.DataFrame(facts, index=clips.index)], axis=1)
     _check_genres(table)
-    return table[tables.CLIPS]
+    found = audit.findings(table, heard) if audio_given else pd.DataFrame(columns=audit.FINDINGS)
+    table["group"] = _joined(table, found)
+    return table[tables.CLIPS], found
 
 
-def _look(raw: Path, path: str, min_duration_s: float) -> dict[str, object]:
-    """One clip's facts; a fault is a fact."""
-    facts = dict(_NOTHING_KNOWN)
+def _look(raw: Path, path: str, min_duration_s: float) -> tuple[dict[str, object], audit.Heard | None]:
+    """One clip's facts, a fault being a fact, and what is heard in a usable clip."""
+    facts, heard = dict(_NOTHING_KNOWN), None
     try:
         if not path:
             raise audio.AudioError("missing", "the source does not hold this clip")
@@ -62,23 +67,22 @@ def _look(raw: Path, path: str, min_duration_s: float) -> dict[str, object]:
         samples, sr = audio.decode(raw / path)
         facts |= {"duration_s": len(samples) / sr, "sr": sr, "channels": samples.shape[1]}
         audio.check(samples, sr, min_duration_s)
+        heard = audit.heard(samples, sr)
     except audio.AudioError as error:
         facts |= {"status": "excluded", "fault": error.fault, "reason": str(error)}
-    return facts
+    return facts, heard
 
 
-def _joined(table: pd.DataFrame) -> pd.Series:
-    """Groups, with those that share a file's bytes made one, named after the first of them."""
-    usable = table[table["status"] == "ok"]
-    groups, names = pd.factorize(usable["group"], sort=True)
-    files, _ = pd.factorize(usable["md5"])
-    n = len(names) + len(usable)
-    edges = scipy.sparse.coo_matrix((np.ones(len(usable)), (groups, len(names) + files)), shape=(n, n))
+def _joined(table: pd.DataFrame, found: pd.DataFrame) -> pd.Series:
+    """Groups, with those that share a recording made one, named after the first of them."""
+    group = table.set_index("clip_id")["group"]
+    names = pd.Index(sorted(set(group)))
+    same = found[found["related_clip_id"] != ""]
+    one, other = (names.get_indexer(pd.Index(group[same[column]])) for column in ("clip_id", "related_clip_id"))
+    edges = scipy.sparse.coo_matrix((np.ones(len(same)), (one, other)), shape=(len(names), len(names)))
     _, component = scipy.sparse.csgraph.connected_components(edges, directed=False)
-    first = pd.Series(names).groupby(component[: len(names)]).first().to_numpy()
-    joined = table["group"].copy()
-    joined[usable.index] = first[np.unique(component, return_inverse=True)[1][groups]]
-    return joined
+    first = pd.Series(names).groupby(component).transform("first")
+    return table["group"].map(dict(zip(names, first, strict=True)))
 
 
 def _check_genres(table: pd.DataFrame) -> None:

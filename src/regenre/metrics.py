@@ -1,27 +1,100 @@
 """Predictions -> scores with their uncertainty.
 
-Every score is a function of a confusion matrix (`from_confusion`), so the bootstrap is the same
-function on resampled matrices. Intervals are 95 % percentile intervals from resampling whole groups
-(artists), since clips of one group are not independent; with one clip a group it is the ordinary
-bootstrap over clips (Efron and Tibshirani 1993, chapter 13).
+Every score is a function of sums over clips (`Sums`): a confusion matrix, log losses, hits among two, and
+bins of confidence. So the bootstrap is the same function on sums of resampled groups. Whole groups
+(artists) are drawn, since clips of one group are not independent; with one clip a group it is the
+ordinary bootstrap over clips (Efron and Tibshirani 1993, chapter 13). Intervals are 95 % percentile
+intervals, widened for few groups by Student's t (Hesterberg 2015, section 5.3).
 
 Conventions: confusion matrices have shape (..., n_genres, n_genres), rows actual, columns predicted.
 A genre that is never predicted has precision 0; one without clips does not count.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+import scipy.special
+import scipy.stats
 
-from regenre.tables import genres_of
+from regenre.tables import PROBA, genres_of
 
-SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
+SCORES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "matthews",
+    "top2_accuracy",
+    "log_loss",
+    "calibration_error",
+)
+PER_GENRE = ("precision", "recall", "f1")
 N_RESAMPLES = 2000
 CONFIDENCE = 0.95
+_LEAST = 5e-7  # half the last decimal of a stored probability: what 0 is taken for
+_N_BINS = 10
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What scores are made of, summed over clips; leading axes (...) are groups, resamples or nothing.
+
+    Attributes
+    ----------
+    confusion : clips, shape (..., n_genres, n_genres)
+    log_loss : -log of the actual genre's probability, shape (...)
+    among_two : clips whose genre is one of the two likeliest, shape (...)
+    confidence : probability of the predicted genre less hits, in ten bins of that probability, shape (..., 10)
+    """
+
+    confusion: np.ndarray
+    log_loss: np.ndarray
+    among_two: np.ndarray
+    confidence: np.ndarray
+
+    def weighed(self, weights: np.ndarray) -> "Sums":
+        """Sums over groups, each counted so often; weights (..., n_groups)."""
+        return Sums(*(np.tensordot(weights, part, axes=1) for part in vars(self).values()))
+
+    @property
+    def total(self) -> "Sums":
+        """Sums over all groups."""
+        return Sums(*(part.sum(axis=0) for part in vars(self).values()))
+
+
+def sums(predictions: pd.DataFrame) -> tuple[Sums, np.ndarray]:
+    """The sums of each group.
+
+    Returns
+    -------
+    sums : leading axis n_groups
+    groups : their names, sorted
+    """
+    genres = pd.Index(genres_of(predictions))
+    places, names = pd.factorize(predictions["group"], sort=True)
+    actual, predicted = (genres.get_indexer(pd.Index(predictions[column])) for column in ("actual", "predicted"))
+    proba = predictions[[PROBA + genre for genre in genres]].to_numpy()
+    n, rows = len(names), np.arange(len(actual))
+    confusion = np.zeros((n, len(genres), len(genres)), dtype=np.int64)
+    np.add.at(confusion, (places, actual, predicted), 1)
+    top = proba.max(axis=1)
+    bins = np.minimum((top * _N_BINS).astype(int), _N_BINS - 1)
+    confidence = np.zeros((n, _N_BINS))
+    np.add.at(confidence, (places, bins), top - (actual == predicted))
+    two = np.argsort(-proba, axis=1, kind="stable")[:, :2]
+    return Sums(
+        confusion,
+        np.bincount(places, -np.log(np.maximum(proba[rows, actual], _LEAST)), n),
+        np.bincount(places, (two == actual[:, None]).any(axis=1), n),
+        confidence,
+    ), np.asarray(names)
 
 
 def confusion(predictions: pd.DataFrame) -> np.ndarray:
     """Counts, int64, shape (n_genres, n_genres)."""
-    return _counts(predictions).sum(axis=0)
+    return sums(predictions)[0].total.confusion
 
 
 def per_genre(counts: np.ndarray) -> dict[str, np.ndarray]:
@@ -38,15 +111,60 @@ def per_genre(counts: np.ndarray) -> dict[str, np.ndarray]:
     return {"precision": precision, "recall": recall, "f1": f1, "support": actual}
 
 
-def from_confusion(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Accuracy, balanced accuracy (mean recall) and macro F1, each of shape (...)."""
-    genres = per_genre(counts)
-    accuracy = np.trace(counts, axis1=-2, axis2=-1) / counts.sum(axis=(-2, -1))
+def from_sums(of: Sums) -> dict[str, np.ndarray]:
+    """Each of `SCORES`, shape (...).
+
+    macro_* : mean over the genres that have clips; macro recall is balanced accuracy
+    matthews : correlation of actual and predicted genre (Gorodkin 2004, eq. 8), 0 where one of them is constant
+    log_loss : natural logarithm
+    calibration_error : expected calibration error (Guo et al. 2017, eq. 3), ten bins of equal width
+    """
+    genres = per_genre(of.confusion)
+    n = of.confusion.sum(axis=(-2, -1))
+    tested = genres["support"] > 0
+    macro = {name: np.nansum(np.where(tested, genres[name], 0.0), axis=-1) / tested.sum(axis=-1) for name in PER_GENRE}
+    accuracy = np.trace(of.confusion, axis1=-2, axis2=-1) / n
     return {
         "accuracy": accuracy,
-        "balanced_accuracy": np.nanmean(genres["recall"], axis=-1),
-        "macro_f1": np.nanmean(genres["f1"], axis=-1),
+        "balanced_accuracy": macro["recall"],
+        **{f"macro_{name}": values for name, values in macro.items()},
+        "matthews": _matthews(of.confusion, accuracy, n),
+        "top2_accuracy": of.among_two / n,
+        "log_loss": of.log_loss / n,
+        "calibration_error": np.abs(of.confidence).sum(axis=-1) / n,
     }
+
+
+def _matthews(counts: np.ndarray, accuracy: np.ndarray, n: np.ndarray) -> np.ndarray:
+    actual, predicted = (counts.sum(axis=axis) / n[..., None] for axis in (-1, -2))
+    spread = np.sqrt((1 - np.square(actual).sum(axis=-1)) * (1 - np.square(predicted).sum(axis=-1)))
+    covariance = accuracy - (actual * predicted).sum(axis=-1)
+    return np.where(spread > 0, covariance / np.where(spread > 0, spread, 1), 0.0)
+
+
+def resampled(n_groups: int, seed: int) -> np.ndarray:
+    """How often each group is drawn in each resample, int, shape (N_RESAMPLES, n_groups)."""
+    shares = np.full(n_groups, 1 / n_groups)
+    return np.random.default_rng(seed).multinomial(n_groups, shares, N_RESAMPLES)
+
+
+def interval(values: np.ndarray, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of a percentile interval over the first axis; NaN resamples do not count.
+
+    The quantiles are those of Student's t with n_groups - 1 degrees of freedom, in units of a standard error that
+    n_groups groups make too small by sqrt((n - 1) / n).
+    """
+    low = _tail(n_groups)
+    with np.errstate(invalid="ignore"):
+        ends = np.nanquantile(values, [low, 1 - low], axis=0)
+    return ends[0], ends[1]
+
+
+def _tail(n_groups: int) -> float:
+    if n_groups < 2:
+        return 0.0
+    t = scipy.stats.t.ppf((1 - CONFIDENCE) / 2, n_groups - 1)
+    return float(scipy.special.ndtr(t * np.sqrt(n_groups / (n_groups - 1))))
 
 
 def score(predictions: pd.DataFrame, seed: int) -> dict[str, float]:
@@ -56,28 +174,30 @@ def score(predictions: pd.DataFrame, seed: int) -> dict[str, float]:
     -------
     n_clips, n_groups, n_folds and, for each of `SCORES`, the value, `<score>_low` and `<score>_high`
     """
-    counts = _counts(predictions)
-    n_groups = len(counts)
-    shares = np.full(n_groups, 1 / n_groups)
-    drawn = np.random.default_rng(seed).multinomial(n_groups, shares, N_RESAMPLES)
-    resampled = from_confusion(np.tensordot(drawn, counts, axes=1))
-    point = from_confusion(counts.sum(axis=0))
+    by_group, groups = sums(predictions)
+    point, drawn = from_sums(by_group.total), from_sums(by_group.weighed(resampled(len(groups), seed)))
     result: dict[str, float] = {
         "n_clips": len(predictions),
-        "n_groups": n_groups,
+        "n_groups": len(groups),
         "n_folds": predictions["fold"].nunique(),
     }
     for name in SCORES:
-        low, high = np.quantile(resampled[name], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        low, high = interval(drawn[name], len(groups))
+        if name == "calibration_error":  # resampling adds to its bias: the low end is reflected about the value
+            low = np.maximum(0.0, 2 * point[name] - high)
         result |= {name: float(point[name]), f"{name}_low": float(low), f"{name}_high": float(high)}
     return result
 
 
-def _counts(predictions: pd.DataFrame) -> np.ndarray:
-    """A confusion matrix for each group, int64, shape (n_groups, n_genres, n_genres)."""
-    genres = pd.Index(genres_of(predictions))
-    groups, names = pd.factorize(predictions["group"], sort=True)
-    actual, predicted = (genres.get_indexer(pd.Index(predictions[column])) for column in ("actual", "predicted"))
-    counts = np.zeros((len(names), len(genres), len(genres)), dtype=np.int64)
-    np.add.at(counts, (groups, actual, predicted), 1)
-    return counts
+def score_genres(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """A row a genre: genre, support and each of `PER_GENRE` with `_low` and `_high`; NaN where undefined."""
+    by_group, groups = sums(predictions)
+    point = per_genre(by_group.total.confusion)
+    drawn = per_genre(by_group.weighed(resampled(len(groups), seed)).confusion)
+    table = {"genre": genres_of(predictions), "support": point["support"]}
+    for name in PER_GENRE:
+        known = ~np.isnan(point[name])
+        ends = np.full((2, len(known)), np.nan)
+        ends[:, known] = interval(drawn[name][:, known], len(groups))
+        table |= {name: point[name], f"{name}_low": ends[0], f"{name}_high": ends[1]}
+    return pd.DataFrame(table)

@@ -15,7 +15,7 @@ import pandas as pd
 from regenre import cells, splits, tables
 from regenre.errors import UserError
 from regenre.fetch import md5_of
-from regenre.splits import Fold
+from regenre.splits import Fold, Split
 from regenre.training import Recipe, Result, Task, Values
 
 
@@ -112,11 +112,23 @@ class Planner:
     search: dict[str, Any]
     build: Callable[[Any], Any]
     _dealt: dict[str, Dealt] = field(default_factory=dict)
-    _read: dict[tuple[str, str], Read] = field(default_factory=dict)
+    _read: dict[tuple[str, str, bool], Read] = field(default_factory=dict)
 
     @cached_property
     def _clips(self) -> pd.DataFrame:
         return tables.usable(tables.read_clips(self.index))
+
+    @cached_property
+    def _pieces(self) -> pd.DataFrame:
+        """The clip table with a row a piece; clip_id names the piece."""
+        listed = self.features / tables.PIECES
+        if not listed.is_dir():
+            raise UserError(
+                f"{listed} is not there; add segment_kfold to params.yaml and run `dvc repro extract` first"
+            )
+        pieces = pd.read_parquet(min(listed.glob("*.parquet")), columns=["clip_id"])["clip_id"].astype(object)
+        clips = self._clips.set_index("clip_id").loc[tables.clips_of_pieces(pieces)]
+        return clips.reset_index(drop=True).assign(clip_id=pieces)
 
     @cached_property
     def _index_md5(self) -> str:
@@ -136,11 +148,14 @@ class Planner:
             The split cannot deal these clips, the feature set was not extracted, a setting is wrong.
         """
         recipe: Recipe = self.build(classifier)
+        made: Split = self.build(split)
+        clips, folder = (self._pieces, self.features / tables.PIECES) if made.pieces else (self._clips, self.features)
         if names["split"] not in self._dealt:
-            self._dealt[names["split"]] = self._deal(split)
-        if (names["features"], recipe.reads) not in self._read:
-            self._read[names["features"], recipe.reads] = self._values(names["features"], recipe.reads)
-        dealt, read = self._dealt[names["split"]], self._read[names["features"], recipe.reads]
+            self._dealt[names["split"]] = self._deal(made, clips)
+        key = (names["features"], recipe.reads, made.pieces)
+        if key not in self._read:
+            self._read[key] = _values(folder, names["features"], recipe.reads, clips["clip_id"])
+        dealt, read = self._dealt[names["split"]], self._read[key]
         settings = {
             "names": {"dataset": self.dataset, **names},
             "config": {
@@ -152,34 +167,35 @@ class Planner:
             },
             "md5": {"index": self._index_md5, **read.md5},
         }
-        return Cell(name, settings, self._clips, dealt, recipe, read.values)
+        return Cell(name, settings, clips, dealt, recipe, read.values)
 
-    def _deal(self, split: dict[str, Any]) -> Dealt:
-        made = self.build(split)
-        folds: list[Fold] = made.folds(self._clips)
+    def _deal(self, made: Split, clips: pd.DataFrame) -> Dealt:
+        folds = made.folds(clips)
         fitted = folds if len(folds) == 1 else [*folds, Fold(splits.used(folds), splits.NOBODY)]
-        fits = [(fold, splits.inner(self._clips, fold, self.search["n_folds"], self.seed)) for fold in fitted]
-        return Dealt(folds, fits, made.excluded(self._clips))
+        fits = [(fold, splits.inner(clips, fold, self.search["n_folds"], self.seed)) for fold in fitted]
+        return Dealt(folds, fits, made.excluded(clips))
 
-    def _values(self, features: str, reads: str) -> Read:
-        listed = self.features / f"{features}.json"
-        if not listed.is_file():
-            raise UserError(f"{listed} is not there; add {features} to params.yaml and run `dvc repro extract` first")
-        settings = json.loads(listed.read_text(encoding="utf-8"))
-        families, patterns = settings["families"], settings["columns"]
-        framewise = [family for family, entry in families.items() if "frames_md5" in entry]
-        if reads == "frames" and framewise:
-            lost = [family for family in framewise if families[family]["frames_md5"] is None]
-            if lost:
-                raise UserError(
-                    f"{self.features}: no frames of {lost[0]}; add a classifier that reads frames (gmm, hmm) to"
-                    " params.yaml and run `dvc repro extract` first"
-                )
-            paths, digest, unread = [self.features / f"{family}.npz" for family in framewise], "frames_md5", "pooling"
-            values = Values(*tables.read_sequences(paths, self._clips["clip_id"], patterns))
-        else:
-            paths, digest, unread = [self.features / f"{family}.parquet" for family in families], "md5", "sequences"
-            values = Values(tables.read_pooled(paths, self._clips["clip_id"], patterns).to_numpy())
-        md5 = {path.stem: families[path.stem][digest] for path in paths}
-        used = {family: families[family]["settings"] for family in md5}
-        return Read(values, {key: value for key, value in settings.items() if key != unread} | {"families": used}, md5)
+
+def _values(folder: Path, features: str, reads: str, clip_ids: pd.Series) -> Read:
+    listed = folder / f"{features}.json"
+    if not listed.is_file():
+        raise UserError(f"{listed} is not there; add {features} to params.yaml and run `dvc repro extract` first")
+    settings = json.loads(listed.read_text(encoding="utf-8"))
+    families, patterns = settings["families"], settings["columns"]
+    framewise = [family for family, entry in families.items() if "frames_md5" in entry]
+    if reads == "frames" and framewise:
+        lost = [family for family in framewise if families[family]["frames_md5"] is None]
+        if lost:
+            raise UserError(
+                f"{folder}: no frames of {lost[0]}; add a classifier that reads frames (gmm, hmm) to"
+                " params.yaml and run `dvc repro extract` first"
+            )
+        paths, digest, unread = [folder / f"{family}.npz" for family in framewise], "frames_md5", "pooling"
+        values = Values(*tables.read_sequences(paths, clip_ids, patterns))
+    else:
+        paths, digest, unread = [folder / f"{family}.parquet" for family in families], "md5", "sequences"
+        pooled = tables.read_pooled(paths, clip_ids, patterns)
+        values = Values(pooled.to_numpy(), columns=tuple(pooled.columns))
+    md5 = {path.stem: families[path.stem][digest] for path in paths}
+    used = {family: families[family]["settings"] for family in md5}
+    return Read(values, {key: value for key, value in settings.items() if key != unread} | {"families": used}, md5)

@@ -11,7 +11,7 @@ disjoint. Only `train` and `valid` may choose anything; `test` is read once.
 
 import warnings
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,14 @@ class Fold:
 
 
 class Split(Protocol):
-    """What every split offers."""
+    """What every split offers.
+
+    Attributes
+    ----------
+    pieces : whether it deals pieces of clips (`extraction.pieces`) instead of clips
+    """
+
+    pieces: ClassVar[bool]
 
     def folds(self, clips: pd.DataFrame) -> list[Fold]:
         """The folds of a table of usable clips."""
@@ -69,6 +76,8 @@ class StratifiedKFolds:
     n_folds: int
     seed: int
 
+    pieces: ClassVar[bool] = False
+
     def folds(self, clips: pd.DataFrame) -> list[Fold]:
         """`n_folds` folds; every clip is tested once."""
         counts = clips["genre"].value_counts().sort_index()
@@ -83,6 +92,16 @@ class StratifiedKFolds:
     def excluded(self, clips: pd.DataFrame) -> dict[str, str]:
         """Nobody."""
         return {}
+
+
+@dataclass(frozen=True)
+class SegmentKFolds(StratifiedKFolds):
+    """As `StratifiedKFolds`, with pieces of clips dealt as if they were clips: a song is in training and test.
+
+    A usual way to "augment" GTZAN (the Kaggle copy ships 3-second features); here to show what it claims.
+    """
+
+    pieces: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -101,6 +120,8 @@ class GroupedKFolds:
 
     n_folds: int
     seed: int
+
+    pieces: ClassVar[bool] = False
 
     def folds(self, clips: pd.DataFrame) -> list[Fold]:
         """`n_folds` folds; every clip of a genre with at least two groups is tested once."""
@@ -150,6 +171,8 @@ class FaultFiltered:
     valid: dict[str, str]
     test: dict[str, str]
     test_on: str = "test"
+
+    pieces: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.test_on not in ("test", "valid"):

@@ -26,6 +26,9 @@ CLIPS = ["clip_id", "path", "genre", "group", "duration_s", "sr", "channels", "m
 PREDICTIONS = ["clip_id", "group", "fold", "actual", "predicted"]
 PROBA = "proba__"
 CSV_FLOAT = "%.6f"
+PIECES = "pieces"  # folder of a dataset's features, of the pieces of its clips
+_TEXT = ("clip_id", "related_clip_id")  # though every one be a number, or empty
+_PIECE = r".*#\d+"
 
 
 def atomically(path: Path, write: Callable[[Path], Any]) -> None:
@@ -171,6 +174,19 @@ def read_predictions(path: Path) -> pd.DataFrame:
     )
     _check_columns(path, [name for name in predictions.columns if not name.startswith(PROBA)], PREDICTIONS)
     return predictions
+
+
+def clips_of_pieces(ids: pd.Series) -> pd.Series:
+    """The clip that each piece is of; ids that are no pieces stay as they are."""
+    pieces = ids.str.fullmatch(_PIECE)
+    return ids.str.replace(r"#\d+$", "", regex=True) if pieces.all() else ids
+
+
+def read_report(path: Path) -> pd.DataFrame:
+    """Read one of the tables in reports/; empty cells of text are ""."""
+    table = _read(path, pd.read_csv, "run `dvc repro`")
+    text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column]) or column in _TEXT]
+    return table.assign(**{str(column): table[column].astype(object).fillna("").astype(str) for column in text})
 
 
 def genres_of(predictions: pd.DataFrame) -> list[str]:

@@ -17,7 +17,8 @@ from typing import Any
 
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from tqdm import tqdm
 
 STORE = "mlflow.db"
@@ -55,8 +56,12 @@ class Cell:
         ).hexdigest()
 
 
-def track(experiment: str, cells: list[Cell]) -> tuple[int, str]:
+def track(experiment: str, cells: list[Cell], overview: Cell | None = None) -> tuple[int, str]:
     """Log the cells that the store does not have yet.
+
+    Parameters
+    ----------
+    overview : of all cells together; its run becomes the parent of theirs, of those that were there before too
 
     Returns
     -------
@@ -71,7 +76,15 @@ def track(experiment: str, cells: list[Cell]) -> tuple[int, str]:
         missing = [cell for cell in cells if cell.digest not in finished]
         source = _source()
         for cell in tqdm(missing, desc="track", unit=" cells", disable=None):
-            _log(client, experiment_id, cell, source)
+            finished[cell.digest] = _log(client, experiment_id, cell, source)
+        if overview:
+            if overview.digest not in finished:
+                finished[overview.digest] = _log(client, experiment_id, overview, source)
+            parent = finished[overview.digest].info.run_id
+            for cell in cells:
+                run = finished[cell.digest]
+                if run.data.tags.get(MLFLOW_PARENT_RUN_ID) != parent:
+                    client.set_tag(run.info.run_id, MLFLOW_PARENT_RUN_ID, parent)
     return len(missing), uri
 
 
@@ -98,14 +111,14 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     return found.experiment_id if found else client.create_experiment(name, artifacts, tags=KIND)
 
 
-def _finished(client: MlflowClient, experiment_id: str) -> set[str]:
-    """Digests of the finished runs; unfinished ones are deleted."""
-    digests, token = set(), None
+def _finished(client: MlflowClient, experiment_id: str) -> dict[str, Run]:
+    """The finished runs by digest; unfinished ones are deleted."""
+    digests, token = {}, None
     while True:
         page = client.search_runs([experiment_id], f"tags.`{DIGEST}` != ''", page_token=token)
         for run in page:
             if run.info.status == "FINISHED":
-                digests.add(run.data.tags[DIGEST])
+                digests[run.data.tags[DIGEST]] = run
             else:
                 client.delete_run(run.info.run_id)
         token = page.token
@@ -113,9 +126,10 @@ def _finished(client: MlflowClient, experiment_id: str) -> set[str]:
             return digests
 
 
-def _log(client: MlflowClient, experiment_id: str, cell: Cell, source: dict[str, str]) -> None:
+def _log(client: MlflowClient, experiment_id: str, cell: Cell, source: dict[str, str]) -> Run:
     tags = {**cell.tags, **source, DIGEST: cell.digest, "mlflow.source.name": f"train@{cell.name}"}
-    run_id = client.create_run(experiment_id, run_name=cell.name, tags=tags).info.run_id
+    run = client.create_run(experiment_id, run_name=cell.name, tags=tags)
+    run_id = run.info.run_id
     now = int(time.time() * 1000)
     metrics = [Metric(name, value, now, 0) for name, value in cell.metrics.items()]
     params = [Param(name, value) for name, value in cell.params.items()]
@@ -128,6 +142,7 @@ def _log(client: MlflowClient, experiment_id: str, cell: Cell, source: dict[str,
     for path, folder in cell.artifacts.items():
         client.log_artifact(run_id, str(path), folder)
     client.set_terminated(run_id)
+    return run
 
 
 def _source() -> dict[str, str]:

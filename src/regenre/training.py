@@ -62,10 +62,12 @@ class Values:
     ----------
     array : a row a clip; or, with `lengths`, the frames of all clips one after the other
     lengths : frames a clip
+    columns : names of the rows' columns
     """
 
     array: np.ndarray
     lengths: np.ndarray | None = None
+    columns: tuple[str, ...] = ()
 
     def of(self, rows: np.ndarray) -> np.ndarray:
         """The given clips: a matrix, or an object array of sequences."""
@@ -125,7 +127,7 @@ def work(task: Task) -> Result:
     """
     started = time.perf_counter()
     fit, test = task.fold.fit, task.fold.test
-    with _said_with(task), threadpool_limits(1), _recorded() as said:
+    with in_one_thread(task) as said:
         X = task.values.of(fit)
         estimator, chosen, score = fitted(task.recipe, X, task.genre[fit], task.group[fit], task.inner, task.metric)
         n_genres = len(estimator.classes_)
@@ -229,6 +231,13 @@ def _calibration_folds(genre: np.ndarray, group: np.ndarray) -> list[tuple[np.nd
         if all(set(genre[train]) == set(genre) for train, _ in folds):
             return folds
     return list(StratifiedKFold(min(CALIBRATION_FOLDS, counts["size"])).split(genre, genre))
+
+
+@contextmanager
+def in_one_thread(task: Task) -> Iterator[list[str]]:
+    """Where a task's estimator is fitted and asked: one level of parallelism; what goes wrong is said or recorded."""
+    with _said_with(task), threadpool_limits(1), _recorded() as said:
+        yield said
 
 
 @contextmanager

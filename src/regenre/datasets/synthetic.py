@@ -10,6 +10,7 @@ therefore scores higher than one that does not: the leak that regenre is about.
 reads it; tests and audits do. `clips.csv` gives what a person would know: clip_id, genre, artist.
 """
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import soundfile
+import soxr
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
@@ -85,15 +87,13 @@ class Synthetic:
             source = clips[clips["genre"] == genre].iloc[int(rng.integers(size))]
             label = other if fault == "mislabelled" else genre
             clip_id = f"{label}.{size + sum(row[1] == label for row in rows):05d}"
-            artist = (
-                source["artist"]
-                if fault == "mislabelled"
-                else f"{label}_artist_{(int(source['artist'].rsplit('_', 1)[1]) + 1) % self.n_artists}"
-            )
             target = raw / label / f"{clip_id}.wav"
-            if fault == "mislabelled":
+            if fault in _OF_ANOTHER:
+                artist = source["artist"]
                 _write(target, self._another(source, rng))
+                spoil(target, target)
             else:
+                artist = f"{label}_artist_{(int(source['artist'].rsplit('_', 1)[1]) + 1) % self.n_artists}"
                 spoil(raw / genre / f"{source['clip_id']}.wav", target)
             rows.append((clip_id, label, artist))
             truth.append((clip_id, fault, source["clip_id"] if "replica" in fault else "", genre))
@@ -109,9 +109,13 @@ class Synthetic:
         return render(STYLES[source["genre"]], sound, self.duration_s, rng)
 
 
-def _write(path: Path, y: np.ndarray) -> None:
+def _write(path: Path, y: np.ndarray, sr: int = SR) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.round(np.clip(y, -1, 1) * 32767).astype(np.int16), SR, subtype="PCM_16")
+    soundfile.write(path, np.round(np.clip(y, -1, 1) * 32767).astype(np.int16), sr, subtype="PCM_16")
+
+
+def _kept(source: Path, target: Path) -> None:
+    """A clip that is wrong in nothing but its label."""
 
 
 def _copied(source: Path, target: Path) -> None:
@@ -121,6 +125,44 @@ def _copied(source: Path, target: Path) -> None:
 def _shifted(source: Path, target: Path) -> None:
     y = soundfile.read(source)[0]
     _write(target, 0.6 * np.roll(y, round(0.25 * SR)))
+
+
+def _coded(source: Path, target: Path) -> None:
+    """Through an MP3 of 64 kbit/s."""
+    coded = io.BytesIO()
+    y, sr = soundfile.read(source)
+    soundfile.write(coded, y, sr, format="MP3", bitrate_mode="CONSTANT", compression_level=0.6)
+    coded.seek(0)
+    _write(target, soundfile.read(coded)[0][: len(y)])
+
+
+def _noisy(source: Path, target: Path) -> None:
+    y = soundfile.read(source)[0]
+    hiss = np.random.default_rng(len(y)).standard_normal(len(y))
+    _write(target, 0.8 * (y + 0.1 * np.sqrt(np.square(y).mean()) * hiss))
+
+
+def _faster(source: Path, target: Path) -> None:
+    y = soundfile.read(source)[0]
+    _write(target, soxr.resample(y, 1.02 * SR, SR))
+
+
+def _clipped(source: Path, target: Path) -> None:
+    y = soundfile.read(source)[0]
+    _write(target, 2.0 * y / np.abs(y).max())
+
+
+def _displaced(source: Path, target: Path) -> None:
+    _write(target, 0.7 * soundfile.read(source)[0] + 0.1)
+
+
+def _halved(source: Path, target: Path) -> None:
+    y = soundfile.read(source)[0]
+    _write(target, y[: len(y) // 2])
+
+
+def _slower_rate(source: Path, target: Path) -> None:
+    _write(target, soxr.resample(soundfile.read(source)[0], SR, 16_000), 16_000)
 
 
 def _truncated(source: Path, target: Path) -> None:
@@ -140,9 +182,17 @@ _SPOILT = (
     ("exact_replica", _copied),
     ("exact_replica", _copied),
     ("shifted_replica", _shifted),
-    ("mislabelled", _copied),
-    ("mislabelled", _copied),
+    ("mislabelled", _kept),
+    ("mislabelled", _kept),
     ("truncated", _truncated),
     ("silent", _silent),
     ("not_audio", _not_audio),
+    ("coded_replica", _coded),
+    ("noisy_replica", _noisy),
+    ("faster_replica", _faster),
+    ("clipped", _clipped),
+    ("dc", _displaced),
+    ("wrong_length", _halved),
+    ("wrong_rate", _slower_rate),
 )
+_OF_ANOTHER = ("mislabelled", "clipped", "dc", "wrong_length", "wrong_rate")  # one more clip by the artist, spoilt

@@ -3,14 +3,17 @@
 Reads: data/raw/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes: data/features/<dataset>/:
 <family>.parquet, <family>.npz (frames, where a classifier of the grid reads them), and for each feature set
 <features>.json with its families' settings and digests, which tell a cell whether to be fitted again.
+Where a split deals pieces, the same of them in pieces/.
 """
+
+from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
 from regenre import config, extraction, fetch, tables
 from regenre.errors import UserError, reported
-from regenre.families import per_clip
+from regenre.families import Family, per_clip
 from regenre.families.external import External
 
 
@@ -29,30 +32,46 @@ def main(cfg: DictConfig) -> None:
         clips = tables.usable(tables.read_clips(config.index(name)))
         if computed and not clips["path"].any():
             raise UserError(f"family {min(computed)}: audio expected, dataset {name} has none; features: [external]")
+        cut = any(config.build(leaf).pieces for leaf in config.leaves("split", grid.splits, grid.seed).values())
+        if cut and given:
+            raise UserError(f"family {min(given)}: a row a clip, no pieces to deal; take segment_kfold out of splits")
         with config.compute(cfg).parallel():
-            extracted = extraction.extract(
+            whole, pieces = extraction.extract(
                 clips, config.raw(name), computed, config.build(cfg.pooling), cfg.audio.sr, **cfg.frames,
-                n_averaged=n_averaged,
+                n_averaged=n_averaged, piece_s=cfg.pieces.length_s if cut else 0.0,
             )  # fmt: skip
-        pooled = extracted.pooled | {family: made.table(family, clips["clip_id"]) for family, made in given.items()}
+        whole.pooled.update({family: made.table(family, clips["clip_id"]) for family, made in given.items()})
         folder = config.features(name)
-        listed: dict[str, dict[str, object]] = {}
-        for family, table in sorted(pooled.items()):
-            tables.write_pooled(folder / f"{family}.parquet", table)
-            listed[family] = {"settings": config.plain(cfg.family[family])}
-            listed[family]["md5"] = fetch.md5_of(folder / f"{family}.parquet")
-            if family in computed and not per_clip(computed[family]):
-                listed[family]["frames_md5"] = None
-        for family, sequences in extracted.sequences.items():
-            names = [f"{family}__{feature}__frame" for feature in computed[family].names]
-            tables.write_sequences(folder / f"{family}.npz", clips["clip_id"], sequences, names)
-            listed[family]["frames_md5"] = fetch.md5_of(folder / f"{family}.npz")
-        shared = {key: config.plain(cfg[key]) for key in ("audio", "frames", "pooling", "sequences")}
-        for features, (parts, patterns) in sets.items():
-            families_of_set = {family: listed[family] for family in parts}
-            tables.write_json(folder / f"{features}.json", {"families": families_of_set, "columns": patterns, **shared})
-        columns = ", ".join(f"{family} {table.shape[1] - 1}" for family, table in pooled.items())
-        print(f"extract {name}: {len(clips)} clips; columns: {columns}")
+        _write(folder, whole, cfg, computed, sets)
+        if cut:
+            _write(folder / tables.PIECES, pieces, cfg, computed, sets)
+        columns = ", ".join(f"{family} {table.shape[1] - 1}" for family, table in sorted(whole.pooled.items()))
+        n_pieces = f" and {len(pieces.clip_ids)} pieces" if cut else ""
+        print(f"extract {name}: {len(clips)} clips{n_pieces}; columns: {columns}")
+
+
+def _write(
+    folder: Path,
+    found: extraction.Extracted,
+    cfg: DictConfig,
+    computed: dict[str, Family],
+    sets: dict[str, tuple[list[str], list[str]]],
+) -> None:
+    listed: dict[str, dict[str, object]] = {}
+    for family, table in sorted(found.pooled.items()):
+        tables.write_pooled(folder / f"{family}.parquet", table)
+        listed[family] = {"settings": config.plain(cfg.family[family])}
+        listed[family]["md5"] = fetch.md5_of(folder / f"{family}.parquet")
+        if family in computed and not per_clip(computed[family]):
+            listed[family]["frames_md5"] = None
+    for family, sequences in found.sequences.items():
+        names = [f"{family}__{feature}__frame" for feature in computed[family].names]
+        tables.write_sequences(folder / f"{family}.npz", found.clip_ids, sequences, names)
+        listed[family]["frames_md5"] = fetch.md5_of(folder / f"{family}.npz")
+    shared = {key: config.plain(cfg[key]) for key in ("audio", "frames", "pooling", "sequences")}
+    for features, (parts, patterns) in sets.items():
+        families = {family: listed[family] for family in parts}
+        tables.write_json(folder / f"{features}.json", {"families": families, "columns": patterns, **shared})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Log every cell of the grid, and those trained by hand, to MLflow.
 
-Reads: data/cells/<dataset>/, data/sweeps/<dataset>/, reports/figures/confusion/, params.yaml. Writes: runs in the
-store (MLFLOW_TRACKING_URI, or mlflow.db), none twice.
+Reads: data/cells/<dataset>/, data/sweeps/<dataset>/, reports/, params.yaml. Writes: runs in the store
+(MLFLOW_TRACKING_URI, or mlflow.db), none twice, and above them a run with the reports.
 """
 
 from pathlib import Path
@@ -32,13 +32,27 @@ def main(cfg: DictConfig) -> None:
             counts, genres = metrics.confusion(predictions), tables.genres_of(predictions)
             plots.save(folder / "confusion.png", plots.confusion(counts, genres, folder.name))
             found.append(_cell(folder, folder / "confusion.png", cfg.seed, kind="sweep"))
-        n_logged, uri = tracking.track(name, found)
+        n_logged, uri = tracking.track(name, found, _overview(name))
         print(f"track {name}: {n_logged} runs logged, {len(found) - n_logged} already there, in {uri}; see `make ui`")
+
+
+def _overview(name: str) -> tracking.Cell:
+    """What all cells together say: the reports' tables, figures and page."""
+    top = report.best(tables.read_report(config.REPORTS / "summary.csv"))
+    files = {path: "" for pattern in ("*.csv", "*.md", "*.json", "*.html") for path in config.REPORTS.glob(pattern)}
+    figures = dict.fromkeys((config.REPORTS / "figures").glob("*.png"), "figures")
+    return tracking.Cell(
+        name=f"overview of {name}",
+        params=tracking.flattened({"grid": vars(config.grid())}),
+        metrics={score: float(top[score]) for score in metrics.SCORES} | {"n_clips": float(top["n_clips"])},
+        tags={"dataset": name, "kind": "overview", "best": "-".join(top[list(report.PARTS)])},
+        artifacts=files | figures,
+    )
 
 
 def _cell(folder: Path, figure: Path, seed: int, kind: str) -> tracking.Cell:
     content, predictions = cells.read(folder), tables.read_predictions(folder / "predictions.csv")
-    genres = report.per_genre(content["names"], predictions).to_dict("records")
+    genres = metrics.score_genres(predictions, seed).to_dict("records")
     per_genre = {
         f"{score}.{row['genre']}": float(row[score])
         for row in genres

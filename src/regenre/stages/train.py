@@ -28,7 +28,7 @@ def main(cfg: DictConfig) -> None:
         with config.compute(cfg).parallel():
             n_workers = effective_n_jobs(None)
             tasks = (delayed(training.work)(task) for cell in stale for task in cell.tasks)
-            results = Parallel(return_as="generator")(tasks)
+            results = Parallel(return_as="generator")(tasks) if stale else iter(())
             for cell in tqdm(stale, desc="train", unit=" cells", disable=None):
                 own = [next(results) for _ in cell.tasks]
                 predictions = training.predictions(cell.clips, cell.dealt.folds, own[: len(cell.dealt.folds)])
@@ -50,8 +50,9 @@ def main(cfg: DictConfig) -> None:
 
 def _plan(cfg: DictConfig) -> tuple[list[planning.Cell], Path]:
     dataset, grid = config.chosen("dataset"), config.grid()
-    search = config.plain(cfg.search)
-    plan = planning.Planner(dataset, config.index(dataset), config.features(dataset), cfg.seed, search, config.build)
+    plan = planning.Planner(
+        dataset, config.index(dataset), config.features(dataset), cfg.seed, config.plain(cfg.search), config.build
+    )
     if config.by_hand():
         leaf = config.with_members(config.plain(cfg.classifier), cfg.seed)
         names = {group: config.chosen(group) for group in ("split", "features", "classifier")}

@@ -1,0 +1,207 @@
+"""One cell looked at closely: would more data help, and what is each family worth?
+
+    learning_curve  the cell fitted on parts of its training groups, a power law through the accuracies
+    importance      accuracy lost where a family's columns are shuffled among the tested clips
+
+Both are fitted and tested on the cell's own folds, with its own search inside them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+
+from regenre import metrics, splits, training
+from regenre.planning import Cell
+from regenre.splits import Fold
+from regenre.training import Task
+
+AHEAD = (1.5, 2.0, 4.0)  # times as many clips: where the law is read beyond the data
+_EXPONENTS = np.geomspace(0.1, 2.0, 40)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A learning curve.
+
+    Attributes
+    ----------
+    points : n_train (clips, mean over folds and draws), accuracy, `_low`, `_high`, measured (or extrapolated)
+    gain, gain_low, gain_high : accuracy at twice the clips less accuracy now, by the law, and its interval
+    """
+
+    points: pd.DataFrame
+    gain: float
+    gain_low: float
+    gain_high: float
+
+    @property
+    def answer(self) -> str:
+        """Whether more data is needed, in a sentence."""
+        interval = f"{self.gain:+.3f} ({self.gain_low:+.3f} to {self.gain_high:+.3f})"
+        if self.gain_low >= 0.01:
+            verdict = "Yes: more data would help"
+        elif self.gain_high < 0.02:
+            verdict = "No: more of the same data would hardly help"
+        else:
+            verdict = "This data cannot tell"
+        return f"Is more data needed? {verdict}. Twice as many clips are worth {interval} in accuracy, extrapolated."
+
+
+def learning_curve(
+    cell: Cell, whole: pd.DataFrame, shares: Sequence[float], n_repeats: int, search_folds: int, seed: int
+) -> Curve:
+    """Fit the cell on parts of its training groups, in the processes that `compute` offers.
+
+    Parameters
+    ----------
+    cell : of the grid
+    whole : its predictions, which are the curve's last point
+    shares : of the training groups of each genre, drawn without replacement
+    n_repeats : draws a share
+    search_folds : inner folds for the choice of hyper-parameters
+    """
+    rng = np.random.default_rng([seed, 17])
+    tasks: list[tuple[int, Task]] = []
+    for number, share in enumerate(shares):
+        for _ in range(n_repeats):
+            for task in cell.tasks[: len(cell.dealt.folds)]:
+                part = _part(task.fold, task.genre, task.group, share, rng)
+                inner = splits.inner(cell.clips, part, search_folds, seed)
+                tasks.append((number, replace(task, fold=part, inner=inner, keep=False)))
+    results = Parallel(return_as="list")(delayed(training.work)(task) for _, task in tasks)
+    groups = pd.Index(sorted(whole["group"].unique()))
+    hits, sizes = np.zeros((len(shares) + 1, len(groups))), np.zeros((len(shares) + 1, len(groups)))
+    n_train = np.zeros(len(shares) + 1)
+    for (number, task), result in zip(tasks, results, strict=True):
+        test = task.fold.test
+        hit = result.genres[result.proba.argmax(axis=1)] == task.genre[test]
+        places = groups.get_indexer(pd.Index(task.group[test]))
+        np.add.at(hits[number], places, hit)
+        np.add.at(sizes[number], places, 1)
+        n_train[number] += len(task.fold.fit) / (n_repeats * len(cell.dealt.folds))
+    places = groups.get_indexer(pd.Index(whole["group"]))
+    np.add.at(hits[-1], places, whole["actual"] == whole["predicted"])
+    np.add.at(sizes[-1], places, 1)
+    n_train[-1] = np.mean([len(fold.fit) for fold in cell.dealt.folds])
+    return extrapolated(n_train, hits, sizes, seed)
+
+
+def _part(fold: Fold, genre: np.ndarray, group: np.ndarray, share: float, rng: np.random.Generator) -> Fold:
+    """The fold with a share of the groups of each genre that it is fitted on, at least two."""
+    kept: set[object] = set()
+    for name in np.unique(genre[fold.fit]):
+        groups = np.unique(group[fold.fit][genre[fold.fit] == name])
+        kept |= set(rng.permutation(groups)[: max(2, round(share * len(groups)))])
+    inside = np.array([name in kept for name in group])
+    return Fold(fold.train[inside[fold.train]], fold.test, fold.valid[inside[fold.valid]])
+
+
+def extrapolated(n_train: np.ndarray, hits: np.ndarray, sizes: np.ndarray, seed: int) -> Curve:
+    """The law accuracy(n) = a - b n^-c (Cortes et al. 1994, eq. 1) through the points, and its bootstrap over groups.
+
+    Parameters
+    ----------
+    n_train : clips of each point, shape (n_points,); the last is all that there are
+    hits, sizes : clips named rightly, and tested, shape (n_points, n_groups)
+    """
+    drawn = metrics.resampled(hits.shape[1], seed)
+    measured = hits.sum(axis=1) / sizes.sum(axis=1)
+    resampled = (drawn @ hits.T) / (drawn @ sizes.T)
+    ahead = n_train[-1] * np.array(AHEAD)
+    at = np.concatenate([ahead, n_train[-1:]])
+    law, laws = _law(n_train, measured[None], at)[0], _law(n_train, resampled, at)
+    low, high = metrics.interval(np.hstack([resampled, laws[:, :-1]]), hits.shape[1])
+    points = pd.DataFrame(
+        {
+            "n_train": np.concatenate([n_train, ahead]),
+            "accuracy": np.concatenate([measured, law[:-1]]),
+            "accuracy_low": low,
+            "accuracy_high": high,
+            "measured": [True] * len(n_train) + [False] * len(ahead),
+        }
+    )
+    twice = AHEAD.index(2.0)
+    gain_low, gain_high = metrics.interval(laws[:, twice] - laws[:, -1], hits.shape[1])
+    return Curve(points, float(law[twice] - law[-1]), float(gain_low), float(gain_high))
+
+
+def _law(n: np.ndarray, accuracies: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Least squares with b >= 0 and a <= 1, c out of `_EXPONENTS`: a row of values at `at` for each row."""
+    best, values = np.full(len(accuracies), np.inf), np.zeros((len(accuracies), len(at)))
+    mean = accuracies.mean(axis=1, keepdims=True)
+    for exponent in _EXPONENTS:
+        x = n**-exponent
+        b = np.maximum(0, -(accuracies - mean) @ (x - x.mean()) / np.square(x - x.mean()).sum())[:, None]
+        a = mean + b * x.mean()
+        over = a > 1
+        a, b = np.where(over, 1, a), np.where(over, (1 - accuracies) @ x[:, None] / np.square(x).sum(), b)
+        error = np.square(accuracies - (a - b * x)).sum(axis=1)
+        better = error < best
+        best[better], values[better] = error[better], (a - b * at**-exponent)[better]
+    return values
+
+
+def importance(cell: Cell, n_permutations: int, seed: int) -> pd.DataFrame:
+    """Accuracy lost when a family's columns are shuffled together among the clips of each test part (Breiman 2001).
+
+    A family that says what another one says too is worth little here, though either alone would be much. Where the
+    set is a single family, its features take the families' place.
+
+    Returns
+    -------
+    of, n_columns, loss, loss_low, loss_high; no row for a classifier that reads frames
+    """
+    blocks = _blocks(cell.values.columns)
+    columns = ["of", "n_columns", "loss", "loss_low", "loss_high"]
+    if not blocks:
+        return pd.DataFrame(columns=columns)
+    tasks = cell.tasks[: len(cell.dealt.folds)]
+    lost = Parallel(return_as="list")(
+        delayed(_lost)(task, list(blocks.values()), n_permutations, [seed, number]) for number, task in enumerate(tasks)
+    )
+    tested = np.concatenate([task.fold.test for task in tasks])
+    group = cell.clips["group"].to_numpy(dtype=object)[tested]
+    by_group = pd.DataFrame(np.concatenate(lost, axis=1).T).groupby(group).agg("sum").to_numpy()
+    sizes = pd.Series(1, index=group).groupby(level=0).sum().to_numpy()
+    drawn = metrics.resampled(len(sizes), seed)
+    low, high = metrics.interval((drawn @ by_group) / (drawn @ sizes)[:, None], len(sizes))
+    table = pd.DataFrame(
+        {
+            "of": list(blocks),
+            "n_columns": [len(places) for places in blocks.values()],
+            "loss": by_group.sum(axis=0) / sizes.sum(),
+            "loss_low": low,
+            "loss_high": high,
+        }
+    )
+    return table.sort_values(["loss", "of"], ascending=[False, True], ignore_index=True)[columns]
+
+
+def _blocks(columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Family -> its columns; feature -> its columns where there is one family."""
+    parts = [column.split("__") for column in columns]
+    alone = len({part[0] for part in parts}) == 1
+    names = np.array([" ".join(part[: 2 if alone else 1]) for part in parts])
+    return {str(name): np.flatnonzero(names == name) for name in dict.fromkeys(names)}
+
+
+def _lost(task: Task, blocks: list[np.ndarray], n_permutations: int, seed: list[int]) -> np.ndarray:
+    """Hits that each tested clip loses, mean over permutations, shape (n_blocks, n_tested)."""
+    fit, test = task.fold.fit, task.fold.test
+    rng = np.random.default_rng(seed)
+    with training.in_one_thread(task):
+        estimator, _, _ = training.fitted(
+            task.recipe, task.values.of(fit), task.genre[fit], task.group[fit], task.inner, task.metric
+        )
+        X, actual = task.values.of(test), task.genre[test]
+        before = (estimator.predict(X) == actual).astype(float)
+        lost = np.zeros((len(blocks), len(test)))
+        for block, places in zip(lost, blocks, strict=True):
+            for _ in range(n_permutations):
+                shuffled = X.copy()
+                shuffled[:, places] = X[rng.permutation(len(X))][:, places]
+                block += (before - (estimator.predict(shuffled) == actual)) / n_permutations
+    return lost
