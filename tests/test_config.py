@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from regenre import config, extraction, models, splits
+from regenre import config, extraction, models, splits, training
 from regenre.errors import UserError
 from regenre.families import per_clip
 
@@ -127,6 +127,17 @@ def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
         assert (first.genres[first.proba.argmax(axis=1)] == clips["genre"].to_numpy()[fold.test]).mean() > 0.9
         (tmp_path / "model.skops").write_bytes(first.model)
         np.testing.assert_array_equal(models.load(tmp_path / "model.skops").predict_proba(X[fold.test]), first.proba)
+
+
+@pytest.mark.parametrize("n", [200, 201, 202])
+def test_the_network_is_no_worse_for_a_clip_more(n: int) -> None:
+    """A last batch of a clip or two would spoil it, as it did once."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        recipe = config.build(config.leaves("classifier", ["mlp"], 7)["mlp"])
+    genre = np.tile(list("abc"), 70)
+    X = np.random.default_rng(0).normal(size=(210, 4)) + 3 * np.tile(np.eye(3, 4), (70, 1))
+    made, _, _ = training.fitted(recipe, X[:n], genre[:n], np.arange(n), [], "accuracy")
+    assert (made.predict(X[:n]) == genre[:n]).mean() > 0.9
 
 
 def test_params_names_exist(monkeypatch) -> None:

@@ -6,6 +6,7 @@ import pytest
 import soundfile
 from conftest import SR, frames_of, noise
 
+from regenre import extraction
 from regenre.compute import Local
 from regenre.errors import UserError
 from regenre.extraction import extract
@@ -26,7 +27,7 @@ def clips(tmp_path: Path) -> pd.DataFrame:
 
 def extracted(clips: pd.DataFrame, raw: Path, n_jobs: int = 1) -> dict[str, pd.DataFrame]:
     with Local(n_jobs).parallel():
-        return extract(clips, raw, FAMILIES, Statistics(), SR, 2048, 512).pooled
+        return extract(clips, raw, FAMILIES, Statistics(), SR, 2048, 512)[0].pooled
 
 
 def test_a_row_a_clip_and_a_column_a_feature_and_statistic(clips: pd.DataFrame, tmp_path: Path) -> None:
@@ -53,8 +54,28 @@ def test_a_clip_that_went_bad_since_the_index_is_named(clips: pd.DataFrame, tmp_
 
 def test_sequences_are_the_frame_wise_families_blocks(clips: pd.DataFrame, tmp_path: Path) -> None:
     families = {"mfcc": Mfcc(), "rhythm": Rhythm()}
-    found = extract(clips, tmp_path, families, Statistics(), SR, 2048, 512, n_averaged=8)
+    found, nothing = extract(clips, tmp_path, families, Statistics(), SR, 2048, 512, n_averaged=8)
+    assert nothing.pooled == {}
     assert list(found.sequences) == ["mfcc"]
     mfcc = Mfcc()(frames_of(noise(1, seed=0)))
     assert [len(sequence) for sequence in found.sequences["mfcc"]] == [6, 8, 9, 11, 13]
     np.testing.assert_allclose(found.sequences["mfcc"][0][0], mfcc[:, :8].mean(axis=1), rtol=1e-2, atol=0.05)
+
+
+def test_a_piece_is_what_a_clip_cut_so_would_be(clips: pd.DataFrame, tmp_path: Path) -> None:
+    _, pieces = extract(clips, tmp_path, FAMILIES, Statistics(), SR, 2048, 512, n_averaged=8, piece_s=0.7)
+    assert list(pieces.clip_ids) == ["a#0", "b#0", "c#0", "c#1", "d#0", "d#1", "e#0", "e#1", "e#2"]
+    y, _ = soundfile.read(tmp_path / "2.wav", dtype="float32")
+    n = round(0.7 * SR)
+    soundfile.write(tmp_path / "piece.wav", y[n : 2 * n], SR)
+    alone = extracted(pd.DataFrame({"clip_id": ["c#1"], "path": ["piece.wav"]}), tmp_path)
+    for name in FAMILIES:
+        row = pieces.pooled[name].set_index("clip_id").loc[["c#1"]].reset_index()
+        pd.testing.assert_frame_equal(row, alone[name], check_exact=True)
+    assert len(pieces.sequences["mfcc"]) == 9
+
+
+def test_a_clip_shorter_than_a_piece_is_one() -> None:
+    assert [len(piece) for piece in extraction.pieces(np.zeros(5), 7)] == [5]
+    assert [len(piece) for piece in extraction.pieces(np.zeros(15), 7)] == [7, 7]
+    assert extraction.pieces(np.zeros(15), 0) == []

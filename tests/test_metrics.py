@@ -61,3 +61,75 @@ def test_clips_of_one_group_count_as_one() -> None:
 def test_the_seed_decides(drawn: pd.DataFrame) -> None:
     assert metrics.score(drawn, 1) == metrics.score(drawn, 1)
     assert metrics.score(drawn, 1) != metrics.score(drawn, 2)
+
+
+def proba(n: int, seed: int, sharpness: float = 1.0) -> pd.DataFrame:
+    """Clips whose probabilities are true: the genre is drawn by them."""
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet(np.full(4, 0.5), n)
+    actual = np.array(list("abcd"))[(rng.uniform(size=(n, 1)) > shares.cumsum(axis=1)).sum(axis=1).clip(max=3)]
+    said = shares**sharpness / (shares**sharpness).sum(axis=1, keepdims=True)
+    table = predictions(list(actual), list(np.array(list("abcd"))[said.argmax(axis=1)]))
+    return table.assign(**{f"proba__{genre}": said[:, place] for place, genre in enumerate("abcd")})
+
+
+def test_scores_of_probabilities_equal_scikit_learns() -> None:
+    drawn = proba(300, 0)
+    found, y_true = metrics.score(drawn, 0), drawn["actual"]
+    shares = drawn[[f"proba__{genre}" for genre in "abcd"]].to_numpy()
+    assert found["log_loss"] == pytest.approx(reference.log_loss(y_true, shares, labels=list("abcd")), rel=1e-4)
+    assert found["top2_accuracy"] == reference.top_k_accuracy_score(y_true, shares, k=2, labels=list("abcd"))
+    assert found["matthews"] == pytest.approx(reference.matthews_corrcoef(y_true, drawn["predicted"]))
+    assert found["macro_precision"] == pytest.approx(
+        reference.precision_score(y_true, drawn["predicted"], average="macro")
+    )
+    assert found["macro_recall"] == found["balanced_accuracy"]
+
+
+def test_the_calibration_error_is_the_weighed_gap_in_bins() -> None:
+    sure = predictions(["a", "a", "b", "b"], ["a", "b", "b", "b"])
+    sure[["proba__a", "proba__b", "proba__c", "proba__d"]] = [
+        [0.95, 0.05, 0, 0], [0.25, 0.75, 0, 0], [0.25, 0.75, 0, 0], [0.45, 0.55, 0, 0],
+    ]  # fmt: skip
+    expected = (abs(0.95 - 1) + 2 * abs(0.75 - 0.5) + abs(0.55 - 1)) / 4
+    assert metrics.score(sure, 0)["calibration_error"] == pytest.approx(expected)
+    true, boastful = (metrics.score(proba(2000, 1, sharp), 0)["calibration_error"] for sharp in (1.0, 3.0))
+    assert true < 0.04 < 0.1 < boastful
+
+
+def test_a_constant_prediction_has_no_correlation_and_a_perfect_one_has_all() -> None:
+    assert metrics.score(predictions(list("aabb"), list("aaaa")), 0)["matthews"] == 0
+    assert metrics.score(predictions(list("aabb"), list("aabb")), 0)["matthews"] == 1
+
+
+@pytest.mark.parametrize("clips_a_group", [1, 4])
+def test_intervals_cover_what_they_say(monkeypatch, clips_a_group: int) -> None:
+    """Of 600 corpora of a known model, 95 % of the intervals hold the model's own score, within 2 points and chance."""
+    monkeypatch.setattr(metrics, "N_RESAMPLES", 500)
+    n_groups, n_corpora = 80, 600
+    rng = np.random.default_rng(3)
+
+    def drawn(n: int) -> pd.DataFrame:
+        group = np.repeat(np.arange(n), clips_a_group)
+        taste = rng.normal(0, 1, (n, 4))[group] + rng.normal(0, 1, (len(group), 4))
+        actual = np.repeat(rng.integers(4, size=n), clips_a_group)
+        taste[np.arange(len(group)), actual] += 1.5
+        shares = np.exp(taste) / np.exp(taste).sum(axis=1, keepdims=True)
+        names = np.array(list("abcd"))
+        table = predictions(list(names[actual]), list(names[shares.argmax(axis=1)]), list(group.astype(str)))
+        return table.assign(**{f"proba__{genre}": shares[:, place] for place, genre in enumerate("abcd")})
+
+    true = metrics.from_sums(metrics.sums(drawn(40_000))[0].total)
+    scores = [metrics.score(drawn(n_groups), seed) for seed in range(n_corpora)]
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "matthews", "top2_accuracy", "log_loss"):
+        covered = np.mean([score[f"{name}_low"] <= true[name] <= score[f"{name}_high"] for score in scores])
+        assert 0.92 < covered < 0.98, name
+    covered = np.mean([score["calibration_error_high"] >= true["calibration_error"] for score in scores])
+    assert covered > 0.95
+
+
+def test_genres_have_intervals_too(drawn: pd.DataFrame) -> None:
+    found = metrics.score_genres(drawn, 0).set_index("genre")
+    assert (found.loc[list("abc"), "f1_low"] < found.loc[list("abc"), "f1"]).all()
+    assert (found.loc[list("abc"), "f1"] < found.loc[list("abc"), "f1_high"]).all()
+    assert np.isnan(found.loc["d", ["recall", "recall_low", "f1_high"]].to_numpy(float)).all()

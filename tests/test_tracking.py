@@ -94,3 +94,17 @@ def test_an_experiment_in_a_workspace_of_dvc_logs_to_the_projects_own_store(tmp_
     (run,) = runs(store)
     assert run.data.tags["dvc.experiment"] == "lusty-mage"
     assert run.info.artifact_uri.startswith((tmp_path / "project/mlruns").as_uri())
+
+
+def test_the_newest_overview_is_the_parent_of_its_cells(store: str, tmp_path: Path) -> None:
+    from regenre.tracking import track
+
+    a, b = cell(tmp_path, "a"), cell(tmp_path, "b")
+    assert track("d", [a], cell(tmp_path, "overview 1"))[0] == 1
+    assert track("d", [a, b], cell(tmp_path, "overview 2"))[0] == 1
+    assert track("d", [a, b], cell(tmp_path, "overview 2"))[0] == 0
+    found = {run.info.run_name: run for run in runs(store)}
+    assert set(found) == {"a", "b", "overview 1", "overview 2"}
+    parents = {name: run.data.tags.get("mlflow.parentRunId") for name, run in found.items()}
+    second = found["overview 2"].info.run_id
+    assert parents == {"a": second, "b": second, "overview 1": None, "overview 2": None}

@@ -160,14 +160,16 @@ def _candidates(clips: list[np.ndarray]) -> list[tuple[int, int, float, float]]:
     offset_s = time[one] - 2**shift * time[other]
     best: dict[int, tuple[int, np.ndarray]] = {}
     for ahead in ((0, 0), (0, 0.5), (0.5, 0), (0.5, 0.5)):  # what one histogram cuts apart, another keeps together
-        cell = np.stack(
-            [pair, np.floor(shift / _SPEED_STEP + ahead[0]), np.floor(offset_s / _OFFSET_STEP_S + ahead[1])]
-        )
-        _, where, votes = np.unique(cell.astype(np.int64), axis=1, return_inverse=True, return_counts=True)
-        order = np.argsort(where, kind="stable")
-        ends = np.cumsum(votes)
+        key = pair
+        for values, step, up in ((shift, _SPEED_STEP, ahead[0]), (offset_s, _OFFSET_STEP_S, ahead[1])):
+            cell = np.floor(values / step + up).astype(np.int64)
+            cell -= cell.min(initial=0)
+            key = key * (cell.max(initial=0) + 1) + cell
+        order = np.argsort(key, kind="stable")
+        begins = np.flatnonzero(np.diff(key[order], prepend=-1))
+        votes = np.diff(begins, append=len(key))
         for number in np.flatnonzero(votes >= _LEAST_VOTES):
-            rows = order[ends[number] - votes[number] : ends[number]]
+            rows = order[begins[number] : begins[number] + votes[number]]
             if votes[number] > best.get(int(pair[rows[0]]), (0,))[0]:
                 best[int(pair[rows[0]])] = int(votes[number]), rows
     found = []

@@ -74,12 +74,12 @@ def render(of: Reports) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
     honest = of.summary[of.summary["split"] == top["split"]]
-    figures = {"leak": plots.svg(lambda: plots.leak(of.summary)) if of.summary["split"].nunique() > 1 else ""}
+    figures = {"leak": plots.svg("leaks", lambda: plots.leak(of.summary)) if of.summary["split"].nunique() > 1 else ""}
     genres, title = report.genres_of_best(of.summary, of.per_genre)
-    figures["per_genre"] = plots.svg(lambda: plots.per_genre_f1(genres, title))
-    figures["curve"] = plots.svg(lambda: plots.learning_curve(of.learning_curve, of.study["cell"]))
+    figures["per_genre"] = plots.svg("per_genre", lambda: plots.per_genre_f1(genres, title))
+    figures["curve"] = plots.svg("curve", lambda: plots.learning_curve(of.learning_curve, of.study["cell"]))
     if len(of.importance):
-        figures["importance"] = plots.svg(lambda: plots.bars(of.importance, of.study["cell"]))
+        figures["importance"] = plots.svg("worth", lambda: plots.bars(of.importance, of.study["cell"]))
     return template.render(
         dataset=top["dataset"],
         answer=_marked(report.sentences(of.summary, of.leak, of.expected)),

@@ -27,8 +27,13 @@ def save(path: Path, figure: Figure) -> None:
     tables.atomically(path, lambda temporary: temporary.write_bytes(png(figure)))
 
 
-def svg(draw: Callable[[], Figure]) -> str:
-    """An SVG to stand in a page: lines and letters in the page's colour, no background, no ids; same in, same out."""
+def svg(name: str, draw: Callable[[], Figure]) -> str:
+    """An SVG to stand in a page: lines and letters in the page's colour, no background; same in, same out.
+
+    Parameters
+    ----------
+    name : its own in the page; what refers to parts of the figure begins with it
+    """
     ink: dict[Any, str] = dict.fromkeys(
         ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
     )
@@ -43,6 +48,7 @@ def svg(draw: Callable[[], Figure]) -> str:
         draw().savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
     text = re.sub(r"<g id=\"[^\"]*\"", "<g", text[text.index("<svg") :]).replace(INK, "currentColor")
+    text = re.sub(r'(?<= id=")|(?<=url\(#)|(?<=href="#)', f"{name}-", text)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     return re.sub(r"<svg ", '<svg aria-hidden="true" focusable="false" ', text, count=1)
 

@@ -44,6 +44,15 @@ def test_the_truth_table_is_true(raw: Path) -> None:
         elif fault == "shifted_replica":
             replica, original = soundfile.read(path)[0], soundfile.read(related)[0]
             np.testing.assert_allclose(replica, 0.6 * np.roll(original, round(0.25 * 22_050)), atol=1e-4)
+        elif fault in ("coded_replica", "noisy_replica", "faster_replica"):
+            replica, original = soundfile.read(path)[0], soundfile.read(related)[0]
+            assert len(replica) == pytest.approx(len(original) / (1.02 if fault == "faster_replica" else 1), abs=2)
+            if fault != "faster_replica":
+                assert np.corrcoef(replica, original)[0, 1] > 0.99
+        elif fault in ("clipped", "dc", "wrong_length", "wrong_rate"):
+            y, sr = soundfile.read(path)
+            spoilt = {"clipped": np.abs(y).max() == 32767 / 32768, "dc": y.mean() > 0.05, "wrong_length": len(y) == sr}
+            assert {**spoilt, "wrong_rate": sr == 16_000}[fault]
         elif fault == "mislabelled":
             assert row["genre"] != row["true_genre"]
             assert row["group"].startswith(row["true_genre"])
@@ -54,6 +63,7 @@ def test_the_truth_table_is_true(raw: Path) -> None:
             assert caught.value.fault == expected
     assert set(truth["fault"]) == {
         "exact_replica", "shifted_replica", "mislabelled", "truncated", "silent", "not_audio",
+        "coded_replica", "noisy_replica", "faster_replica", "clipped", "dc", "wrong_length", "wrong_rate",
     }  # fmt: skip
 
 

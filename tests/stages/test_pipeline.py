@@ -20,7 +20,8 @@ from omegaconf import OmegaConf
 KNN = {"grouped_kfold-mfcc-knn", "grouped_kfold-spectral_shape-knn"}
 SPECTRAL = {"grouped_kfold-spectral_shape-knn", "grouped_kfold-spectral_shape-dummy"}
 CELLS = {*KNN, *SPECTRAL, "grouped_kfold-mfcc-dummy"}
-ALL = {"download", "index", "gallery", "extract", "train", *CELLS, "evaluate", "track"}
+AFTER = {"evaluate", "study", "report", "track"}
+ALL = {"download", "index", "gallery", "extract", "train", *CELLS, *AFTER}
 
 
 class Project:
@@ -77,12 +78,15 @@ def test_a_second_run_runs_nothing_and_reports_are_there(done: Project) -> None:
     summary = pd.read_csv(done.folder / "reports/summary.csv")
     assert len(summary) == 4
     assert list(summary.columns[:5]) == ["dataset", "split", "features", "classifier", "n_clips"]
-    assert (summary["n_clips"] == 65).all()
+    assert (summary["n_clips"] == 72).all()
     excluded = pd.read_csv(done.folder / "reports/excluded.csv")
     assert sorted(excluded["fault"]) == ["silent", "truncated", "unreadable"]
     assert excluded["reason"].str.len().min() > 10
     for name in ("accuracy.png", "per_genre_f1.png", "confusion/grouped_kfold-mfcc-knn.png"):
         assert (done.folder / "reports/figures" / name).stat().st_size > 5000
+    page = (done.folder / "reports/index.html").read_text()
+    assert "Is more data needed?" in page
+    assert "http" not in re.sub(r"http://www.w3.org/\S+|https://doi\S+", "", page)  # no network
     for name in ("hydra", "outputs", "multirun", ".hydra"):
         assert not (done.folder / name).exists()
 
@@ -92,7 +96,9 @@ def test_dvc_shows_scores_and_plots(done: Project) -> None:
     assert "reports/metrics/grouped_kfold-mfcc-knn.json" in shown
     assert "accuracy_low" in shown
     done.run("dvc", "plots", "show", "--out", "plots_page")
-    assert "grouped_kfold-mfcc-knn" in (done.folder / "plots_page/index.html").read_text()
+    page = (done.folder / "plots_page/index.html").read_text()
+    assert "grouped_kfold-mfcc-knn" in page
+    assert "learning_curve" in page
     shutil.rmtree(done.folder / "plots_page")
 
 
@@ -117,11 +123,11 @@ def test_tracking_again_makes_no_duplicate_and_a_lost_store_is_rebuilt(done: Pro
 @pytest.mark.parametrize(
     ("file", "change", "rerun"),
     [
-        ("conf/classifier/knn.yaml", {"search": {"n_neighbors": [3]}}, {"train", *KNN, "evaluate", "track"}),
-        ("conf/family/spectral_shape.yaml", {"rolloffs": [0.9]}, {"extract", "train", *SPECTRAL, "evaluate", "track"}),
-        ("conf/split/stratified_kfold.yaml", {"n_folds": 3}, {"train"}),
+        ("conf/classifier/knn.yaml", {"search": {"n_neighbors": [3]}}, {"train", *KNN, *AFTER}),
+        ("conf/family/spectral_shape.yaml", {"rolloffs": [0.9]}, {"extract", "train", *SPECTRAL, *AFTER}),
+        ("conf/split/stratified_kfold.yaml", {"n_folds": 3}, {"train", "study"}),
         ("conf/dataset/gtzan.yaml", {"numbers": 99}, set()),
-        ("params.yaml", {"classifiers": ["knn"]}, {"extract", "train", "evaluate", "track"}),
+        ("params.yaml", {"classifiers": ["knn"]}, {"extract", "train", *AFTER}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -137,7 +143,7 @@ def test_an_edit_reruns_exactly_what_it_touches(done: Project, file: str, change
 
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=lambda kill: kill.name)
-@pytest.mark.parametrize("stage", ["download", "index", "gallery", "extract", "train", "evaluate", "track"])
+@pytest.mark.parametrize("stage", ["download", "index", "gallery", "extract", "train", *sorted(AFTER)])
 def test_an_interrupted_stage_leaves_nothing_that_changes_the_result(
     done: Project, stage: str, kill: signal.Signals
 ) -> None:
@@ -268,7 +274,7 @@ def test_sequence_classifiers_read_frames_and_tables_join_them(done: Project) ->
         table["told"] = table["told"][::-1].to_numpy()
         table.to_csv(done.folder / "data/external/told.csv", index=False)
         cells = {"grouped_kfold-external-gmm", "grouped_kfold-external-knn"}
-        assert done.repro() == {"extract", "train", *cells, "evaluate", "track"}
+        assert done.repro() == {"extract", "train", *cells, *AFTER}
     finally:
         (done.folder / "data/external/told.csv").unlink()
         (done.folder / "params.yaml").write_text(params)

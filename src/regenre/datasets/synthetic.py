@@ -149,7 +149,7 @@ def _faster(source: Path, target: Path) -> None:
 
 def _clipped(source: Path, target: Path) -> None:
     y = soundfile.read(source)[0]
-    _write(target, 2.0 * y / np.abs(y).max())
+    _write(target, 4.0 * y / np.abs(y).max())
 
 
 def _displaced(source: Path, target: Path) -> None:

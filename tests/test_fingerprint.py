@@ -1,0 +1,78 @@
+"""Real clips, spoilt as people spoil them: every replica is found, and nothing else."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from conftest import SR, noise, silence, sine
+
+from regenre.fingerprint import peaks, replicas
+
+
+def coded(y: np.ndarray) -> np.ndarray:
+    stream = io.BytesIO()
+    soundfile.write(stream, y, SR, format="MP3", bitrate_mode="CONSTANT", compression_level=0.6)
+    assert stream.tell() * 8 / (len(y) / SR) == pytest.approx(64_000, rel=0.05)
+    stream.seek(0)
+    return soundfile.read(stream, dtype="float32")[0]
+
+
+def hissed(y: np.ndarray) -> np.ndarray:
+    hiss = np.random.default_rng(0).standard_normal(len(y)).astype(np.float32)
+    return y + 0.1 * np.sqrt(np.square(y).mean()) * hiss  # 20 dB
+
+
+def sped(y: np.ndarray, speed: float) -> np.ndarray:
+    return soxr.resample(y, SR * speed, SR)
+
+
+SPOILT = {
+    "gain": (lambda y: 0.2 * y, 1.0, 0.0),
+    "cut": (lambda y: y[int(0.37 * SR) :], 1.0, 0.37),
+    "64 kbit/s": (coded, 1.0, None),
+    "noise at 20 dB": (hissed, 1.0, 0.0),
+    "2 % faster": (lambda y: sped(y, 1.02), 1.02, 0.0),
+    "1 % slower": (lambda y: sped(y, 0.99), 0.99, 0.0),
+    "all at once": (lambda y: hissed(coded(sped(y, 0.98)[int(0.5 * SR) :])), 0.98, None),
+}
+
+
+@pytest.fixture(scope="module")
+def originals(shared: Path) -> list[np.ndarray]:
+    paths = sorted((shared / "audio/gtzan_mini").glob("*/*.0000[03].flac"))
+    return [soundfile.read(path, dtype="float32")[0] for path in paths]
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_every_replica_is_found_and_nothing_else(originals: list[np.ndarray], name: str) -> None:
+    spoil, speed, offset_s = SPOILT[name]
+    n = len(originals)
+    assert n == 19
+    found = replicas([peaks(y, SR) for y in originals] + [peaks(spoil(y), SR) for y in originals])
+    assert [(pair.first, pair.second) for pair in found] == [(number, n + number) for number in range(n)]
+    for pair in found:
+        assert pair.speed == pytest.approx(speed, abs=0.002)
+        if offset_s is not None:
+            assert pair.offset_s == pytest.approx(offset_s, abs=0.05)
+
+
+def test_another_rate_changes_nothing(originals: list[np.ndarray]) -> None:
+    y = originals[0]
+    (pair,) = replicas([peaks(y, SR), peaks(soxr.resample(y, SR, 44_100), 44_100)])
+    assert pair.agreement > 0.9
+
+
+def test_a_sines_peak_is_where_it_is() -> None:
+    found = peaks(sine(1000, 2), SR)
+    assert len(found)
+    assert np.abs(2.0 ** found[:, 1] - 1000).max() < 1
+
+
+def test_clips_with_little_to_hear_are_no_replicas() -> None:
+    quiet = [peaks(silence(), SR), peaks(noise(0.01), SR), peaks(sine(440, 0.2), SR), peaks(np.ones(1, np.float32), SR)]
+    assert replicas([*quiet, *quiet]) == []
+    assert replicas([peaks(noise(3, seed=seed), SR) for seed in range(5)]) == []
+    assert replicas([]) == []
