@@ -91,7 +91,7 @@ def test_a_corrupt_and_a_missing_clip_are_rows(tmp_path: Path, index: Path) -> N
     raw = tmp_path / "raw"
     raw.mkdir()
     dataset.download(raw)
-    table = indexing.index(dataset.clips(raw), raw, 1.0, 1).set_index("clip_id")
+    table = indexing.index(dataset.clips(raw), raw, 1.0)[0].set_index("clip_id")
     assert table.loc["jazz.00054", ["status", "fault"]].to_list() == ["excluded", "unreadable"]
     assert "libsndfile" in table.loc["jazz.00054", "reason"]
     facts = gtzan(index, folder=str(source)).clips(raw).set_index("clip_id")

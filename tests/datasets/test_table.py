@@ -29,7 +29,8 @@ def test_a_clip_is_a_row_and_a_group_of_its_own_where_none_is_named(table: Path,
         "genre": list("aabb"),
         "group": ["a.0", "a.1", "b.0", "b.1"],
     }
-    indexed = indexing.index(clips, tmp_path / "raw", 1.0, audio_given=False)
+    indexed, found = indexing.index(clips, tmp_path / "raw", 1.0, audio_given=False)
+    assert found.empty
     assert (indexed["status"] == "ok").all()
     assert list(indexed["group"]) == list(clips["group"])
 
