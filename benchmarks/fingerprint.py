@@ -24,7 +24,9 @@ SPEED_APART = 1.06
 
 def coded(y: np.ndarray, sr: int) -> np.ndarray:
     stream = io.BytesIO()
-    soundfile.write(stream, y, sr, format="MP3", bitrate_mode="CONSTANT", compression_level=0.6)  # 64 kbit/s at 22,050 Hz
+    soundfile.write(
+        stream, y, sr, format="MP3", bitrate_mode="CONSTANT", compression_level=0.6
+    )  # 64 kbit/s at 22,050 Hz
     stream.seek(0)
     return soundfile.read(stream, dtype="float32")[0]
 
@@ -64,7 +66,9 @@ def main() -> None:
         pairs = replicas([*originals, *(of[name] for of in found)])
         hits = [pair for pair in pairs if pair.second - pair.first == n]
         lowest = min((pair.agreement for pair in hits), default=0.0)
-        print(f"{name}: recall {len(hits) / n:.3f}, false alarms {len(pairs) - len(hits)}, lowest agreement {lowest:.2f}")
+        print(
+            f"{name}: recall {len(hits) / n:.3f}, false alarms {len(pairs) - len(hits)}, lowest agreement {lowest:.2f}"
+        )
     base = None
     for times in (1, 2, 4, 8):
         clips = [of / (SPEED_APART**k, 1) + (0, k * np.log2(SPEED_APART)) for k in range(times) for of in originals]

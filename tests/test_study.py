@@ -5,7 +5,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from test_training import blobs, done
 
 from regenre import splits, study, training
-from regenre.planning import Cell, Dealt
+from regenre.planning import Cell, Dealt, Read
 from regenre.training import Recipe, Values
 
 
@@ -13,7 +13,7 @@ def cell(X: np.ndarray, clips: pd.DataFrame, recipe: Recipe, columns: tuple[str,
     folds = splits.GroupedKFolds(3, seed=1).folds(clips)
     fits = [(fold, splits.inner(clips, fold, 2, 1)) for fold in folds]
     settings = {"config": {"search": {"metric": "accuracy"}}}
-    return Cell("cell", settings, clips, Dealt(folds, fits, {}), recipe, Values(X, columns=columns))
+    return Cell("cell", settings, clips, Dealt(folds, fits, {}), recipe, Read(Values(X, columns=columns), {}, {}, {}))
 
 
 def test_the_law_is_recovered_where_it_holds() -> None:

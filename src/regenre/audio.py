@@ -6,9 +6,11 @@ of `FAULTS` and whose text is the reason, so that a broken file becomes a row of
     decode   a file as it is: samples (n, channels) and its own rate
     check    the faults that only the samples show: not finite, silent, too short
     load     decode, check, mix to mono and resample: what the features are computed from
+    windows  a long recording piece by piece
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from regenre.errors import UserError
 FAULTS = ("missing", "unreadable", "truncated", "empty", "not_finite", "silent", "too_short")
 SILENCE_PEAK = 1e-4  # -80 dBFS, a few steps of 16-bit quantisation
 _MP3_TOLERANCE = 0.9  # without a Xing header the length of an MP3 is an estimate
+_BLOCK = 1 << 20  # samples that are read at once
 _UNKNOWN_SIZES = {0, 0xFFFFFFFF}  # what a program writes that streams a header before it knows the length
 _SHORTER_THAN_PROMISED = re.compile(r"^\s*(?:data|SSND|Data Size|FORM|RIFF|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
 
@@ -93,6 +96,59 @@ def load(path: Path, sr: int) -> np.ndarray:
     check(samples, found_sr, min_duration_s=0.0)
     y = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     return y if found_sr == sr else soxr.resample(y, found_sr, sr)
+
+
+def windows(path: Path, sr: int, window_s: float) -> Iterator[tuple[float, np.ndarray]]:
+    """Read a clip, or a long recording window by window, with memory for one window.
+
+    A file of up to one and a half windows is one clip, read as `load` does. Of a longer one, windows lie side by side;
+    what is left at the end is a window if it is at least half of one.
+
+    Parameters
+    ----------
+    path, sr : as in `load`
+    window_s : length of a window in seconds
+
+    Yields
+    ------
+    start in seconds, and y of that window; windows are not checked for silence
+
+    Raises
+    ------
+    AudioError
+        As `load`; `truncated` may come after the last whole window.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            found_sr, promised, channels = file.samplerate, file.frames, file.channels
+    except (soundfile.LibsndfileError, RuntimeError, OSError):
+        promised = 0  # `load` says why
+    if promised <= 1.5 * window_s * (found_sr if promised else 1):
+        yield 0.0, load(path, sr)
+        return
+    n, n_cut, held = round(window_s * sr), 0, np.empty(0, np.float32)
+    for y in _stream(path, sr, found_sr, channels):
+        held = np.concatenate([held, y])
+        while len(held) >= n:
+            yield n_cut * n / sr, held[:n]
+            n_cut, held = n_cut + 1, held[n:]
+    if len(held) >= n / 2:
+        yield n_cut * n / sr, held
+
+
+def _stream(path: Path, sr: int, found_sr: int, channels: int) -> Iterator[np.ndarray]:
+    """Mono blocks of a file at another rate."""
+    resample = soxr.ResampleStream(found_sr, sr, 1, dtype="float32")
+    n_read = 0
+    with soundfile.SoundFile(path) as file:
+        promised, log, lossy = file.frames, file.extra_info, file.format == "MP3"
+        for block in file.blocks(max(1, _BLOCK // channels), dtype="float32", always_2d=True):
+            if not np.isfinite(block).all():
+                raise AudioError("not_finite", f"NaN or infinite samples near {n_read / found_sr:.1f} s")
+            n_read += len(block)
+            yield resample.resample_chunk(block.mean(axis=1, dtype=np.float32))
+    yield resample.resample_chunk(np.empty(0, np.float32), last=True)
+    _check_size(log, promised * (_MP3_TOLERANCE if lossy else 1.0), n_read)
 
 
 def _check_size(log: str, promised: float, found: int) -> None:

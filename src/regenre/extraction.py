@@ -126,10 +126,10 @@ def _features(
                 f"clip {clip_id}: {error}, though the index calls it usable; run `dvc repro index` again"
             ) from error
         parts = [y, *pieces(y, round(piece_s * sr))]
-        return [_of_samples(part, families, pooling, sr, n_fft, hop_length, n_averaged) for part in parts]
+        return [of_samples(part, families, pooling, sr, n_fft, hop_length, n_averaged) for part in parts]
 
 
-def _of_samples(
+def of_samples(
     y: np.ndarray,
     families: dict[str, Family],
     pooling: Pooling,
@@ -138,6 +138,7 @@ def _of_samples(
     hop_length: int,
     n_averaged: int,
 ) -> Features:
+    """Features of one clip's samples at `sr`; see `extract`."""
     frames = Frames(y, sr, n_fft, hop_length)
     values = {name: family(frames) for name, family in families.items()}
     rows = {name: pooled(families[name], of_clip, frames.hop_s, pooling) for name, of_clip in values.items()}
@@ -145,6 +146,14 @@ def _of_samples(
         return rows, {}
     framewise = [name for name, family in families.items() if not per_clip(family)]
     return rows, {name: block_means(values[name], n_averaged).T for name in framewise}
+
+
+def probe(sr: int) -> np.ndarray:
+    """Three seconds of chords and noise that tell whether two programs compute the same features."""
+    t = np.arange(3 * sr) / sr
+    notes = sum(np.sin(2 * np.pi * 220 * 2 ** (step / 12) * t) for step in (0, 4, 7, 16))
+    noise = np.random.default_rng(20020).standard_normal(len(t))
+    return (0.1 * notes * (1 - t % 0.5) + 0.02 * noise * (t % 0.25 < 0.05)).astype(np.float32)
 
 
 def pieces(y: np.ndarray, n: int) -> list[np.ndarray]:

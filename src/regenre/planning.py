@@ -37,11 +37,12 @@ class Dealt:
 
 @dataclass(frozen=True)
 class Read:
-    """A feature set as a classifier reads it: its values, its settings, the digests of what was read."""
+    """A feature set as a classifier reads it: values, settings, digests of what was read, families' probes."""
 
     values: Values
     settings: dict[str, Any]
     md5: dict[str, str]
+    probes: dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,12 @@ class Cell:
     clips: pd.DataFrame
     dealt: Dealt
     recipe: Recipe
-    values: Values
+    read: Read
+
+    @property
+    def values(self) -> Values:
+        """What the classifier reads."""
+        return self.read.values
 
     @cached_property
     def inputs(self) -> str:
@@ -89,6 +95,8 @@ class Cell:
             "folds": [fold.sizes for fold in folds],
             "search": search,
             "excluded": self.dealt.excluded,
+            "probes": self.read.probes,
+            "duration_s": round(float(self.clips["duration_s"].median()), 6),
             **self.settings,
         }
 
@@ -167,7 +175,7 @@ class Planner:
             },
             "md5": {"index": self._index_md5, **read.md5},
         }
-        return Cell(name, settings, clips, dealt, recipe, read.values)
+        return Cell(name, settings, clips, dealt, recipe, read)
 
     def _deal(self, made: Split, clips: pd.DataFrame) -> Dealt:
         folds = made.folds(clips)
@@ -198,4 +206,6 @@ def _values(folder: Path, features: str, reads: str, clip_ids: pd.Series) -> Rea
         values = Values(pooled.to_numpy(), columns=tuple(pooled.columns))
     md5 = {path.stem: families[path.stem][digest] for path in paths}
     used = {family: families[family]["settings"] for family in md5}
-    return Read(values, {key: value for key, value in settings.items() if key != unread} | {"families": used}, md5)
+    probes = {family: families[family].get("probe", []) for family in md5}
+    kept = {key: value for key, value in settings.items() if key != unread}
+    return Read(values, kept | {"families": used}, md5, probes)

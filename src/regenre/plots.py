@@ -6,7 +6,7 @@ cells, so that colour never carries a meaning alone.
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,28 @@ def bars(table: pd.DataFrame, title: str) -> Figure:
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set(xlabel="accuracy lost, and 95 % interval")
     axes.set_title(title, fontsize="medium")
+    return figure
+
+
+def timeline(starts_s: np.ndarray, proba: np.ndarray, genres: Sequence[str], title: str) -> Figure:
+    """Probabilities over time, stacked; the five genres that are ever the most probable, the others together."""
+    top = sorted(np.argsort(-proba.max(axis=0), kind="stable")[:5])
+    shares = [proba[:, place] for place in top] + [np.delete(proba, top, axis=1).sum(axis=1)]
+    names = [genres[place] for place in top] + ["others"]
+    step = np.diff(starts_s).mean() if len(starts_s) > 1 else 1.0
+    edges = np.append(starts_s, starts_s[-1] + step)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    base = np.zeros(len(starts_s))
+    for number, (share, name) in enumerate(zip(shares, names, strict=True)):
+        axes.fill_between(
+            edges, np.append(base, base[-1]), np.append(base + share, (base + share)[-1]), step="post", label=name,
+            hatch=("", "//", "..", "xx", "\\\\", "")[number], edgecolor="white", linewidth=0.3,
+        )  # fmt: skip
+        base = base + share
+    axes.set(xlim=(edges[0], edges[-1]), ylim=(0, 1), xlabel="s", ylabel="probability")
+    axes.set_title(title, fontsize="medium")
+    figure.legend(loc="outside right center", frameon=False)
     return figure
 
 

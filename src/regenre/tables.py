@@ -113,7 +113,7 @@ def read_pooled(paths: list[Path], clip_ids: pd.Series, patterns: Sequence[str] 
     for pattern in patterns:
         if not fnmatch.filter(joined.columns, pattern):
             raise UserError(f"conf/features: no column fits {pattern!r}; there are {', '.join(joined.columns[:5])} ...")
-    return joined[_fitting(list(joined.columns), patterns)]
+    return joined.iloc[:, fitting(list(joined.columns), patterns)]
 
 
 def write_sequences(path: Path, clip_ids: pd.Series, sequences: list[np.ndarray], names: Sequence[str]) -> None:
@@ -150,7 +150,7 @@ def read_sequences(
                 lost = clip_ids[places < 0]
                 raise UserError(f"clip {lost.iloc[0]}: no frames in {path}; run `dvc repro extract`")
             names, lengths = list(stored["names"]), stored["lengths"]
-            kept = [names.index(name) for name in _fitting(names, patterns)]
+            kept = fitting(names, patterns)
             starts = np.cumsum(lengths) - lengths
             rows = np.concatenate([np.arange(starts[place], starts[place] + lengths[place]) for place in places])
             parts.append(stored["values"][np.ix_(rows, np.array(kept))])
@@ -194,10 +194,10 @@ def genres_of(predictions: pd.DataFrame) -> list[str]:
     return [name.removeprefix(PROBA) for name in predictions.columns if name.startswith(PROBA)]
 
 
-def _fitting(columns: list[str], patterns: Sequence[str]) -> list[str]:
-    """The columns that fit any of the patterns, in their own order."""
+def fitting(columns: Sequence[str], patterns: Sequence[str]) -> list[int]:
+    """Places of the columns that fit any of the patterns, in their own order."""
     kept = {column for pattern in patterns for column in fnmatch.filter(columns, pattern)}
-    return [column for column in columns if column in kept]
+    return [place for place, column in enumerate(columns) if column in kept]
 
 
 def _read(path: Path, read: Callable[..., pd.DataFrame], remedy: str, **options: Any) -> pd.DataFrame:

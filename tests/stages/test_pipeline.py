@@ -142,8 +142,10 @@ def test_an_edit_reruns_exactly_what_it_touches(done: Project, file: str, change
     assert done.digests() == before
 
 
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=lambda kill: kill.name)
-@pytest.mark.parametrize("stage", ["download", "index", "gallery", "extract", "train", *sorted(AFTER)])
+INTERRUPTIONS = [(stage, signal.SIGKILL) for stage in sorted(ALL - CELLS)] + [("train", signal.SIGINT)]
+
+
+@pytest.mark.parametrize(("stage", "kill"), INTERRUPTIONS, ids=lambda value: getattr(value, "name", value))
 def test_an_interrupted_stage_leaves_nothing_that_changes_the_result(
     done: Project, stage: str, kill: signal.Signals
 ) -> None:

@@ -64,6 +64,10 @@ def _write(
         listed[family]["md5"] = fetch.md5_of(folder / f"{family}.parquet")
         if family in computed and not per_clip(computed[family]):
             listed[family]["frames_md5"] = None
+    y = extraction.probe(cfg.audio.sr)
+    probed, _ = extraction.of_samples(y, computed, config.build(cfg.pooling), cfg.audio.sr, **cfg.frames, n_averaged=0)
+    for family, values in probed.items():
+        listed[family]["probe"] = [float(f"{value:.6g}") for value in values]
     for family, sequences in found.sequences.items():
         names = [f"{family}__{feature}__frame" for feature in computed[family].names]
         tables.write_sequences(folder / f"{family}.npz", found.clip_ids, sequences, names)

@@ -1,0 +1,202 @@
+"""What was learnt, put to use: any audio -> probabilities of genres, over time where it is long.
+
+Features come from the code and the settings that training used: `Model.read` computes the features of a signal that
+is the same everywhere and refuses a model that was trained on others. Loading runs no code from the model's file.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from regenre import audio, cells, extraction, models, tables
+from regenre.errors import UserError
+from regenre.families import Family, per_clip
+from regenre.pooling import Pooling
+
+SAME = 1e-3  # relative: how far features of the same code may lie apart on another processor
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Probabilities of a file's genres.
+
+    Attributes
+    ----------
+    genres : sorted
+    starts_s : of the windows, shape (n_windows,); one for a clip
+    timeline : probabilities, shape (n_windows, n_genres)
+    """
+
+    genres: tuple[str, ...]
+    starts_s: np.ndarray
+    timeline: np.ndarray
+
+    @property
+    def proba(self) -> dict[str, float]:
+        """Genre -> probability, the mean over windows, the most probable first."""
+        mean = self.timeline.mean(axis=0)
+        return {self.genres[place]: float(mean[place]) for place in np.argsort(-mean, kind="stable")}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A cell's model, with the features that it reads.
+
+    Attributes
+    ----------
+    settings : cell.json
+    families : name -> family, in the order of the columns
+    """
+
+    name: str
+    estimator: Any
+    settings: dict[str, Any]
+    families: dict[str, Family]
+    pooling: Pooling
+
+    @classmethod
+    def read(cls, folder: Path, build: Callable[[Any], Any]) -> Self:
+        """Read a cell.
+
+        Parameters
+        ----------
+        folder : of the cell
+        build : a configuration with `_target_` -> the object
+
+        Raises
+        ------
+        UserError
+            No cell is there; it reads tables; its features are not those that this code computes.
+        """
+        if not (folder / "cell.json").is_file():
+            raise UserError(f"model {folder}: no cell there; run `dvc repro`, or pass --model with the name of a cell")
+        settings = cells.read(folder)
+        config = settings["config"]
+        if "probes" not in settings or not all(settings["probes"].values()):
+            raise UserError(
+                f"model {folder.name}: it reads a table or was made by another version; no file can be classified"
+            )
+        families = {name: build(leaf) for name, leaf in sorted(config["families"].items())}
+        pooling = build(config.get("pooling", {"_target_": "regenre.pooling.Statistics"}))
+        model = cls(folder.name, models.load(folder / "model.skops"), settings, families, pooling)
+        model._check()
+        return model
+
+    @property
+    def sr(self) -> int:
+        """Sampling rate in Hz that audio is brought to."""
+        return int(self.settings["config"]["audio"]["sr"])
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window of a long recording: the median training clip's."""
+        return float(self.settings["duration_s"])
+
+    def features(self, y: np.ndarray) -> np.ndarray:
+        """What the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
+        config = self.settings["config"]
+        n_averaged = config.get("sequences", {"n_averaged": 0})["n_averaged"]
+        rows, sequences = extraction.of_samples(
+            y, self.families, self.pooling, self.sr, **config["frames"], n_averaged=n_averaged
+        )
+        framewise = [name for name, family in self.families.items() if not per_clip(family)]
+        if n_averaged and framewise:
+            names = [f"{name}__{feature}__frame" for name in framewise for feature in self.families[name].names]
+            values = np.concatenate([sequences[name] for name in framewise], axis=1)
+            found = np.empty(1, dtype=object)
+            found[0] = values[:, tables.fitting(names, config["columns"])]
+            return found
+        names = [c for name, family in self.families.items() for c in extraction.columns(name, family, self.pooling)]
+        values = np.concatenate([rows[name] for name in self.families])
+        return values[None, tables.fitting(names, config["columns"])]
+
+    def of_samples(self, y: np.ndarray) -> Answer:
+        """Classify mono samples at `sr`, as one clip."""
+        audio.check(y[:, None], self.sr, 0.0)
+        return Answer(self._genres, np.zeros(1), self.estimator.predict_proba(self.features(y)))
+
+    def of_file(self, path: Path, window_s: float | None = None) -> Answer:
+        """Classify a file; one longer than one and a half windows is classified window by window.
+
+        Silent windows count as even chances.
+
+        Raises
+        ------
+        AudioError
+            The file cannot be used; see `audio`.
+        """
+        starts, timeline = [], []
+        for start_s, y in audio.windows(path, self.sr, window_s or self.window_s):
+            heard = float(np.abs(y).max()) >= audio.SILENCE_PEAK
+            starts.append(start_s)
+            even = np.full(len(self._genres), 1 / len(self._genres))
+            timeline.append(self.estimator.predict_proba(self.features(y))[0] if heard else even)
+        return Answer(self._genres, np.array(starts), np.stack(timeline))
+
+    @property
+    def _genres(self) -> tuple[str, ...]:
+        return tuple(map(str, self.estimator.classes_))
+
+    def _check(self) -> None:
+        y, config = extraction.probe(self.sr), self.settings["config"]
+        rows, _ = extraction.of_samples(y, self.families, self.pooling, self.sr, **config["frames"], n_averaged=0)
+        for name, expected in self.settings["probes"].items():
+            same = len(rows[name]) == len(expected) and np.allclose(rows[name], expected, rtol=SAME, atol=SAME)
+            if not same:
+                raise UserError(
+                    f"model {self.name}: this version's {name} differs from what the model was trained on;"
+                    " train it anew with `dvc repro`, or use the version that made it"
+                )
+
+
+def best(summary: Path, folder: Path) -> Path:
+    """The folder of the most accurate cell under the most honest split of the last `dvc repro`.
+
+    Parameters
+    ----------
+    summary : reports/summary.csv
+    folder : data/cells
+    """
+    from regenre import report
+
+    top = report.best(tables.read_report(summary))
+    return folder / top["dataset"] / "-".join(top[list(report.PARTS)])
+
+
+def named(name: str, folder: Path) -> Path:
+    """The folder of a cell by its name in `folder` (data/cells), or by its path."""
+    if (Path(name) / "cell.json").is_file():
+        return Path(name)
+    found = sorted(path.parent for path in folder.glob("*/*/cell.json") if path.parent.name == name)
+    if not found:
+        there = sorted({path.parent.name for path in folder.glob("*/*/cell.json")})
+        raise UserError(f"model {name!r}: no such cell; there are {', '.join(there[:5]) or 'none'}; run `dvc repro`")
+    return found[0]
+
+
+def line(path: str, answer: Answer, n_top: int) -> str:
+    """A file's top genres in one line."""
+    top = list(answer.proba.items())[:n_top]
+    return f"{path}: " + ", ".join(f"{genre} {share:.3f}" for genre, share in top)
+
+
+def record(path: str, answer: Answer) -> str:
+    """A file's answer as one line of JSON, with the timeline where there is more than one window."""
+    content: dict[str, Any] = {"file": path, "proba": {genre: round(p, 6) for genre, p in answer.proba.items()}}
+    if len(answer.starts_s) > 1:
+        content["timeline"] = [
+            {"start_s": round(float(start), 3), **dict(zip(answer.genres, np.round(row, 6).tolist(), strict=True))}
+            for start, row in zip(answer.starts_s, answer.timeline, strict=True)
+        ]
+    return json.dumps(content)
+
+
+def row(path: str, answer: Answer) -> pd.DataFrame:
+    """A file's answer as rows of a table, a window each: file, start_s, proba__<genre>."""
+    shares = pd.DataFrame(answer.timeline, columns=[tables.PROBA + genre for genre in answer.genres])
+    return pd.concat([pd.DataFrame({"file": path, "start_s": answer.starts_s}), shares], axis=1)
