@@ -84,3 +84,38 @@ def test_faults_of_samples(tmp_path: Path) -> None:
     assert fault_of(nan) == "not_finite"
     with pytest.raises(audio.AudioError, match="3 of 22050 samples"):
         audio.load(nan, SR)
+
+
+@pytest.mark.parametrize("sr", [8_000, 22_050, 48_000])
+def test_windows_of_a_long_file_are_the_file_cut(tmp_path: Path, monkeypatch, sr: int) -> None:
+    monkeypatch.setattr(audio, "_BLOCK", 10_000)
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.stack([noise(7.3, sr), 0.5 * noise(7.3, sr, seed=1)], axis=1), sr, subtype="FLOAT")
+    whole = audio.load(path, SR)
+    found = list(audio.windows(path, SR, 2.0))
+    assert [start for start, _ in found] == [0, 2, 4, 6]  # 1.3 s are left: at least half a window
+    joined = np.concatenate([y for _, y in found])
+    np.testing.assert_allclose(joined[: len(whole)], whole[: len(joined)], atol=1e-4)
+    assert len(whole) == pytest.approx(len(joined), abs=2)
+
+
+def test_a_file_of_about_one_window_is_one_clip(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, noise(2.9), SR)
+    ((start, y),) = audio.windows(path, SR, 2.0)
+    assert start == 0
+    np.testing.assert_array_equal(y, audio.load(path, SR))
+    with pytest.raises(audio.AudioError, match="no file at"):
+        list(audio.windows(tmp_path / "none.wav", SR, 2.0))
+
+
+def test_a_long_file_that_stops_early_or_is_not_finite_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, noise(9.0), SR)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(audio.AudioError, match="the header promises"):
+        list(audio.windows(path, SR, 1.0))
+    soundfile.write(path, np.append(noise(5.0), np.nan), SR, subtype="FLOAT")
+    with pytest.raises(audio.AudioError, match="NaN or infinite samples near"):
+        list(audio.windows(path, SR, 1.0))

@@ -32,6 +32,7 @@ FIGURES = {
     "leak": lambda: plots.leak(cells()),
     "learning_curve": lambda: plots.learning_curve(curve(), "title"),
     "bars": lambda: plots.bars(losses(), "title"),
+    "timeline": lambda: plots.timeline(np.arange(4.0), np.full((4, 8), 0.125), list("abcdefgh"), "title"),
     "sound": lambda: plots.sound(np.sin(np.arange(30_000)), 22_050),
     "confusion": lambda: plots.confusion(np.array([[3, 1], [0, 0]]), ["a", "b"], "title"),
     "heat_map": lambda: plots.heat_map(cells()),

@@ -10,12 +10,16 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 from conftest import ROOT, noise
 from distributed import Client
 from omegaconf import OmegaConf
+
+from regenre import audio, classification, config, tables
+from regenre.errors import UserError
 
 KNN = {"grouped_kfold-mfcc-knn", "grouped_kfold-spectral_shape-knn"}
 SPECTRAL = {"grouped_kfold-spectral_shape-knn", "grouped_kfold-spectral_shape-dummy"}
@@ -219,6 +223,59 @@ def test_a_cell_of_ones_own_lies_beside_the_grid(done: Project) -> None:
     assert (done.folder / "data/sweeps/synthetic" / cell / "predictions.csv").is_file()
     shutil.rmtree(done.folder / "data/sweeps")
     assert done.digests() == before
+
+
+def test_a_training_clip_yields_the_stored_features_bit_for_bit(done: Project) -> None:
+    model = classification.Model.read(done.folder / "data/cells/synthetic/grouped_kfold-mfcc-knn", config.build)
+    stored = pd.read_parquet(done.folder / "data/features/synthetic/mfcc.parquet").set_index("clip_id")
+    clips = tables.usable(pd.read_parquet(done.folder / "data/index/synthetic.parquet")).set_index("clip_id")
+    for clip_id, path in clips["path"].iloc[::6].items():
+        file = done.folder / "data/raw/synthetic" / path
+        np.testing.assert_array_equal(model.features(audio.load(file, model.sr))[0], stored.loc[clip_id])
+        expected = model.estimator.predict_proba(stored.loc[[clip_id]].to_numpy())
+        np.testing.assert_array_equal(model.of_file(file).timeline, expected)
+
+
+def test_a_model_of_other_features_is_refused(done: Project, tmp_path: Path) -> None:
+    cell = tmp_path / "cell"
+    shutil.copytree(done.folder / "data/cells/synthetic/grouped_kfold-mfcc-knn", cell)
+    content = json.loads((cell / "cell.json").read_text())
+    content["config"]["families"]["mfcc"]["n_mels"] = 60
+    (cell / "cell.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"model cell: this version's mfcc differs from what the model was trained on"):
+        classification.Model.read(cell, config.build)
+    with pytest.raises(UserError, match="no cell there"):
+        classification.Model.read(tmp_path, config.build)
+
+
+def test_classify_names_the_genres_of_files_and_goes_on_past_bad_ones(done: Project, tmp_path: Path) -> None:
+    sounds = tmp_path / "sounds" / "deep"
+    sounds.mkdir(parents=True)
+    for number in range(3):
+        soundfile.write(sounds / f"{number}.wav", noise(2.0, seed=number), 22_050)
+    soundfile.write(sounds / "long.flac", np.stack([noise(9.0, 44_100)] * 6, axis=1), 44_100)
+    (sounds / "text.mp3").write_text("not audio")
+    (sounds / "nothing.wav").touch()
+    classify = ("regenre", "classify", str(tmp_path / "sounds"))
+    found = done.run(*classify, "--json", "missing.wav", ok=False)
+    answers = {
+        Path(made["file"]).name: made
+        for line in found.splitlines()
+        if line.startswith("{")
+        for made in [json.loads(line)]
+    }
+    assert set(answers) == {"0.wav", "1.wav", "2.wav", "long.flac"}
+    assert all(sum(made["proba"].values()) == pytest.approx(1, abs=1e-4) for made in answers.values())
+    assert [window["start_s"] for window in answers["long.flac"]["timeline"]] == [0, 2, 4, 6, 8]
+    assert "text.mp3: libsndfile cannot read it" in found
+    assert "missing.wav: no file at missing.wav" in found
+    assert "regenre: 3 of 7 files could not be classified" in found
+    assert "Traceback" not in found
+    table = done.run(*classify[:2], str(sounds / "long.flac"), "--csv", "--plot", str(tmp_path / "plot.png"))
+    assert table.count("long.flac,") == 5
+    assert (tmp_path / "plot.png").stat().st_size > 5000
+    said = done.run("regenre", "classify", str(sounds / "0.wav"), "--model", "x", ok=False)
+    assert said.startswith("regenre: model 'x': no such cell; there are grouped_kfold-")
 
 
 def test_real_music_is_told_apart_by_artist(done: Project, shared: Path) -> None:
