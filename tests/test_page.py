@@ -3,6 +3,8 @@
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ from conftest import noise
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 
-from regenre import metrics, page, report
+from regenre import metrics, page, report, tables
 from regenre.comparison import Hits
 
 GENRES = ["blues & co", "<rock>", "pop"]
@@ -66,6 +68,20 @@ def test_the_same_reports_are_the_same_page_that_needs_no_network() -> None:
     assert "&lt;rock&gt;" in text
     for outside in ('src="http', 'href="http', "url(http", "@import", "<link"):
         assert outside not in text
+
+
+def test_what_there_is_none_of_is_said(tmp_path: Path) -> None:
+    """A table without audio, in a grid of one split and of frames."""
+    full = reports()
+    empty = {}
+    for name in ("audit", "suspects", "importance", "leak"):
+        tables.write_csv(tmp_path / f"{name}.csv", getattr(full, name).iloc[:0])
+        empty[name] = tables.read_report(tmp_path / f"{name}.csv")
+    assert page.shown(empty["audit"], empty["suspects"]) == []
+    one = full.summary[full.summary["split"] == "grouped_kfold"]
+    text = page.render(replace(full, **empty, summary=one, sounds={}))
+    for said in ("Nothing was found.", "The grid has one split", "reads frames; columns to shuffle"):
+        assert said in text
 
 
 def test_the_worst_clips_are_shown() -> None:

@@ -185,6 +185,8 @@ def clips_of_pieces(ids: pd.Series) -> pd.Series:
 def read_report(path: Path) -> pd.DataFrame:
     """Read one of the tables in reports/; empty cells of text are ""."""
     table = _read(path, pd.read_csv, "run `dvc repro`")
+    if table.empty:
+        return table.astype(object)  # of no column can be told what it would hold
     text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column]) or column in _TEXT]
     return table.assign(**{str(column): table[column].astype(object).fillna("").astype(str) for column in text})
 
