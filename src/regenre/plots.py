@@ -77,13 +77,13 @@ def confusion(counts: np.ndarray, genres: list[str], cell: str) -> Figure:
 
 
 def heat_map(summary: pd.DataFrame) -> Figure:
-    """Accuracy with its interval for every feature set (rows) and classifier, a panel a split."""
+    """Accuracy with its interval of every feature set (rows) and classifier, a panel a split; n: clips, or pieces."""
     splits = list(dict.fromkeys(summary["split"]))
     features, classifiers = list(dict.fromkeys(summary["features"])), list(dict.fromkeys(summary["classifier"]))
     figure = Figure(
-        figsize=(1.8 + 1.35 * len(classifiers) * len(splits), 1.5 + 0.55 * len(features)), layout="constrained"
+        figsize=(1.8 + 1.35 * len(classifiers), 0.8 + (0.8 + 0.45 * len(features)) * len(splits)), layout="constrained"
     )
-    panels = figure.subplots(1, len(splits), squeeze=False, sharey=True)[0]
+    panels = figure.subplots(len(splits), 1, squeeze=False)[:, 0]
     for axes, split in zip(panels, splits, strict=True):
         rows = summary[summary["split"] == split].set_index(["features", "classifier"])
         grid = [[rows.loc[(feature, classifier)] for classifier in classifiers] for feature in features]
@@ -100,7 +100,7 @@ def heat_map(summary: pd.DataFrame) -> Figure:
         )
         axes.set_xticks(range(len(classifiers)), classifiers)
         axes.set_yticks(range(len(features)), features)
-        axes.set_title(f"{split}, {rows['n_clips'].iloc[0]} clips", fontsize="medium")
+        axes.set_title(f"{split}, n = {rows['n_clips'].iloc[0]}", fontsize="medium")
     figure.suptitle(f"{summary['dataset'].iloc[0]}: accuracy and 95 % interval")
     return figure
 
