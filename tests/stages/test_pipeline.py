@@ -325,7 +325,7 @@ def test_sequence_classifiers_read_frames_and_tables_join_them(done: Project) ->
             "grouped_kfold-mfcc-knn"
         }
         summary = pd.read_csv(done.folder / "reports/summary.csv").set_index(["features", "classifier"])["accuracy"]
-        assert summary["mfcc", "gmm"] > 0.2  # of ten genres
+        assert summary["mfcc", "gmm"] > 0.15  # of ten genres
         assert summary["external", "gmm"] == summary["external", "knn"] == 1.0  # the table tells
         read = json.loads((done.folder / "data/cells/synthetic/grouped_kfold-mfcc-gmm/cell.json").read_text())
         assert read["config"]["sequences"] == {"n_averaged": 8}
