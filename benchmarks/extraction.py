@@ -179,7 +179,7 @@ def scaling(clips: list[Path]) -> dict[str, float]:
         table["clip_id"] = [f"{row:05d}" for row in range(len(table))]
         started = time.perf_counter()
         with Local(n_jobs).parallel():
-            extraction.extract(table, Path("/"), families, pooling, SR, N_FFT, HOP)
+            extraction.extract(table, Path("/"), extraction.Analysis(families, pooling, SR, N_FFT, HOP))
         taken = time.perf_counter() - started
         peaks = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(peak_mb)() for _ in range(4 * n_jobs))
         return len(table) / taken, max(peaks)

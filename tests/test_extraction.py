@@ -9,7 +9,7 @@ from conftest import SR, frames_of, noise
 from regenre import extraction
 from regenre.compute import Local
 from regenre.errors import UserError
-from regenre.extraction import extract
+from regenre.extraction import Analysis, extract
 from regenre.families.mfcc import Mfcc
 from regenre.families.rhythm import Rhythm
 from regenre.families.spectral_shape import SpectralShape
@@ -27,7 +27,7 @@ def clips(tmp_path: Path) -> pd.DataFrame:
 
 def extracted(clips: pd.DataFrame, raw: Path, n_jobs: int = 1) -> dict[str, pd.DataFrame]:
     with Local(n_jobs).parallel():
-        return extract(clips, raw, FAMILIES, Statistics(), SR, 2048, 512)[0].pooled
+        return extract(clips, raw, Analysis(FAMILIES, Statistics(), SR, 2048, 512))[0].pooled
 
 
 def test_a_row_a_clip_and_a_column_a_feature_and_statistic(clips: pd.DataFrame, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_clip_that_went_bad_since_the_index_is_named(clips: pd.DataFrame, tmp_
 
 def test_sequences_are_the_frame_wise_families_blocks(clips: pd.DataFrame, tmp_path: Path) -> None:
     families = {"mfcc": Mfcc(), "rhythm": Rhythm()}
-    found, nothing = extract(clips, tmp_path, families, Statistics(), SR, 2048, 512, n_averaged=8)
+    found, nothing = extract(clips, tmp_path, Analysis(families, Statistics(), SR, 2048, 512, n_averaged=8))
     assert nothing.pooled == {}
     assert list(found.sequences) == ["mfcc"]
     mfcc = Mfcc()(frames_of(noise(1, seed=0)))
@@ -63,7 +63,8 @@ def test_sequences_are_the_frame_wise_families_blocks(clips: pd.DataFrame, tmp_p
 
 
 def test_a_piece_is_what_a_clip_cut_so_would_be(clips: pd.DataFrame, tmp_path: Path) -> None:
-    _, pieces = extract(clips, tmp_path, FAMILIES, Statistics(), SR, 2048, 512, n_averaged=8, piece_s=0.7)
+    analysis = Analysis(FAMILIES, Statistics(), SR, 2048, 512, n_averaged=8)
+    _, pieces = extract(clips, tmp_path, analysis, piece_s=0.7)
     assert list(pieces.clip_ids) == ["a#0", "b#0", "c#0", "c#1", "d#0", "d#1", "e#0", "e#1", "e#2"]
     y, _ = soundfile.read(tmp_path / "2.wav", dtype="float32")
     n = round(0.7 * SR)

@@ -15,8 +15,7 @@ import pandas as pd
 
 from regenre import audio, cells, extraction, models, tables
 from regenre.errors import UserError
-from regenre.families import Family, per_clip
-from regenre.pooling import Pooling
+from regenre.extraction import Analysis
 
 SAME = 1e-3  # relative: how far features of the same code may lie apart on another processor
 
@@ -50,14 +49,13 @@ class Model:
     Attributes
     ----------
     settings : cell.json
-    families : name -> family, in the order of the columns
+    analysis : how the features are computed, families in the order of the columns
     """
 
     name: str
     estimator: Any
     settings: dict[str, Any]
-    families: dict[str, Family]
-    pooling: Pooling
+    analysis: Analysis
 
     @classmethod
     def read(cls, folder: Path, build: Callable[[Any], Any]) -> Self:
@@ -83,14 +81,18 @@ class Model:
             )
         families = {name: build(leaf) for name, leaf in sorted(config["families"].items())}
         pooling = build(config.get("pooling", {"_target_": "regenre.pooling.Statistics"}))
-        model = cls(folder.name, models.load(folder / "model.skops"), settings, families, pooling)
+        analysis = Analysis(
+            families, pooling, config["audio"]["sr"], **config["frames"],
+            n_averaged=config.get("sequences", {"n_averaged": 0})["n_averaged"],
+        )  # fmt: skip
+        model = cls(folder.name, models.load(folder / "model.skops"), settings, analysis)
         model._check()
         return model
 
     @property
     def sr(self) -> int:
         """Sampling rate in Hz that audio is brought to."""
-        return int(self.settings["config"]["audio"]["sr"])
+        return self.analysis.sr
 
     @property
     def window_s(self) -> float:
@@ -99,21 +101,15 @@ class Model:
 
     def features(self, y: np.ndarray) -> np.ndarray:
         """What the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
-        config = self.settings["config"]
-        n_averaged = config.get("sequences", {"n_averaged": 0})["n_averaged"]
-        rows, sequences = extraction.of_samples(
-            y, self.families, self.pooling, self.sr, **config["frames"], n_averaged=n_averaged
-        )
-        framewise = [name for name, family in self.families.items() if not per_clip(family)]
-        if n_averaged and framewise:
-            names = [f"{name}__{feature}__frame" for name in framewise for feature in self.families[name].names]
-            values = np.concatenate([sequences[name] for name in framewise], axis=1)
+        rows, sequences = self.analysis(y)
+        patterns = self.settings["config"]["columns"]
+        if sequences:
+            names = [column for name in sequences for column in self.analysis.frame_columns(name)]
             found = np.empty(1, dtype=object)
-            found[0] = values[:, tables.fitting(names, config["columns"])]
+            found[0] = np.concatenate(list(sequences.values()), axis=1)[:, tables.fitting(names, patterns)]
             return found
-        names = [c for name, family in self.families.items() for c in extraction.columns(name, family, self.pooling)]
-        values = np.concatenate([rows[name] for name in self.families])
-        return values[None, tables.fitting(names, config["columns"])]
+        names = [column for name in rows for column in self.analysis.columns(name)]
+        return np.concatenate(list(rows.values()))[None, tables.fitting(names, patterns)]
 
     def of_samples(self, y: np.ndarray) -> Answer:
         """Classify mono samples at `sr`, as one clip."""
@@ -143,8 +139,7 @@ class Model:
         return tuple(map(str, self.estimator.classes_))
 
     def _check(self) -> None:
-        y, config = extraction.probe(self.sr), self.settings["config"]
-        rows, _ = extraction.of_samples(y, self.families, self.pooling, self.sr, **config["frames"], n_averaged=0)
+        rows, _ = self.analysis(extraction.probe(self.sr))
         for name, expected in self.settings["probes"].items():
             same = len(rows[name]) == len(expected) and np.allclose(rows[name], expected, rtol=SAME, atol=SAME)
             if not same:

@@ -24,6 +24,48 @@ Features = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # of one clip: p
 
 
 @dataclass(frozen=True)
+class Analysis:
+    """How samples become features.
+
+    Parameters
+    ----------
+    families : name -> family
+    sr : sampling rate in Hz that every clip is brought to
+    n_fft, hop_length : of the shared transform, in samples
+    n_averaged : keep the sequences too, so many frames averaged into one; 0: do not
+    """
+
+    families: dict[str, Family]
+    pooling: Pooling
+    sr: int
+    n_fft: int
+    hop_length: int
+    n_averaged: int = 0
+
+    def __call__(self, y: np.ndarray) -> Features:
+        """Features of one clip's samples at `sr`."""
+        frames = Frames(y, self.sr, self.n_fft, self.hop_length)
+        values = {name: family(frames) for name, family in self.families.items()}
+        rows = {name: pooled(self.families[name], of, frames.hop_s, self.pooling) for name, of in values.items()}
+        if not self.n_averaged:
+            return rows, {}
+        return rows, {name: block_means(values[name], self.n_averaged).T for name in self.framewise}
+
+    @property
+    def framewise(self) -> list[str]:
+        """The families that describe each frame."""
+        return [name for name, family in self.families.items() if not per_clip(family)]
+
+    def columns(self, name: str) -> list[str]:
+        """Names of a family's pooled values."""
+        return columns(name, self.families[name], self.pooling)
+
+    def frame_columns(self, name: str) -> list[str]:
+        """Names of a family's values in a sequence."""
+        return [f"{name}__{feature}__frame" for feature in self.families[name].names]
+
+
+@dataclass(frozen=True)
 class Extracted:
     """What one pass yields.
 
@@ -39,40 +81,25 @@ class Extracted:
     sequences: dict[str, list[np.ndarray]]
 
 
-def extract(
-    clips: pd.DataFrame,
-    raw: Path,
-    families: dict[str, Family],
-    pooling: Pooling,
-    sr: int,
-    n_fft: int,
-    hop_length: int,
-    n_averaged: int = 0,
-    piece_s: float = 0.0,
-) -> tuple[Extracted, Extracted]:
+def extract(clips: pd.DataFrame, raw: Path, analysis: Analysis, piece_s: float = 0.0) -> tuple[Extracted, Extracted]:
     """Features of every clip, in the processes that `compute` offers.
 
     Parameters
     ----------
     clips : usable rows of the clip table
     raw : folder that `path` is relative to
-    families : name -> family
-    sr : sampling rate in Hz that every clip is brought to
-    n_fft, hop_length : of the shared transform, in samples
-    n_averaged : keep the sequences too, so many frames averaged into one; 0: do not
     piece_s : cut each clip into pieces of this length too, and take each for a clip; 0: do not
 
     Returns
     -------
     clips, and pieces: none without `piece_s`
     """
-    if not families:
+    if not analysis.families:
         return Extracted(clips["clip_id"], {}, {}), Extracted(clips["clip_id"].iloc[:0], {}, {})
     import pandas as pd  # here, so that workers do without: it would take a sixth of their memory
 
-    settings = (families, pooling, sr, n_fft, hop_length, n_averaged, piece_s)
     made = Parallel(return_as="generator")(
-        delayed(_features)(clip_id, raw.absolute() / path, *settings)
+        delayed(_features)(clip_id, raw.absolute() / path, analysis, piece_s)
         for clip_id, path in zip(clips["clip_id"], clips["path"], strict=True)
     )
     found = list(tqdm(made, total=len(clips), desc="extract", unit=" clips", disable=None))
@@ -81,71 +108,35 @@ def extract(
         for clip_id, parts in zip(clips["clip_id"], found, strict=True)
         for number in range(len(parts) - 1)
     ]
+    pieces_of_all = [part for parts in found for part in parts[1:]]
     return (
-        _put_together(clips["clip_id"], [parts[0] for parts in found], families, pooling),
-        _put_together(
-            pd.Series(names, name="clip_id", dtype=object),
-            [part for parts in found for part in parts[1:]],
-            families,
-            pooling,
-        ),
+        _put_together(clips["clip_id"], [parts[0] for parts in found], analysis),
+        _put_together(pd.Series(names, name="clip_id", dtype=object), pieces_of_all, analysis),
     )
 
 
-def _put_together(
-    clip_ids: pd.Series, found: list[Features], families: dict[str, Family], pooling: Pooling
-) -> Extracted:
+def _put_together(clip_ids: pd.Series, found: list[Features], analysis: Analysis) -> Extracted:
     import pandas as pd
 
     if not found:
         return Extracted(clip_ids, {}, {})
     tables = {}
-    for name, family in families.items():
-        values = pd.DataFrame(np.stack([row[name] for row, _ in found]), columns=columns(name, family, pooling))
+    for name in analysis.families:
+        values = pd.DataFrame(np.stack([row[name] for row, _ in found]), columns=analysis.columns(name))
         tables[name] = pd.concat([clip_ids.reset_index(drop=True), values], axis=1)
     return Extracted(clip_ids, tables, {name: [clip[name] for _, clip in found] for name in found[0][1]})
 
 
-def _features(
-    clip_id: str,
-    path: Path,
-    families: dict[str, Family],
-    pooling: Pooling,
-    sr: int,
-    n_fft: int,
-    hop_length: int,
-    n_averaged: int,
-    piece_s: float,
-) -> list[Features]:
+def _features(clip_id: str, path: Path, analysis: Analysis, piece_s: float) -> list[Features]:
     """Of the clip, then of its pieces."""
     with threadpool_limits(1):  # one level of parallelism, and the same sums whatever the number of workers
         try:
-            y = audio.load(path, sr)
+            y = audio.load(path, analysis.sr)
         except audio.AudioError as error:
             raise UserError(
                 f"clip {clip_id}: {error}, though the index calls it usable; run `dvc repro index` again"
             ) from error
-        parts = [y, *pieces(y, round(piece_s * sr))]
-        return [of_samples(part, families, pooling, sr, n_fft, hop_length, n_averaged) for part in parts]
-
-
-def of_samples(
-    y: np.ndarray,
-    families: dict[str, Family],
-    pooling: Pooling,
-    sr: int,
-    n_fft: int,
-    hop_length: int,
-    n_averaged: int,
-) -> Features:
-    """Features of one clip's samples at `sr`; see `extract`."""
-    frames = Frames(y, sr, n_fft, hop_length)
-    values = {name: family(frames) for name, family in families.items()}
-    rows = {name: pooled(families[name], of_clip, frames.hop_s, pooling) for name, of_clip in values.items()}
-    if not n_averaged:
-        return rows, {}
-    framewise = [name for name, family in families.items() if not per_clip(family)]
-    return rows, {name: block_means(values[name], n_averaged).T for name in framewise}
+        return [analysis(part) for part in (y, *pieces(y, round(piece_s * analysis.sr)))]
 
 
 def probe(sr: int) -> np.ndarray:

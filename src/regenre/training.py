@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -252,14 +253,15 @@ def _said_with(task: Task) -> Iterator[None]:
 
 @contextmanager
 def _recorded() -> Iterator[list[str]]:
-    """What did not converge or could not be tried, each message once; other warnings go their way."""
+    """What did not converge, could not be tried or rests on too few clips, each once; other warnings go their way."""
     said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
-        for category in (ConvergenceWarning, FitFailedWarning):
+        for category in (FitFailedWarning, UserWarning):  # a ConvergenceWarning is a UserWarning
             warnings.simplefilter("always", category)
         yield said
     for warning in caught:
-        if issubclass(warning.category, (ConvergenceWarning, FitFailedWarning)):
+        of_scikit_learn = issubclass(warning.category, UserWarning) and "sklearn" in Path(warning.filename).parts
+        if of_scikit_learn or issubclass(warning.category, (ConvergenceWarning, FitFailedWarning)):
             said.append(" ".join(str(warning.message).split()))
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

@@ -13,7 +13,6 @@ from omegaconf import DictConfig
 
 from regenre import config, extraction, fetch, tables
 from regenre.errors import UserError, reported
-from regenre.families import Family, per_clip
 from regenre.families.external import External
 
 
@@ -35,16 +34,17 @@ def main(cfg: DictConfig) -> None:
         cut = any(config.build(leaf).pieces for leaf in config.leaves("split", grid.splits, grid.seed).values())
         if cut and given:
             raise UserError(f"family {min(given)}: a row a clip, no pieces to deal; take segment_kfold out of splits")
+        analysis = extraction.Analysis(
+            computed, config.build(cfg.pooling), cfg.audio.sr, **cfg.frames, n_averaged=n_averaged
+        )
         with config.compute(cfg).parallel():
-            whole, pieces = extraction.extract(
-                clips, config.raw(name), computed, config.build(cfg.pooling), cfg.audio.sr, **cfg.frames,
-                n_averaged=n_averaged, piece_s=cfg.pieces.length_s if cut else 0.0,
-            )  # fmt: skip
+            piece_s = cfg.pieces.length_s if cut else 0.0
+            whole, pieces = extraction.extract(clips, config.raw(name), analysis, piece_s)
         whole.pooled.update({family: made.table(family, clips["clip_id"]) for family, made in given.items()})
         folder = config.features(name)
-        _write(folder, whole, cfg, computed, sets)
+        _write(folder, whole, cfg, analysis, sets)
         if cut:
-            _write(folder / tables.PIECES, pieces, cfg, computed, sets)
+            _write(folder / tables.PIECES, pieces, cfg, analysis, sets)
         columns = ", ".join(f"{family} {table.shape[1] - 1}" for family, table in sorted(whole.pooled.items()))
         n_pieces = f" and {len(pieces.clip_ids)} pieces" if cut else ""
         print(f"extract {name}: {len(clips)} clips{n_pieces}; columns: {columns}")
@@ -54,7 +54,7 @@ def _write(
     folder: Path,
     found: extraction.Extracted,
     cfg: DictConfig,
-    computed: dict[str, Family],
+    analysis: extraction.Analysis,
     sets: dict[str, tuple[list[str], list[str]]],
 ) -> None:
     listed: dict[str, dict[str, object]] = {}
@@ -62,14 +62,12 @@ def _write(
         tables.write_pooled(folder / f"{family}.parquet", table)
         listed[family] = {"settings": config.plain(cfg.family[family])}
         listed[family]["md5"] = fetch.md5_of(folder / f"{family}.parquet")
-        if family in computed and not per_clip(computed[family]):
+        if family in analysis.framewise:
             listed[family]["frames_md5"] = None
-    y = extraction.probe(cfg.audio.sr)
-    probed, _ = extraction.of_samples(y, computed, config.build(cfg.pooling), cfg.audio.sr, **cfg.frames, n_averaged=0)
-    for family, values in probed.items():
+    for family, values in analysis(extraction.probe(cfg.audio.sr))[0].items():
         listed[family]["probe"] = [float(f"{value:.6g}") for value in values]
     for family, sequences in found.sequences.items():
-        names = [f"{family}__{feature}__frame" for feature in computed[family].names]
+        names = analysis.frame_columns(family)
         tables.write_sequences(folder / f"{family}.npz", found.clip_ids, sequences, names)
         listed[family]["frames_md5"] = fetch.md5_of(folder / f"{family}.npz")
     shared = {key: config.plain(cfg[key]) for key in ("audio", "frames", "pooling", "sequences")}
