@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from regenre import audio, cells, extraction, models, tables
 from regenre.errors import UserError
@@ -101,7 +102,8 @@ class Model:
 
     def features(self, y: np.ndarray) -> np.ndarray:
         """What the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
-        rows, sequences = self.analysis(y)
+        with threadpool_limits(1):  # as in training: other numbers of threads sum in other orders
+            rows, sequences = self.analysis(y)
         patterns = self.settings["config"]["columns"]
         if sequences:
             names = [column for name in sequences for column in self.analysis.frame_columns(name)]
@@ -114,7 +116,7 @@ class Model:
     def of_samples(self, y: np.ndarray) -> Answer:
         """Classify mono samples at `sr`, as one clip."""
         audio.check(y[:, None], self.sr, 0.0)
-        return Answer(self._genres, np.zeros(1), self.estimator.predict_proba(self.features(y)))
+        return Answer(self._genres, np.zeros(1), self._proba(y)[None])
 
     def of_file(self, path: Path, window_s: float | None = None) -> Answer:
         """Classify a file; one longer than one and a half windows is classified window by window.
@@ -131,8 +133,13 @@ class Model:
             heard = float(np.abs(y).max()) >= audio.SILENCE_PEAK
             starts.append(start_s)
             even = np.full(len(self._genres), 1 / len(self._genres))
-            timeline.append(self.estimator.predict_proba(self.features(y))[0] if heard else even)
+            timeline.append(self._proba(y) if heard else even)
         return Answer(self._genres, np.array(starts), np.stack(timeline))
+
+    def _proba(self, y: np.ndarray) -> np.ndarray:
+        with threadpool_limits(1):
+            proba: np.ndarray = self.estimator.predict_proba(self.features(y))[0]
+        return proba
 
     @property
     def _genres(self) -> tuple[str, ...]:

@@ -94,17 +94,14 @@ def _model(folder: str):  # type: ignore[no-untyped-def] # classification is imp
 
 def _answers(folder: str, paths: list[str], window_s: float | None) -> list[tuple[str, object]]:
     """Each file's answer, or what is wrong with it; the model is read once a process."""
-    from threadpoolctl import threadpool_limits
-
     from regenre.audio import AudioError
 
     found: list[tuple[str, object]] = []
-    with threadpool_limits(1):
-        for path in paths:
-            try:
-                found.append((path, _model(folder).of_file(Path(path), window_s)))
-            except AudioError as error:
-                found.append((path, " ".join(str(error).split())))
+    for path in paths:
+        try:
+            found.append((path, _model(folder).of_file(Path(path), window_s)))
+        except AudioError as error:
+            found.append((path, " ".join(str(error).split())))
     return found
 
 
