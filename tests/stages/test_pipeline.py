@@ -262,7 +262,7 @@ def test_classify_names_the_genres_of_files_and_goes_on_past_bad_ones(done: Proj
     (sounds / "text.mp3").write_text("not audio")
     (sounds / "nothing.wav").touch()
     classify = ("regenre", "classify", str(tmp_path / "sounds"))
-    found = done.run(*classify, "--json", "missing.wav", ok=False)
+    found = done.run(*classify, "missing.wav", "--json", ok=False)
     answers = {
         Path(made["file"]).name: made
         for line in found.splitlines()
