@@ -36,6 +36,7 @@ lock: $(SETUP)
 $(SETUP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "regenre: Python 3.11 or newer expected, %s found; make PYTHON=python3.12" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
+	-@python -m compileall -q -j 0 $(VENV)/lib >/dev/null # on all cores, pip has one; some files are templates and fail
 	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
