@@ -41,7 +41,6 @@ def reports() -> page.Reports:
         per_genre=pd.concat(
             [metrics.score_genres(of, 0).assign(**k) for k, of in zip(keys, made.values(), strict=True)]
         ),
-        comparisons=compared,
         leak=report.leaks(hits, 0),
         audit=pd.DataFrame([("clip 01", "dc", "", 0.1)], columns=["clip_id", "finding", "related_clip_id", "score"]),
         suspects=pd.DataFrame(

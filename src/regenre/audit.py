@@ -76,10 +76,10 @@ def findings(clips: pd.DataFrame, found: dict[str, Heard]) -> pd.DataFrame:
     rows += _odd(usable, "wrong_rate", usable["sr"], 0.5)
     exact = [(one, other) for _, same in usable.groupby("md5")["clip_id"] for one, other in itertools.pairwise(same)]
     rows += [(other, "exact_replica", one, 1.0) for one, other in exact]
-    names = list(found)
+    names, md5 = list(found), dict(zip(usable["clip_id"], usable["md5"], strict=True))
     for pair in fingerprint.replicas([found[name].peaks for name in names]):
         one, other = names[pair.first], names[pair.second]
-        if usable.set_index("clip_id")["md5"].loc[[one, other]].nunique() > 1:
+        if md5[one] != md5[other]:
             rows.append((other, "replica", one, pair.agreement))
     return pd.DataFrame(rows, columns=FINDINGS).sort_values(FINDINGS[1::-1], ignore_index=True)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from regenre import audio, cells, extraction, models, tables
+from regenre import audio, cells, config, extraction, models, report, tables
 from regenre.errors import UserError
 from regenre.extraction import Analysis
 
@@ -75,16 +75,16 @@ class Model:
         if not (folder / "cell.json").is_file():
             raise UserError(f"model {folder}: no cell there; run `dvc repro`, or pass --model with the name of a cell")
         settings = cells.read(folder)
-        config = settings["config"]
+        used = settings["config"]
         if "probes" not in settings or not all(settings["probes"].values()):
             raise UserError(
                 f"model {folder.name}: it reads a table or was made by another version; no file can be classified"
             )
-        families = {name: build(leaf) for name, leaf in sorted(config["families"].items())}
-        pooling = build(config.get("pooling", {"_target_": "regenre.pooling.Statistics"}))
+        families = {name: build(leaf) for name, leaf in sorted(used["families"].items())}
+        pooling = build(used.get("pooling", {"_target_": "regenre.pooling.Statistics"}))
         analysis = Analysis(
-            families, pooling, config["audio"]["sr"], **config["frames"],
-            n_averaged=config.get("sequences", {"n_averaged": 0})["n_averaged"],
+            families, pooling, used["audio"]["sr"], **used["frames"],
+            n_averaged=used.get("sequences", {"n_averaged": 0})["n_averaged"],
         )  # fmt: skip
         model = cls(folder.name, models.load(folder / "model.skops"), settings, analysis)
         model._check()
@@ -137,8 +137,9 @@ class Model:
         return Answer(self._genres, np.array(starts), np.stack(timeline))
 
     def _proba(self, y: np.ndarray) -> np.ndarray:
+        X = self.features(y)
         with threadpool_limits(1):
-            proba: np.ndarray = self.estimator.predict_proba(self.features(y))[0]
+            proba: np.ndarray = self.estimator.predict_proba(X)[0]
         return proba
 
     @property
@@ -156,28 +157,21 @@ class Model:
                 )
 
 
-def best(summary: Path, folder: Path) -> Path:
-    """The folder of the most accurate cell under the most honest split of the last `dvc repro`.
-
-    Parameters
-    ----------
-    summary : reports/summary.csv
-    folder : data/cells
-    """
-    from regenre import report
-
-    top = report.best(tables.read_report(summary))
-    return folder / top["dataset"] / "-".join(top[list(report.PARTS)])
+def best() -> Path:
+    """The folder of the most accurate cell under the most honest split of the last `dvc repro`."""
+    top = report.best(tables.read_report(config.REPORTS / "summary.csv"))
+    return config.cell_folder(top["dataset"]) / config.cell_name(*top[list(report.PARTS)])
 
 
-def named(name: str, folder: Path) -> Path:
-    """The folder of a cell by its name in `folder` (data/cells), or by its path."""
+def named(name: str) -> Path:
+    """The folder of a cell by its name, in any dataset's grid, or by its path."""
     if (Path(name) / "cell.json").is_file():
         return Path(name)
-    found = sorted(path.parent for path in folder.glob("*/*/cell.json") if path.parent.name == name)
+    there = sorted(path.parent for path in config.cell_folder("").glob("*/*/cell.json"))
+    found = [folder for folder in there if folder.name == name]
     if not found:
-        there = sorted({path.parent.name for path in folder.glob("*/*/cell.json")})
-        raise UserError(f"model {name!r}: no such cell; there are {', '.join(there[:5]) or 'none'}; run `dvc repro`")
+        offered = sorted({folder.name for folder in there})
+        raise UserError(f"model {name!r}: no such cell; there are {', '.join(offered[:5]) or 'none'}; run `dvc repro`")
     return found[0]
 
 

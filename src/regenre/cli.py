@@ -1,4 +1,4 @@
-"""The command `regenre`: classify any audio, look at it, clean and convert it."""
+"""The command `regenre`: classify any audio, and look at it."""
 
 import argparse
 import sys
@@ -8,7 +8,6 @@ from pathlib import Path
 
 from regenre.errors import UserError, reported
 
-CELLS, SUMMARY = Path("data/cells"), Path("reports/summary.csv")
 _BATCH = 8  # files a task
 
 
@@ -45,7 +44,7 @@ def _classify(given: argparse.Namespace) -> None:
 
     from regenre import classification, plots
 
-    folder = classification.named(given.model, CELLS) if given.model else classification.best(SUMMARY, CELLS)
+    folder = classification.named(given.model) if given.model else classification.best()
     model = _model(str(folder.resolve()))  # what is wrong with it is said once, before any work
     paths = list(_files(given.files))
     if given.plot and len(paths) != 1:

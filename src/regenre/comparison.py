@@ -76,13 +76,13 @@ def _compared(best: Hits, this: Hits, seed: int) -> dict[str, float]:
         raise ValueError("cells of one split test the same clips")
     apart = both["hit"] - both["hit_this"]
     n_best, n_this = int((apart > 0).sum()), int((apart < 0).sum())
-    difference, low, high = _difference(apart, both["group"], seed)
+    difference, low, high = metrics.mean_over_groups(apart.to_numpy(), both["group"].to_numpy(), seed)
     of_folds = apart.groupby(both["fold"]).mean().to_numpy()
     n_test = both.groupby("fold").size().to_numpy()
     return {
-        "difference": difference,
-        "difference_low": low,
-        "difference_high": high,
+        "difference": float(difference),
+        "difference_low": float(low),
+        "difference_high": float(high),
         "n_only_best": n_best,
         "n_only_this": n_this,
         "p_mcnemar": mcnemar(n_best, n_this),
@@ -148,9 +148,10 @@ def leak(honest: Hits, other: Hits, seed: int) -> dict[str, float]:
     found = honest.table.groupby("clip_id").agg(group=("group", "first"), hit=("hit", "mean"))
     claimed = other.table.assign(clip_id=clips_of_pieces(other.table["clip_id"])).groupby("clip_id")["hit"].mean()
     both = found.join(claimed.rename("claimed"), how="inner")
-    difference, low, high = _difference(both["claimed"] - both["hit"], both["group"], seed)
+    apart = (both["claimed"] - both["hit"]).to_numpy()
+    difference, low, high = metrics.mean_over_groups(apart, both["group"].to_numpy(), seed)
     means = {"honest": both["hit"].mean(), "claimed": both["claimed"].mean()}
-    return {"n_clips": len(both), **means, "leak": difference, "leak_low": low, "leak_high": high}
+    return {"n_clips": len(both), **means, "leak": float(difference), "leak_low": float(low), "leak_high": float(high)}
 
 
 def after_choosing(cells: Mapping[str, Hits], seed: int) -> float:
@@ -168,12 +169,3 @@ def after_choosing(cells: Mapping[str, Hits], seed: int) -> float:
     known = n[rows, chosen] > 0
     scores = (left_out @ hits.T)[rows, chosen][known] / n[rows, chosen][known]
     return float(scores.mean()) if len(scores) else float("nan")
-
-
-def _difference(apart: pd.Series, group: pd.Series, seed: int) -> tuple[float, float, float]:
-    """Mean over clips, and its interval by resampled groups."""
-    by_group = apart.groupby(group.to_numpy()).agg(["sum", "size"])
-    drawn = metrics.resampled(len(by_group), seed)
-    means = (drawn @ by_group["sum"].to_numpy()) / (drawn @ by_group["size"].to_numpy())
-    low, high = metrics.interval(means, len(by_group))
-    return float(apart.mean()), float(low), float(high)

@@ -160,6 +160,28 @@ def interval(values: np.ndarray, n_groups: int) -> tuple[np.ndarray, np.ndarray]
     return ends[0], ends[1]
 
 
+def mean_over_groups(values: np.ndarray, group: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean over clips, and its interval by resampled groups.
+
+    Parameters
+    ----------
+    values : shape (n_clips, ...)
+    group : of each clip
+
+    Returns
+    -------
+    mean, low, high : shape (...)
+    """
+    places, names = pd.factorize(group, sort=True)
+    sums = np.zeros((len(names), *values.shape[1:]))
+    np.add.at(sums, places, values)
+    sizes = np.bincount(places)
+    drawn = resampled(len(names), seed)
+    n_drawn = (drawn @ sizes).reshape(-1, *[1] * (values.ndim - 1))
+    low, high = interval(np.tensordot(drawn, sums, axes=1) / n_drawn, len(names))
+    return values.mean(axis=0), low, high
+
+
 def _tail(n_groups: int) -> float:
     if n_groups < 2:
         return 0.0

@@ -45,7 +45,6 @@ class Reports:
 
     summary: pd.DataFrame
     per_genre: pd.DataFrame
-    comparisons: pd.DataFrame
     leak: pd.DataFrame
     audit: pd.DataFrame
     suspects: pd.DataFrame

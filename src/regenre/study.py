@@ -164,15 +164,12 @@ def importance(cell: Cell, n_permutations: int, seed: int) -> pd.DataFrame:
     )
     tested = np.concatenate([task.fold.test for task in tasks])
     group = cell.clips["group"].to_numpy(dtype=object)[tested]
-    by_group = pd.DataFrame(np.concatenate(lost, axis=1).T).groupby(group).agg("sum").to_numpy()
-    sizes = pd.Series(1, index=group).groupby(level=0).sum().to_numpy()
-    drawn = metrics.resampled(len(sizes), seed)
-    low, high = metrics.interval((drawn @ by_group) / (drawn @ sizes)[:, None], len(sizes))
+    loss, low, high = metrics.mean_over_groups(np.concatenate(lost, axis=1).T, group, seed)
     table = pd.DataFrame(
         {
             "of": list(blocks),
             "n_columns": [len(places) for places in blocks.values()],
-            "loss": by_group.sum(axis=0) / sizes.sum(),
+            "loss": loss,
             "loss_low": low,
             "loss_high": high,
         }

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from regenre import audio, cells, comparison, config, page, report, tables
 from regenre.errors import reported
 
-TABLES = ("summary", "per_genre", "comparisons", "leak", "audit", "suspects", "importance", "learning_curve")
+TABLES = ("summary", "per_genre", "leak", "audit", "suspects", "importance", "learning_curve")
 
 
 @hydra.main(**config.HYDRA)

@@ -45,7 +45,7 @@ def _overview(name: str) -> tracking.Cell:
         name=f"overview of {name}",
         params=tracking.flattened({"grid": vars(config.grid())}),
         metrics={score: float(top[score]) for score in metrics.SCORES} | {"n_clips": float(top["n_clips"])},
-        tags={"dataset": name, "kind": "overview", "best": "-".join(top[list(report.PARTS)])},
+        tags={"dataset": name, "kind": "overview", "best": config.cell_name(*top[list(report.PARTS)])},
         artifacts=files | figures,
     )
 
