@@ -6,11 +6,14 @@ of `FAULTS` and whose text is the reason, so that a broken file becomes a row of
     decode   a file as it is: samples (n, channels) and its own rate
     check    the faults that only the samples show: not finite, silent, too short
     load     decode, check, mix to mono and resample: what the features are computed from
-    windows  a long recording piece by piece
+    blocks   a file as it is, piece by piece
+    windows  a long recording at the features' rate, piece by piece
+    excerpt  a part of it
 """
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,9 @@ import soxr
 from regenre.errors import UserError
 
 FAULTS = ("missing", "unreadable", "truncated", "empty", "not_finite", "silent", "too_short")
+FORMATS = {f".{name.lower()}": name for name in soundfile.available_formats() if name not in ("RAW", "SD2")} | {
+    ".aif": "AIFF", ".aifc": "AIFF", ".oga": "OGG", ".opus": "OGG", ".snd": "AU",
+}  # fmt: skip # suffix -> libsndfile's name of the container
 SILENCE_PEAK = 1e-4  # -80 dBFS, a few steps of 16-bit quantisation
 _MP3_TOLERANCE = 0.9  # without a Xing header the length of an MP3 is an estimate
 _BLOCK = 1 << 20  # samples that are read at once
@@ -53,16 +59,10 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
         `missing`, `unreadable`, `truncated` (the header promises more than the file holds; for lossy
         formats, the decoder stops early) or `empty`.
     """
-    if not path.is_file():
-        raise AudioError("missing", f"no file at {path}")
-    try:
-        with soundfile.SoundFile(path) as file:
-            promised, sr, log = file.frames, file.samplerate, file.extra_info
-            tolerated = _MP3_TOLERANCE if file.format == "MP3" else 1.0
-            samples = file.read(dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioError("unreadable", f"libsndfile cannot read it: {_reason(error)}") from error
-    _check_size(log, promised * tolerated, len(samples))
+    with opened(path) as file:
+        promised, sr, log = _promised(file), file.samplerate, file.extra_info
+        samples = file.read(dtype="float32", always_2d=True)
+    _check_size(log, promised, len(samples))
     if len(samples) == 0:
         raise AudioError("empty", "the file holds no samples")
     return samples, sr
@@ -118,16 +118,13 @@ def windows(path: Path, sr: int, window_s: float) -> Iterator[tuple[float, np.nd
     AudioError
         As `load`; `truncated` may come after the last whole window.
     """
-    try:
-        with soundfile.SoundFile(path) as file:
-            found_sr, promised, channels = file.samplerate, file.frames, file.channels
-    except (soundfile.LibsndfileError, RuntimeError, OSError):
-        promised = 0  # `load` says why
-    if promised <= 1.5 * window_s * (found_sr if promised else 1):
+    with opened(path) as file:
+        found_sr, promised = file.samplerate, file.frames
+    if promised <= 1.5 * window_s * found_sr:
         yield 0.0, load(path, sr)
         return
     n, n_cut, held = round(window_s * sr), 0, np.empty(0, np.float32)
-    for y in _stream(path, sr, found_sr, channels):
+    for y in _mono(path, sr, found_sr):
         held = np.concatenate([held, y])
         while len(held) >= n:
             yield n_cut * n / sr, held[:n]
@@ -136,19 +133,76 @@ def windows(path: Path, sr: int, window_s: float) -> Iterator[tuple[float, np.nd
         yield n_cut * n / sr, held
 
 
-def _stream(path: Path, sr: int, found_sr: int, channels: int) -> Iterator[np.ndarray]:
+def excerpt(path: Path, sr: int, start_s: float, length_s: float) -> tuple[np.ndarray, float]:
+    """A part of a file, with memory for that part.
+
+    Returns
+    -------
+    y : as `load` makes it; shorter where the file ends
+    length of the whole file in seconds
+
+    Raises
+    ------
+    AudioError
+        As `load`; `too_short` for a file that ends before `start_s`.
+    """
+    with opened(path) as file:
+        found_sr, whole_s = file.samplerate, file.frames / file.samplerate
+        if start_s >= whole_s > 0:
+            raise AudioError("too_short", f"{whole_s:.2f} s, more than {start_s:.2f} s expected")
+        file.seek(round(start_s * found_sr))
+        samples = file.read(round(length_s * found_sr), dtype="float32", always_2d=True)
+    if len(samples) == 0:
+        raise AudioError("empty", "the file holds no samples")
+    check(samples, found_sr, 0.0)
+    y = samples.mean(axis=1, dtype=np.float32)
+    return y if found_sr == sr else soxr.resample(y, found_sr, sr), whole_s
+
+
+def blocks(path: Path, dtype: str = "float32", most: int = _BLOCK) -> Iterator[np.ndarray]:
+    """A file's samples in order, shape (n, n_channels), a million numbers or fewer at once.
+
+    Raises
+    ------
+    AudioError
+        As `decode`, and `not_finite`; `truncated` comes after the last block.
+    """
+    n_read = 0
+    with opened(path) as file:
+        promised, sr, log = _promised(file), file.samplerate, file.extra_info
+        for block in file.blocks(max(1, most // file.channels), dtype=dtype, always_2d=True):
+            if not np.isfinite(block).all():
+                raise AudioError("not_finite", f"NaN or infinite samples near {n_read / sr:.1f} s")
+            n_read += len(block)
+            yield block
+    _check_size(log, promised, n_read)
+    if n_read == 0:
+        raise AudioError("empty", "the file holds no samples")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """The open file; what libsndfile refuses is an `AudioError`."""
+    if not path.is_file():
+        raise AudioError("missing", f"no file at {path}")
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise AudioError("unreadable", f"libsndfile cannot read it: {_reason(error)}") from error
+
+
+def _mono(path: Path, sr: int, found_sr: int) -> Iterator[np.ndarray]:
     """Mono blocks of a file at another rate."""
     resample = soxr.ResampleStream(found_sr, sr, 1, dtype="float32")
-    n_read = 0
-    with soundfile.SoundFile(path) as file:
-        promised, log, lossy = file.frames, file.extra_info, file.format == "MP3"
-        for block in file.blocks(max(1, _BLOCK // channels), dtype="float32", always_2d=True):
-            if not np.isfinite(block).all():
-                raise AudioError("not_finite", f"NaN or infinite samples near {n_read / found_sr:.1f} s")
-            n_read += len(block)
-            yield resample.resample_chunk(block.mean(axis=1, dtype=np.float32))
+    for block in blocks(path):
+        yield resample.resample_chunk(block.mean(axis=1, dtype=np.float32))
     yield resample.resample_chunk(np.empty(0, np.float32), last=True)
-    _check_size(log, promised * (_MP3_TOLERANCE if lossy else 1.0), n_read)
+
+
+def _promised(file: soundfile.SoundFile) -> float:
+    """Samples that the header lets expect at least."""
+    return file.frames * (_MP3_TOLERANCE if file.format == "MP3" else 1.0)
 
 
 def _check_size(log: str, promised: float, found: int) -> None:

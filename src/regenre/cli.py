@@ -106,13 +106,13 @@ def _answers(folder: str, paths: list[str], window_s: float | None) -> list[tupl
 
 def _files(given: Sequence[str]) -> Iterator[str]:
     """The files, and the audio files in the folders at any depth, in order of name."""
-    from regenre.datasets.folder import SUFFIXES
+    from regenre.audio import FORMATS
 
     for name in given:
         if not Path(name).is_dir():
             yield name
             continue
-        inside = sorted(path for path in Path(name).rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        inside = sorted(path for path in Path(name).rglob("*") if path.suffix.lower() in FORMATS and path.is_file())
         if not inside:
             raise UserError(f"{name}: a folder with audio files expected, none found")
         yield from map(str, inside)

@@ -5,15 +5,13 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 import pandas as pd
-import soundfile
 
 from regenre import fetch
+from regenre.audio import FORMATS
 from regenre.datasets import CLIP_FACTS
 from regenre.errors import UserError
 
 GROUPS = "groups.csv"
-_SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"}
-SUFFIXES = frozenset(_SUFFIXES | {".aif", ".aifc", ".oga", ".opus", ".snd"})
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Folder:
 
 def _place(path: PurePosixPath) -> str | None:
     hidden = any(part.startswith(".") for part in path.parts)
-    return None if hidden or len(path.parts) < 2 or path.suffix.lower() not in SUFFIXES else path.as_posix()
+    return None if hidden or len(path.parts) < 2 or path.suffix.lower() not in FORMATS else path.as_posix()
 
 
 def _check_classes(source: Path, raw: Path) -> None:
@@ -70,7 +68,7 @@ def _check_classes(source: Path, raw: Path) -> None:
     if empty:
         raise UserError(
             f"folder {source}: class {empty[0]} holds no audio file; add clips"
-            f" ({' '.join(sorted(SUFFIXES))}) or remove the folder"
+            f" ({' '.join(sorted(FORMATS))}) or remove the folder"
         )
     if len(classes) < 2:
         raise UserError(
