@@ -58,9 +58,7 @@ class Synthetic:
 
     def clips(self, raw: Path) -> pd.DataFrame:
         """As `clips.csv` says; the artist is the group."""
-        clips = pd.read_csv(raw / "clips.csv", dtype=str)
-        paths = clips["genre"] + "/" + clips["clip_id"] + ".wav"
-        return clips.assign(path=paths, group=clips["artist"])[CLIP_FACTS]
+        return listed(raw)
 
     def _plan(self) -> Iterator[tuple[str, int, int]]:
         for genre in STYLES:
@@ -73,7 +71,7 @@ class Synthetic:
         sound = draw_artist(genre, np.random.default_rng([self.seed, number, artist]))
         y = render(STYLES[genre], sound, self.duration_s, np.random.default_rng([self.seed, number, artist, clip]))
         clip_id = f"{genre}.{artist * self.n_clips + clip:05d}"
-        _write(raw / genre / f"{clip_id}.wav", y)
+        write_wav(raw / genre / f"{clip_id}.wav", y)
         return clip_id, genre, f"{genre}_artist_{artist}"
 
     def _plant(self, raw: Path, clips: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -90,7 +88,7 @@ class Synthetic:
             target = raw / label / f"{clip_id}.wav"
             if fault in _OF_ANOTHER:
                 artist = source["artist"]
-                _write(target, self._another(source, rng))
+                write_wav(target, self._another(source, rng))
                 spoil(target, target)
             else:
                 artist = f"{label}_artist_{(int(source['artist'].rsplit('_', 1)[1]) + 1) % self.n_artists}"
@@ -109,7 +107,15 @@ class Synthetic:
         return render(STYLES[source["genre"]], sound, self.duration_s, rng)
 
 
-def _write(path: Path, y: np.ndarray, sr: int = SR) -> None:
+def listed(raw: Path) -> pd.DataFrame:
+    """What `clips.csv` says: a row a clip, `<genre>/<clip_id>.wav`, the artist being the group."""
+    clips = pd.read_csv(raw / "clips.csv", dtype=str)
+    paths = clips["genre"] + "/" + clips["clip_id"] + ".wav"
+    return clips.assign(path=paths, group=clips["artist"])[CLIP_FACTS]
+
+
+def write_wav(path: Path, y: np.ndarray, sr: int = SR) -> None:
+    """Write 16-bit samples, what is beyond full scale held at it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, np.round(np.clip(y, -1, 1) * 32767).astype(np.int16), sr, subtype="PCM_16")
 
@@ -124,7 +130,7 @@ def _copied(source: Path, target: Path) -> None:
 
 def _shifted(source: Path, target: Path) -> None:
     y = soundfile.read(source)[0]
-    _write(target, 0.6 * np.roll(y, round(0.25 * SR)))
+    write_wav(target, 0.6 * np.roll(y, round(0.25 * SR)))
 
 
 def _coded(source: Path, target: Path) -> None:
@@ -133,36 +139,36 @@ def _coded(source: Path, target: Path) -> None:
     y, sr = soundfile.read(source)
     soundfile.write(coded, y, sr, format="MP3", bitrate_mode="CONSTANT", compression_level=0.6)
     coded.seek(0)
-    _write(target, soundfile.read(coded)[0][: len(y)])
+    write_wav(target, soundfile.read(coded)[0][: len(y)])
 
 
 def _noisy(source: Path, target: Path) -> None:
     y = soundfile.read(source)[0]
     hiss = np.random.default_rng(len(y)).standard_normal(len(y))
-    _write(target, 0.8 * (y + 0.1 * np.sqrt(np.square(y).mean()) * hiss))
+    write_wav(target, 0.8 * (y + 0.1 * np.sqrt(np.square(y).mean()) * hiss))
 
 
 def _faster(source: Path, target: Path) -> None:
     y = soundfile.read(source)[0]
-    _write(target, soxr.resample(y, 1.02 * SR, SR))
+    write_wav(target, soxr.resample(y, 1.02 * SR, SR))
 
 
 def _clipped(source: Path, target: Path) -> None:
     y = soundfile.read(source)[0]
-    _write(target, 4.0 * y / np.abs(y).max())
+    write_wav(target, 4.0 * y / np.abs(y).max())
 
 
 def _displaced(source: Path, target: Path) -> None:
-    _write(target, 0.7 * soundfile.read(source)[0] + 0.1)
+    write_wav(target, 0.7 * soundfile.read(source)[0] + 0.1)
 
 
 def _halved(source: Path, target: Path) -> None:
     y = soundfile.read(source)[0]
-    _write(target, y[: len(y) // 2])
+    write_wav(target, y[: len(y) // 2])
 
 
 def _slower_rate(source: Path, target: Path) -> None:
-    _write(target, soxr.resample(soundfile.read(source)[0], SR, 16_000), 16_000)
+    write_wav(target, soxr.resample(soundfile.read(source)[0], SR, 16_000), 16_000)
 
 
 def _truncated(source: Path, target: Path) -> None:
@@ -171,7 +177,7 @@ def _truncated(source: Path, target: Path) -> None:
 
 
 def _silent(source: Path, target: Path) -> None:
-    _write(target, np.zeros(soundfile.info(source).frames))
+    write_wav(target, np.zeros(soundfile.info(source).frames))
 
 
 def _not_audio(source: Path, target: Path) -> None:
