@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 from sklearn import metrics as reference
 
 from regenre import metrics
@@ -47,6 +47,19 @@ def test_the_interval_is_the_binomials_where_clips_are_independent() -> None:
     found = metrics.score(predictions(["a"] * n, ["a"] * hits + ["b"] * (n - hits)), 0)
     assert found["accuracy_low"] == pytest.approx(binom.ppf(0.025, n, hits / n) / n, abs=0.006)
     assert found["accuracy_high"] == pytest.approx(binom.ppf(0.975, n, hits / n) / n, abs=0.006)
+
+
+@pytest.mark.parametrize("n", [1, 8, 40])
+def test_clips_all_named_rightly_or_wrongly_leave_the_doubt_of_so_many_tosses(n: int) -> None:
+    classes = ["a"] * n + ["b"] * n
+    right, wrong = metrics.score(predictions(classes, classes), 0), metrics.score(predictions(classes, ["c"] * 2 * n), 0)
+    for name in ("accuracy", "macro_f1", "top2_accuracy"):
+        exact = binomtest(2 * n, 2 * n).proportion_ci(method="exact")
+        assert (right[f"{name}_low"], right[f"{name}_high"]) == (pytest.approx(exact.low), 1.0)
+    assert (wrong["accuracy_low"], wrong["accuracy_high"]) == (0.0, pytest.approx(1 - exact.low))
+    assert right["matthews_low"] == pytest.approx(2 * exact.low - 1)  # of two genres
+    genre = metrics.score_genres(predictions(classes, classes, ["x"] * n + ["y"] * n), 0).set_index("genre").loc["a"]
+    assert genre["recall_low"] == pytest.approx(0.025)  # a single group
 
 
 def test_clips_of_one_group_count_as_one() -> None:

@@ -4,7 +4,8 @@ Every score is a function of sums over clips (`Sums`): a confusion matrix, log l
 bins of confidence. So the bootstrap is the same function on sums of resampled groups. Whole groups
 (artists) are drawn, since clips of one group are not independent; with one clip a group it is the
 ordinary bootstrap over clips (Efron and Tibshirani 1993, chapter 13). Intervals are 95 % percentile
-intervals, widened for few groups by Student's t (Hesterberg 2015, section 5.3).
+intervals, widened for few groups by Student's t (Hesterberg 2015, section 5.3). Where every clip is named rightly, or
+none, resampling knows no doubt, and the limits are those of as many coin tosses as there are groups.
 
 Conventions: confusion matrices have shape (..., n_genres, n_genres), rows actual, columns predicted.
 A genre that is never predicted has precision 0; one without clips does not count.
@@ -30,6 +31,7 @@ SCORES = (
     "log_loss",
     "calibration_error",
 )
+_SHARES = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1", "top2_accuracy")
 PER_GENRE = ("precision", "recall", "f1")
 N_RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -160,6 +162,17 @@ def interval(values: np.ndarray, n_groups: int) -> tuple[np.ndarray, np.ndarray]
     return ends[0], ends[1]
 
 
+def without_exception(
+    point: np.ndarray, low: np.ndarray, high: np.ndarray, n_groups: np.ndarray | int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the interval of a share, those of shares 0 and 1 after Clopper and Pearson (1934).
+
+    Of n tosses that all came out alike: (alpha / 2)^(1 / n) is the least chance of that side.
+    """
+    least = ((1 - CONFIDENCE) / 2) ** (1 / np.maximum(n_groups, 1))
+    return np.where(point == 1, np.minimum(low, least), low), np.where(point == 0, np.maximum(high, 1 - least), high)
+
+
 def mean_over_groups(values: np.ndarray, group: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean over clips, and its interval by resampled groups.
 
@@ -207,6 +220,12 @@ def score(predictions: pd.DataFrame, seed: int) -> dict[str, float]:
         low, high = interval(drawn[name], len(groups))
         if name == "calibration_error":  # resampling adds to its bias: the low end is reflected about the value
             low = np.maximum(0.0, 2 * point[name] - high)
+        if name in _SHARES:
+            low, high = without_exception(point[name], low, high, len(groups))
+        elif name == "matthews":  # errors spread evenly over the genres
+            n_genres = max(2, int((by_group.total.confusion.sum(axis=1) > 0).sum()))
+            least, _ = without_exception(point[name], np.ones(()), high, len(groups))
+            low = np.minimum(low, (n_genres * least - 1) / (n_genres - 1))
         result |= {name: float(point[name]), f"{name}_low": float(low), f"{name}_high": float(high)}
     return result
 
@@ -217,9 +236,11 @@ def score_genres(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
     point = per_genre(by_group.total.confusion)
     drawn = per_genre(by_group.weighed(resampled(len(groups), seed)).confusion)
     table = {"genre": genres_of(predictions), "support": point["support"]}
+    n_groups = (by_group.confusion.sum(axis=2) > 0).sum(axis=0)  # that have clips of the genre
     for name in PER_GENRE:
         known = ~np.isnan(point[name])
         ends = np.full((2, len(known)), np.nan)
         ends[:, known] = interval(drawn[name][:, known], len(groups))
+        ends = np.stack(without_exception(point[name], *ends, n_groups))
         table |= {name: point[name], f"{name}_low": ends[0], f"{name}_high": ends[1]}
     return pd.DataFrame(table)

@@ -9,6 +9,7 @@ from regenre import comparison
 
 PARTS = ("split", "features", "classifier")  # what names a cell
 FEW_GROUPS = 30  # below this, bootstrap intervals cover less than they say
+FEW_CLIPS = 100  # below this, a single clip is seen in the accuracy's second decimal
 Hits = Mapping[tuple[str, str, str], comparison.Hits]
 
 
@@ -109,6 +110,8 @@ def sentences(summary: pd.DataFrame, leaks: pd.DataFrame, expected: float) -> li
         ]
     if top["n_groups"] < FEW_GROUPS:
         words.append(f"Intervals from {top['n_groups']} groups are too narrow.")
+    if top["n_clips"] < FEW_CLIPS:
+        words.append(f"With so few clips a single one moves the accuracy by {1 / top['n_clips']:.3f}.")
     return words
 
 
