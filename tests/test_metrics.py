@@ -52,7 +52,10 @@ def test_the_interval_is_the_binomials_where_clips_are_independent() -> None:
 @pytest.mark.parametrize("n", [1, 8, 40])
 def test_clips_all_named_rightly_or_wrongly_leave_the_doubt_of_so_many_tosses(n: int) -> None:
     classes = ["a"] * n + ["b"] * n
-    right, wrong = metrics.score(predictions(classes, classes), 0), metrics.score(predictions(classes, ["c"] * 2 * n), 0)
+    right, wrong = (
+        metrics.score(predictions(classes, classes), 0),
+        metrics.score(predictions(classes, ["c"] * 2 * n), 0),
+    )
     for name in ("accuracy", "macro_f1", "top2_accuracy"):
         exact = binomtest(2 * n, 2 * n).proportion_ci(method="exact")
         assert (right[f"{name}_low"], right[f"{name}_high"]) == (pytest.approx(exact.low), 1.0)

@@ -241,6 +241,6 @@ def score_genres(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
         known = ~np.isnan(point[name])
         ends = np.full((2, len(known)), np.nan)
         ends[:, known] = interval(drawn[name][:, known], len(groups))
-        ends = np.stack(without_exception(point[name], *ends, n_groups))
+        ends = np.stack(without_exception(point[name], ends[0], ends[1], n_groups))
         table |= {name: point[name], f"{name}_low": ends[0], f"{name}_high": ends[1]}
     return pd.DataFrame(table)

@@ -5,18 +5,20 @@ Folds are dealt once a split and features are read once a feature set, whatever 
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from regenre import cells, splits, tables
 from regenre.errors import UserError
+from regenre.families.text import Text
 from regenre.fetch import md5_of
 from regenre.splits import Fold, Split
-from regenre.training import Recipe, Result, Task, Values
+from regenre.training import Recipe, Result, Task, Values, Words
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Cell:
             "search": search,
             "excluded": self.dealt.excluded,
             "probes": self.read.probes,
+            **({"texts": _told(words, self.values.array, self.clips["genre"])} if (words := self.values.words) else {}),
             "duration_s": round(float(self.clips["duration_s"].median()), 6),
             **self.settings,
         }
@@ -162,7 +165,7 @@ class Planner:
             self._dealt[names["split"]] = self._deal(made, clips)
         key = (names["features"], recipe.reads, made.pieces)
         if key not in self._read:
-            self._read[key] = _values(folder, names["features"], recipe.reads, clips["clip_id"])
+            self._read[key] = _values(folder, names["features"], recipe.reads, clips["clip_id"], self.build)
         dealt, read = self._dealt[names["split"]], self._read[key]
         settings = {
             "names": {"dataset": self.dataset, **names},
@@ -184,7 +187,7 @@ class Planner:
         return Dealt(folds, fits, made.excluded(clips))
 
 
-def _values(folder: Path, features: str, reads: str, clip_ids: pd.Series) -> Read:
+def _values(folder: Path, features: str, reads: str, clip_ids: pd.Series, build: Callable[[Any], Any]) -> Read:
     listed = folder / f"{features}.json"
     if not listed.is_file():
         raise UserError(f"{listed} is not there; add {features} to params.yaml and run `dvc repro extract` first")
@@ -204,8 +207,26 @@ def _values(folder: Path, features: str, reads: str, clip_ids: pd.Series) -> Rea
         paths, digest, unread = [folder / f"{family}.parquet" for family in families], "md5", "sequences"
         pooled = tables.read_pooled(paths, clip_ids, patterns)
         values = Values(pooled.to_numpy(), columns=tuple(pooled.columns))
+        if values.array.dtype == object:
+            values = _with_words(values, families, build)
     md5 = {path.stem: families[path.stem][digest] for path in paths}
     used = {family: families[family]["settings"] for family in md5}
     probes = {family: families[family].get("probe", []) for family in md5}
     kept = {key: value for key, value in settings.items() if key != unread}
     return Read(values, kept | {"families": used}, md5, probes)
+
+
+def _told(words: Words, array: np.ndarray, genre: pd.Series) -> dict[str, int]:
+    """How many clips have no text, and how many texts give the genre's name away."""
+    texts = array[:, words.place]
+    named = [words.text.names_genre(said, of) for said, of in zip(texts, genre, strict=True)]
+    return {"clips": len(texts), "without": int((texts == "").sum()), "naming_their_genre": sum(named)}
+
+
+def _with_words(values: Values, families: dict[str, Any], build: Callable[[Any], Any]) -> Values:
+    """The column of texts told apart from those of numbers."""
+    ((name, text),) = (
+        (name, made) for name, entry in families.items() if isinstance(made := build(entry["settings"]), Text)
+    )
+    place = next(place for place, column in enumerate(values.columns) if column.startswith(f"{name}__"))
+    return replace(values, words=Words(place, text))

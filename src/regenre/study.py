@@ -187,12 +187,10 @@ def _blocks(columns: Sequence[str]) -> dict[str, np.ndarray]:
 
 def _lost(task: Task, blocks: list[np.ndarray], n_permutations: int, seed: list[int]) -> np.ndarray:
     """Hits that each tested clip loses, mean over permutations, shape (n_blocks, n_tested)."""
-    fit, test = task.fold.fit, task.fold.test
+    test = task.fold.test
     rng = np.random.default_rng(seed)
     with training.in_one_thread(task):
-        estimator, _, _ = training.fitted(
-            task.recipe, task.values.of(fit), task.genre[fit], task.group[fit], task.inner, task.metric
-        )
+        estimator, _, _ = training.fitted_on_fold(task)
         X, actual = task.values.of(test), task.genre[test]
         before = (estimator.predict(X) == actual).astype(float)
         lost = np.zeros((len(blocks), len(test)))

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.feature_selection import VarianceThreshold
@@ -29,10 +30,12 @@ from threadpoolctl import threadpool_limits
 
 from regenre import models, tables
 from regenre.errors import UserError
+from regenre.families.text import Text
 from regenre.splits import Fold
 
 CALIBRATION_FOLDS = 5
 _STEP = "classifier"
+_WORTH = "columns__transformer_weights"
 
 
 @dataclass(frozen=True)
@@ -56,19 +59,36 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Words:
+    """A column of texts, to become columns of numbers inside each fold.
+
+    Parameters
+    ----------
+    place : of the column
+    text : how they are read; trees need no choice of what a text is worth
+    """
+
+    place: int
+    text: Text
+
+
+@dataclass(frozen=True)
 class Values:
     """Features of all clips.
 
     Parameters
     ----------
-    array : a row a clip; or, with `lengths`, the frames of all clips one after the other
+    array : a row a clip, of objects where one column is texts; or, with `lengths`, the frames of all clips one after
+        the other
     lengths : frames a clip
     columns : names of the rows' columns
+    words : of the column of texts
     """
 
     array: np.ndarray
     lengths: np.ndarray | None = None
     columns: tuple[str, ...] = ()
+    words: Words | None = None
 
     def of(self, rows: np.ndarray) -> np.ndarray:
         """The given clips: a matrix, or an object array of sequences."""
@@ -127,18 +147,29 @@ def work(task: Task) -> Result:
         scikit-learn refuses: too few clips, a parameter that does not exist.
     """
     started = time.perf_counter()
-    fit, test = task.fold.fit, task.fold.test
+    test = task.fold.test
     with in_one_thread(task) as said:
-        X = task.values.of(fit)
-        estimator, chosen, score = fitted(task.recipe, X, task.genre[fit], task.group[fit], task.inner, task.metric)
+        estimator, chosen, score = fitted_on_fold(task)
         n_genres = len(estimator.classes_)
         proba = estimator.predict_proba(task.values.of(test)) if len(test) else np.empty((0, n_genres))
         model = models.dumps(estimator) if task.keep else b""
     return Result(estimator.classes_, proba, chosen, score, said, model, time.perf_counter() - started)
 
 
+def fitted_on_fold(task: Task) -> tuple[Any, dict[str, Any], float | None]:
+    """`fitted` on the clips of a task's fold."""
+    fit, values = task.fold.fit, task.values
+    return fitted(task.recipe, values.of(fit), task.genre[fit], task.group[fit], task.inner, task.metric, values.words)
+
+
 def fitted(
-    recipe: Recipe, X: np.ndarray, genre: np.ndarray, group: np.ndarray, inner: Sequence[Fold], metric: str
+    recipe: Recipe,
+    X: np.ndarray,
+    genre: np.ndarray,
+    group: np.ndarray,
+    inner: Sequence[Fold],
+    metric: str,
+    words: Words | None = None,
 ) -> tuple[Any, dict[str, Any], float | None]:
     """Choose hyper-parameters on the inner folds and fit on all of X.
 
@@ -149,16 +180,30 @@ def fitted(
     score : mean over the inner folds; None where nothing could be chosen
     """
     if recipe.members:
-        return _vote(recipe, X, genre, group, inner, metric)
+        return _vote(recipe, X, genre, group, inner, metric, words)
     # a column that is constant on these clips can tell nothing, and what it is on others must not move the decision
-    scaling = [("varying", VarianceThreshold()), ("scaling", StandardScaler())] if recipe.scale else []
-    pipeline = Pipeline([*scaling, (_STEP, clone(recipe.estimator))])
-    chosen, score = _search(recipe, pipeline, X, genre, inner, metric)
-    pipeline.set_params(**{f"{_STEP}__{name}": value for name, value in chosen.items()})
+    scaling = [("varying", VarianceThreshold()), ("scaling", StandardScaler())]
+    offered = {f"{_STEP}__{name}": list(values) for name, values in recipe.search.items()}
+    steps: list[tuple[str, Any]] = scaling if recipe.scale else []
+    if words:
+        numbers = Pipeline(scaling).set_params(scaling__with_mean=recipe.scale, scaling__with_std=recipe.scale)
+        steps = [("columns", _joined(words, X.shape[1], numbers))]
+        if recipe.scale:
+            offered[_WORTH] = [{"words": float(np.sqrt(worth))} for worth in words.text.worth]
+    pipeline = Pipeline([*steps, (_STEP, clone(recipe.estimator))])
+    best, score = _search(offered, pipeline, X, genre, inner, metric)
+    pipeline.set_params(**best)
     if not hasattr(pipeline, "predict_proba"):
         folds = _calibration_folds(genre, group)
         pipeline = CalibratedClassifierCV(pipeline, method="temperature", ensemble=False, cv=folds)
-    return pipeline.fit(X, genre), chosen, score
+    return pipeline.fit(X, genre), _plain(best), score
+
+
+def _joined(words: Words, n_columns: int, numbers: Pipeline) -> ColumnTransformer:
+    """Columns of the terms, and the other columns."""
+    others = [place for place in range(n_columns) if place != words.place]
+    rest = [("numbers", numbers, others)] if others else []
+    return ColumnTransformer([("words", words.text.vectoriser(), words.place), *rest], sparse_threshold=0)
 
 
 def predictions(clips: pd.DataFrame, folds: list[Fold], results: list[Result]) -> pd.DataFrame:
@@ -183,24 +228,34 @@ def predictions(clips: pd.DataFrame, folds: list[Fold], results: list[Result]) -
 
 
 def _vote(
-    recipe: Recipe, X: np.ndarray, genre: np.ndarray, group: np.ndarray, inner: Sequence[Fold], metric: str
+    recipe: Recipe,
+    X: np.ndarray,
+    genre: np.ndarray,
+    group: np.ndarray,
+    inner: Sequence[Fold],
+    metric: str,
+    words: Words | None,
 ) -> tuple[Any, dict[str, Any], float | None]:
-    made = {name: fitted(member, X, genre, group, inner, metric) for name, member in recipe.members.items()}
+    made = {name: fitted(member, X, genre, group, inner, metric, words) for name, member in recipe.members.items()}
     vote = VotingClassifier([(name, FrozenEstimator(member[0])) for name, member in made.items()], voting="soft")
     chosen = {f"{name}.{key}": value for name, (_, best, _) in made.items() for key, value in best.items()}
     return vote.fit(X, genre), chosen, None
 
 
 def _search(
-    recipe: Recipe, pipeline: Pipeline, X: np.ndarray, genre: np.ndarray, inner: Sequence[Fold], metric: str
+    offered: dict[str, list[Any]],
+    pipeline: Pipeline,
+    X: np.ndarray,
+    genre: np.ndarray,
+    inner: Sequence[Fold],
+    metric: str,
 ) -> tuple[dict[str, Any], float | None]:
-    if not recipe.search or not inner:
-        return {name: values[0] for name, values in recipe.search.items()}, None
+    if not offered or not inner:
+        return {name: values[0] for name, values in offered.items()}, None
     if metric not in get_scorer_names():
         raise ValueError(f"search.metric: {metric!r} is no scorer of scikit-learn; balanced_accuracy is one")
-    values = {f"{_STEP}__{name}": list(values) for name, values in recipe.search.items()}
     folds = [(fold.fit, fold.test) for fold in inner]
-    search = GridSearchCV(pipeline, values, scoring=metric, cv=folds, refit=False)
+    search = GridSearchCV(pipeline, offered, scoring=metric, cv=folds, refit=False)
     with warnings.catch_warnings():  # a genre of one group is trained on and never tested
         warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true", category=UserWarning)
         warnings.filterwarnings("ignore", message="Scoring failed|One or more of the test scores", category=UserWarning)
@@ -214,11 +269,13 @@ def _search(
             warnings.warn(f"{_plain(params)} cannot be fitted on so few clips", FitFailedWarning, stacklevel=2)
     if np.isnan(search.best_score_):
         search.set_params(error_score="raise").fit(X, genre)
-    return _plain(search.best_params_), float(search.best_score_)
+    return search.best_params_, float(search.best_score_)
 
 
 def _plain(params: dict[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(f"{_STEP}__"): value for name, value in params.items()}
+    """As people name them."""
+    plain = {name.removeprefix(f"{_STEP}__"): value for name, value in params.items() if name != _WORTH}
+    return plain | ({"text_worth": round(params[_WORTH]["words"] ** 2, 6)} if _WORTH in params else {})
 
 
 def _calibration_folds(genre: np.ndarray, group: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -58,3 +58,14 @@ def test_what_is_wrong_with_a_folder_is_said(classes: Path, tmp_path: Path) -> N
     (tmp_path / "raw2").mkdir()
     with pytest.raises(UserError, match="class silence holds no audio file"):
         Folder(str(classes)).download(tmp_path / "raw2")
+
+
+def test_texts_beside_clips_come_along(classes: Path, tmp_path: Path) -> None:
+    (classes / "low/0.txt").write_text("deep")
+    (classes / "high/notes.txt").write_text("of no clip")
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    assert Folder(str(classes)).download(raw).startswith("12 files linked")
+    assert [path.relative_to(raw).as_posix() for path in raw.rglob("*.txt")] == ["low/0.txt"]
+    assert (raw / "low/0.txt").read_text() == "deep"
+    assert len(Folder(str(classes)).clips(raw)) == 12

@@ -16,7 +16,7 @@ GROUPS = "groups.csv"
 
 @dataclass(frozen=True)
 class Folder:
-    """A class per sub-folder, at any depth below it, in every format that libsndfile reads.
+    """A class per sub-folder, at any depth below it, in every format that libsndfile reads; clip.txt is a clip's text.
 
     Parameters
     ----------
@@ -40,6 +40,7 @@ class Folder:
             )
         source = Path(self.folder).expanduser()
         n_files = fetch.links(source, _place, raw)
+        _link_texts(source, raw)
         groups = Path(self.groups).expanduser() if self.groups else source / GROUPS
         if self.groups or groups.is_file():
             (raw / GROUPS).write_bytes(groups.read_bytes())
@@ -60,6 +61,13 @@ class Folder:
 def _place(path: PurePosixPath) -> str | None:
     hidden = any(part.startswith(".") for part in path.parts)
     return None if hidden or len(path.parts) < 2 or path.suffix.lower() not in FORMATS else path.as_posix()
+
+
+def _link_texts(source: Path, raw: Path) -> None:
+    for path in sorted(raw.rglob("*")):
+        text = (source / path.relative_to(raw)).with_suffix(".txt")
+        if path.is_file() and text.is_file() and not path.with_suffix(".txt").exists():
+            path.with_suffix(".txt").symlink_to(text.resolve())
 
 
 def _check_classes(source: Path, raw: Path) -> None:

@@ -11,11 +11,15 @@ would have added, the statistic: `tempo_bpm__clip`, `07__median`.
 A family holds no state and sees one clip at a time: nothing can be fitted here.
 """
 
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from regenre.frames import Frames
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Family(Protocol):
@@ -28,6 +32,15 @@ class Family(Protocol):
 
     def __call__(self, frames: Frames) -> np.ndarray:
         """Compute the features of one clip: float32, shape (len(names), n_frames) or (len(names),)."""
+        ...
+
+
+@runtime_checkable
+class Given(Protocol):
+    """What a family offers whose values are given and not computed from audio: `external`, `text`."""
+
+    def table(self, name: str, clips: "pd.DataFrame", raw: Path) -> "pd.DataFrame":
+        """clip_id and columns `<name>__<feature>__clip`, a row for each row of the clip table."""
         ...
 
 

@@ -30,8 +30,8 @@ class External:
     key: str = "clip_id"
     ignored: Sequence[str] = ()
 
-    def table(self, name: str, clip_ids: pd.Series) -> pd.DataFrame:
-        """clip_id and a float32 column `<name>__<column>__clip` a feature, a row a clip in the order given.
+    def table(self, name: str, clips: pd.DataFrame, raw: Path) -> pd.DataFrame:
+        """clip_id and a float32 column `<name>__<column>__clip` a feature, a row a clip in their order.
 
         Raises
         ------
@@ -39,6 +39,7 @@ class External:
             There is no table, or in one of them: no key column, a clip without or with two rows, a feature that is
             text, or a value that is missing or infinite.
         """
+        clip_ids = clips["clip_id"]
         source = Path(self.tables).expanduser()
         paths = sorted(path for path in source.glob("*") if path.suffix in _READ) if source.is_dir() else [source]
         if not paths or not all(path.is_file() and path.suffix in _READ for path in paths):

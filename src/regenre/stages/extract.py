@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from regenre import config, extraction, fetch, tables
 from regenre.errors import UserError, reported
-from regenre.families.external import External
+from regenre.families import Given
 
 
 @hydra.main(**config.HYDRA)
@@ -24,13 +24,13 @@ def main(cfg: DictConfig) -> None:
         sets = {features: config.feature_set(features) for features in grid.features}
         named = sorted({family for families, _ in sets.values() for family in families})
         families = {family: config.build(cfg.family[family]) for family in named}
-        given = {family: made for family, made in families.items() if isinstance(made, External)}
+        given = {family: made for family, made in families.items() if isinstance(made, Given)}
         computed = {family: made for family, made in families.items() if family not in given}
         leaves = config.leaves("classifier", grid.classifiers, grid.seed).values()
         n_averaged = cfg.sequences.n_averaged if any(leaf.get("reads") == "frames" for leaf in leaves) else 0
         clips = tables.usable(tables.read_clips(config.index(name)))
         if computed and not clips["path"].any():
-            raise UserError(f"family {min(computed)}: audio expected, dataset {name} has none; features: [external]")
+            raise UserError(f"family {min(computed)}: audio expected, dataset {name} has none; take external or text")
         cut = any(config.build(leaf).pieces for leaf in config.leaves("split", grid.splits, grid.seed).values())
         if cut and given:
             raise UserError(f"family {min(given)}: a row a clip, no pieces to deal; take segment_kfold out of splits")
@@ -40,7 +40,7 @@ def main(cfg: DictConfig) -> None:
         with config.compute(cfg).parallel():
             piece_s = cfg.pieces.length_s if cut else 0.0
             whole, pieces = extraction.extract(clips, config.raw(name), analysis, piece_s)
-        whole.pooled.update({family: made.table(family, clips["clip_id"]) for family, made in given.items()})
+        whole.pooled.update({family: made.table(family, clips, config.raw(name)) for family, made in given.items()})
         folder = config.features(name)
         _write(folder, whole, cfg, analysis, sets)
         if cut:
