@@ -10,7 +10,7 @@ from regenre import cells
 @pytest.fixture
 def cell(tmp_path: Path) -> Path:
     folder = tmp_path / "cells" / "one"
-    cells.write(folder, {"inputs": "abc"}, predictions(), b"model")
+    cells.write(folder, {"inputs": "abc"}, predictions(), b"model", "# card")
     return folder
 
 
@@ -21,7 +21,7 @@ def test_a_whole_cell_of_the_same_inputs_is_current(cell: Path) -> None:
     assert not cells.is_current(cell.with_name("two"), "abc")
 
 
-@pytest.mark.parametrize("name", ["predictions.csv", "model.skops", "cell.json"])
+@pytest.mark.parametrize("name", ["predictions.csv", "model.skops", "card.md", "cell.json"])
 def test_a_cell_that_lost_or_changed_a_file_is_not(cell: Path, name: str) -> None:
     (cell / name).unlink()
     assert not cells.is_current(cell, "abc")
@@ -33,12 +33,12 @@ def test_a_cell_that_lost_or_changed_a_file_is_not(cell: Path, name: str) -> Non
 def test_a_cell_that_was_half_written_is_not(cell: Path, monkeypatch) -> None:
     monkeypatch.setattr(pd.DataFrame, "to_csv", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        cells.write(cell, {"inputs": "abc"}, predictions(), b"model")
+        cells.write(cell, {"inputs": "abc"}, predictions(), b"model", "# card")
     assert not cells.is_current(cell, "abc")
 
 
 def test_other_cells_are_removed(cell: Path) -> None:
-    cells.write(cell.with_name("two"), {"inputs": "abc"}, predictions(), b"")
+    cells.write(cell.with_name("two"), {"inputs": "abc"}, predictions(), b"", "")
     assert cells.remove_others(cell.parent, ["one", "three"]) == ["two"]
     assert [path.name for path in cell.parent.iterdir()] == ["one"]
 

@@ -22,7 +22,9 @@ def cell(folder: Path, name: str = "a", accuracy: float = 0.5):
     predictions.write_text(f"{name}\n")
     params = {"classifier": "svm"} | flattened({"classifier": {"estimator": {"C": 3}}, "list": [1, 2]})
     scores = {"accuracy": accuracy, "f1.blues": 0.25}
-    return Cell(name, params, scores, {"split": "grouped_kfold", "data.mfcc.md5": "x"}, {predictions: "files"})
+    return Cell(
+        name, params, scores, {"split": "grouped_kfold", "data.mfcc.md5": "x"}, {predictions: "files"}, "# note"
+    )
 
 
 def runs(store: str) -> list:

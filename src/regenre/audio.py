@@ -5,7 +5,8 @@ of `FAULTS` and whose text is the reason, so that a broken file becomes a row of
 
     decode   a file as it is: samples (n, channels) and its own rate
     check    the faults that only the samples show: not finite, silent, too short
-    load     decode, check, mix to mono and resample: what the features are computed from
+    prepared check, mix to mono and resample: what the features are computed from
+    load     decode, and prepare
     blocks   a file as it is, piece by piece
     windows  a long recording at the features' rate, piece by piece
     excerpt  a part of it
@@ -92,7 +93,11 @@ def load(path: Path, sr: int) -> np.ndarray:
     -------
     y : float32 array, shape (n_samples,)
     """
-    samples, found_sr = decode(path)
+    return prepared(*decode(path), sr)
+
+
+def prepared(samples: np.ndarray, found_sr: int, sr: int) -> np.ndarray:
+    """Samples of shape (n_samples, n_channels) at their own rate, as `load` yields them: checked, mono, at `sr`."""
     check(samples, found_sr, min_duration_s=0.0)
     y = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     return y if found_sr == sr else soxr.resample(y, found_sr, sr)
@@ -154,9 +159,7 @@ def excerpt(path: Path, sr: int, start_s: float, length_s: float) -> tuple[np.nd
         samples = file.read(round(length_s * found_sr), dtype="float32", always_2d=True)
     if len(samples) == 0:
         raise AudioError("empty", "the file holds no samples")
-    check(samples, found_sr, 0.0)
-    y = samples.mean(axis=1, dtype=np.float32)
-    return y if found_sr == sr else soxr.resample(y, found_sr, sr), whole_s
+    return prepared(samples, found_sr, sr), whole_s
 
 
 def blocks(path: Path, dtype: str = "float32", most: int = _BLOCK) -> Iterator[np.ndarray]:
@@ -190,6 +193,15 @@ def opened(path: Path) -> Iterator[soundfile.SoundFile]:
             yield file
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise AudioError("unreadable", f"libsndfile cannot read it: {_reason(error)}") from error
+
+
+@contextmanager
+def said_of(path: Path) -> Iterator[None]:
+    """What is wrong with a file, said with its name."""
+    try:
+        yield
+    except AudioError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 def _mono(path: Path, sr: int, found_sr: int) -> Iterator[np.ndarray]:

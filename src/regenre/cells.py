@@ -1,6 +1,6 @@
-"""A cell on disk: predictions.csv, model.skops, and cell.json, written last.
+"""A cell on disk: predictions.csv, model.skops, card.md, and cell.json, written last.
 
-cell.json holds `inputs`, a digest of all that decides the cell's content, and the digests of its other two
+cell.json holds `inputs`, a digest of all that decides the cell's content, and the digests of its other
 files; a cell whose digests still hold is not fitted again. So one process can fit a whole grid side by
 side, and an edit costs the cells that it touches.
 """
@@ -18,16 +18,16 @@ import pandas as pd
 from regenre import tables
 from regenre.fetch import md5_of
 
-_FILES = ("predictions.csv", "model.skops")
-_SOURCES = ("cells.py", "models.py", "splits.py", "tables.py", "training.py", "classifiers/*.py")
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "hmmlearn", "skops")
+_FILES = ("predictions.csv", "model.skops", "card.md")
+_SOURCES = ("card.py", "cells.py", "models.py", "splits.py", "tables.py", "training.py", "classifiers/*.py")
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "hmmlearn", "skops")
 
 
 def inputs(content: dict[str, Any]) -> str:
     """Digest of a cell's names, configuration and data digests, of the code that fits it and of its libraries."""
     package = Path(__file__).parent
     sources = [path for pattern in _SOURCES for path in sorted(package.glob(pattern))]
-    code = {path.name: md5_of(path) for path in sources} | {name: version(name) for name in _LIBRARIES}
+    code = {path.name: md5_of(path) for path in sources} | {name: version(name) for name in LIBRARIES}
     return hashlib.md5(json.dumps([content, code], sort_keys=True).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -39,11 +39,12 @@ def is_current(folder: Path, digest: str) -> bool:
     return content["inputs"] == digest and content["outputs"] == _digests(folder)
 
 
-def write(folder: Path, content: dict[str, Any], predictions: pd.DataFrame, model: bytes) -> None:
+def write(folder: Path, content: dict[str, Any], predictions: pd.DataFrame, model: bytes, card: str) -> None:
     """Write a cell; `content` goes into cell.json."""
     (folder / "cell.json").unlink(missing_ok=True)
     tables.write_predictions(folder / "predictions.csv", predictions)
     tables.atomically(folder / "model.skops", lambda temporary: temporary.write_bytes(model))
+    tables.write_text(folder / "card.md", card)
     tables.write_json(folder / "cell.json", content | {"outputs": _digests(folder)})
 
 

@@ -7,6 +7,7 @@ is the same everywhere and refuses a model that was trained on others. Loading r
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from regenre import audio, cells, config, extraction, models, report, tables
 from regenre.errors import UserError
 from regenre.extraction import Analysis
+from regenre.families.text import Text, beside
 
 SAME = 1e-3  # relative: how far features of the same code may lie apart on another processor
 
@@ -30,11 +32,13 @@ class Answer:
     genres : sorted
     starts_s : of the windows, shape (n_windows,); one for a clip
     timeline : probabilities, shape (n_windows, n_genres)
+    told : whether the text that the model reads was there; True for a model that reads none
     """
 
     genres: tuple[str, ...]
     starts_s: np.ndarray
     timeline: np.ndarray
+    told: bool = True
 
     @property
     def proba(self) -> dict[str, float]:
@@ -50,13 +54,15 @@ class Model:
     Attributes
     ----------
     settings : cell.json
-    analysis : how the features are computed, families in the order of the columns
+    analysis : how the features are computed
+    given : the families whose values are not computed: `text`, or none
     """
 
     name: str
     estimator: Any
     settings: dict[str, Any]
     analysis: Analysis
+    given: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, folder: Path, build: Callable[[Any], Any]) -> Self:
@@ -70,23 +76,25 @@ class Model:
         Raises
         ------
         UserError
-            No cell is there; it reads tables; its features are not those that this code computes.
+            No cell is there; it reads a table of features; its features are not those that this code computes.
         """
         if not (folder / "cell.json").is_file():
             raise UserError(f"model {folder}: no cell there; run `dvc repro`, or pass --model with the name of a cell")
         settings = cells.read(folder)
         used = settings["config"]
-        if "probes" not in settings or not all(settings["probes"].values()):
+        families = {name: build(leaf) for name, leaf in sorted(used["families"].items())}
+        given = tuple(name for name, made in families.items() if isinstance(made, Text))
+        computed = {name: made for name, made in families.items() if name not in given}
+        if not all(settings.get("probes", {}).get(name) for name in computed):
             raise UserError(
                 f"model {folder.name}: it reads a table or was made by another version; no file can be classified"
             )
-        families = {name: build(leaf) for name, leaf in sorted(used["families"].items())}
         pooling = build(used.get("pooling", {"_target_": "regenre.pooling.Statistics"}))
         analysis = Analysis(
-            families, pooling, used["audio"]["sr"], **used["frames"],
+            computed, pooling, used["audio"]["sr"], **used["frames"],
             n_averaged=used.get("sequences", {"n_averaged": 0})["n_averaged"],
         )  # fmt: skip
-        model = cls(folder.name, models.load(folder / "model.skops"), settings, analysis)
+        model = cls(folder.name, models.load(folder / "model.skops"), settings, analysis, given)
         model._check()
         return model
 
@@ -100,28 +108,39 @@ class Model:
         """Length of a window of a long recording: the median training clip's."""
         return float(self.settings["duration_s"])
 
-    def features(self, y: np.ndarray) -> np.ndarray:
+    def features(self, y: np.ndarray, text: str = "") -> np.ndarray:
         """What the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
         with threadpool_limits(1):  # as in training: other numbers of threads sum in other orders
             rows, sequences = self.analysis(y)
         patterns = self.settings["config"]["columns"]
         if sequences:
-            names = [column for name in sequences for column in self.analysis.frame_columns(name)]
+            columns = [column for name in sequences for column in self.analysis.frame_columns(name)]
             found = np.empty(1, dtype=object)
-            found[0] = np.concatenate(list(sequences.values()), axis=1)[:, tables.fitting(names, patterns)]
+            found[0] = np.concatenate(list(sequences.values()), axis=1)[:, tables.fitting(columns, patterns)]
             return found
-        names = [column for name in rows for column in self.analysis.columns(name)]
-        return np.concatenate(list(rows.values()))[None, tables.fitting(names, patterns)]
+        names = {name: self.analysis.columns(name) for name in rows} | {
+            name: [f"{name}__words__clip"] for name in self.given
+        }
+        values = {**rows, **{name: np.array([text], dtype=object) for name in self.given}}
+        order = sorted(values)  # as training joins the tables
+        columns = [column for name in order for column in names[name]]
+        return np.concatenate([values[name] for name in order])[None, tables.fitting(columns, patterns)]
 
-    def of_samples(self, y: np.ndarray) -> Answer:
-        """Classify mono samples at `sr`, as one clip."""
-        audio.check(y[:, None], self.sr, 0.0)
-        return Answer(self._genres, np.zeros(1), self._proba(y)[None])
+    def of_samples(self, samples: np.ndarray, sr: int, text: str = "") -> Answer:
+        """Classify samples of any rate, shape (n_samples,) or (n_samples, n_channels), as one clip.
+
+        Raises
+        ------
+        AudioError
+            NaN, silence, no sample.
+        """
+        proba = self._proba(samples_at(samples, sr, self.sr), text)
+        return Answer(self._genres, np.zeros(1), proba[None], bool(text) or not self.given)
 
     def of_file(self, path: Path, window_s: float | None = None) -> Answer:
         """Classify a file; one longer than one and a half windows is classified window by window.
 
-        Silent windows count as even chances.
+        Silent windows count as even chances. A model that reads a text reads the one beside the file, `<file>.txt`.
 
         Raises
         ------
@@ -129,15 +148,16 @@ class Model:
             The file cannot be used; see `audio`.
         """
         starts, timeline = [], []
+        text = beside(path) if self.given else ""
         for start_s, y in audio.windows(path, self.sr, window_s or self.window_s):
             heard = float(np.abs(y).max()) >= audio.SILENCE_PEAK
             starts.append(start_s)
             even = np.full(len(self._genres), 1 / len(self._genres))
-            timeline.append(self._proba(y) if heard else even)
-        return Answer(self._genres, np.array(starts), np.stack(timeline))
+            timeline.append(self._proba(y, text) if heard else even)
+        return Answer(self._genres, np.array(starts), np.stack(timeline), bool(text) or not self.given)
 
-    def _proba(self, y: np.ndarray) -> np.ndarray:
-        X = self.features(y)
+    def _proba(self, y: np.ndarray, text: str) -> np.ndarray:
+        X = self.features(y, text)
         with threadpool_limits(1):
             proba: np.ndarray = self.estimator.predict_proba(X)[0]
         return proba
@@ -148,13 +168,25 @@ class Model:
 
     def _check(self) -> None:
         rows, _ = self.analysis(extraction.probe(self.sr))
-        for name, expected in self.settings["probes"].items():
+        for name in rows:
+            expected = self.settings["probes"][name]
             same = len(rows[name]) == len(expected) and np.allclose(rows[name], expected, rtol=SAME, atol=SAME)
             if not same:
                 raise UserError(
                     f"model {self.name}: this version's {name} differs from what the model was trained on;"
                     " train it anew with `dvc repro`, or use the version that made it"
                 )
+
+
+def model_in(folder: Path) -> Model:
+    """The model of a cell, read once as long as the cell stays the same."""
+    stamp = (folder / "cell.json").stat().st_mtime_ns if (folder / "cell.json").is_file() else 0
+    return _read(str(folder.resolve()), stamp)
+
+
+@lru_cache(maxsize=4)
+def _read(folder: str, _stamp: int) -> Model:
+    return Model.read(Path(folder), config.build)
 
 
 def best() -> Path:
@@ -173,6 +205,20 @@ def named(name: str) -> Path:
         offered = sorted({folder.name for folder in there})
         raise UserError(f"model {name!r}: no such cell; there are {', '.join(offered[:5]) or 'none'}; run `dvc repro`")
     return found[0]
+
+
+def samples_at(samples: np.ndarray, found_sr: int, sr: int) -> np.ndarray:
+    """Somebody's array as the features want it: float32, mono, at `sr`."""
+    given = np.asarray(samples)
+    if given.ndim not in (1, 2) or given.dtype.kind not in "fi":
+        raise UserError(
+            "samples: floating-point numbers of full scale 1 or signed integers, shape (n_samples,) or"
+            f" (n_samples, n_channels), expected; {given.dtype} of shape {given.shape} found"
+        )
+    if given.size == 0:
+        raise audio.AudioError("empty", "no samples given")
+    full_scale = 2.0 ** (8 * given.dtype.itemsize - 1) if given.dtype.kind == "i" else 1.0
+    return audio.prepared((given / full_scale).astype(np.float32).reshape(len(given), -1), found_sr, sr)
 
 
 def line(path: str, answer: Answer, n_top: int) -> str:

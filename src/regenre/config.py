@@ -7,7 +7,9 @@ leaves    named leaves of a group, composed; `members` of a vote put in
 compute   where the work is done
 by_hand   whether this run was given choices of its own on the command line
 chosen    which leaf of a group this run composes, e.g. chosen("dataset") == "synthetic"
-raw, cell_folder, ...  the paths of the pipeline's files, relative to the project's root
+composed  the settings, for those who are no stage
+ROOT      the project: here, or where the installed sources lie, so that a model can be used from anywhere
+raw, cell_folder, ...  the paths of the pipeline's files
 """
 
 import sys
@@ -27,9 +29,11 @@ from omegaconf.errors import OmegaConfBaseException
 from regenre.compute import Compute, Local
 from regenre.errors import UserError, reported
 
-CONF = Path.cwd() / "conf"
-PARAMS = Path("params.yaml")
-REPORTS = Path("reports")
+_SOURCES = Path(__file__).parents[2]  # of an editable installation
+ROOT = Path() if Path("conf/config.yaml").is_file() or not (_SOURCES / "conf/config.yaml").is_file() else _SOURCES
+CONF = (ROOT / "conf").absolute()
+PARAMS = ROOT / "params.yaml"
+REPORTS = ROOT / "reports"
 HYDRA: dict[str, Any] = {"version_base": "1.3", "config_path": str(CONF), "config_name": "config"}
 _GROUP_OF = {"splits": "split", "features": "features", "classifiers": "classifier"}
 
@@ -53,8 +57,8 @@ class Grid:
 def run(main: Callable[[], None]) -> None:
     """Start a stage from the command line; a name that conf/ does not have is one line, not Hydra's page."""
     with reported():
-        if not CONF.is_dir():
-            raise UserError(f"{CONF} is not there; run from the project's root")
+        if not Path("conf/config.yaml").is_file():
+            raise UserError(f"{Path('conf').absolute()} is not there; run from the project's root")
         for override in sys.argv[1:]:
             group, _, names = override.partition("=")
             if (CONF / group).is_dir() and names:
@@ -81,6 +85,24 @@ def grid() -> Grid:
     for key, group in _GROUP_OF.items():
         _check_names(f"params.yaml: {key}", group, getattr(found, key))
     return found
+
+
+def composed(*choices: str) -> dict[str, Any]:
+    """The configuration with these leaves (`features=mfcc`), for those who are no stage.
+
+    Raises
+    ------
+    UserError
+        No project is here, or a leaf is not in conf/.
+    """
+    if not CONF.is_dir():
+        raise UserError(f"{CONF} is not there; run from the project's root")
+    for choice in choices:
+        group, _, name = choice.partition("=")
+        _check_names(group, group, [name])
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        made: dict[str, Any] = plain(hydra.compose("config", list(choices)))
+    return made
 
 
 def chosen(group: str) -> str:
@@ -143,17 +165,17 @@ def feature_set(features: str) -> tuple[list[str], list[str]]:
 
 def raw(dataset: str) -> Path:
     """Folder of a dataset's clips."""
-    return Path("data/raw") / dataset
+    return ROOT / "data/raw" / dataset
 
 
 def index(dataset: str) -> Path:
     """The clip table."""
-    return Path("data/index") / f"{dataset}.parquet"
+    return ROOT / "data/index" / f"{dataset}.parquet"
 
 
 def features(dataset: str) -> Path:
     """Folder of the pooled tables: `<family>.parquet`, and `<feature set>.json` that lists what a set reads."""
-    return Path("data/features") / dataset
+    return ROOT / "data/features" / dataset
 
 
 def cell_name(split: str, features: str, classifier: str) -> str:
@@ -163,12 +185,12 @@ def cell_name(split: str, features: str, classifier: str) -> str:
 
 def cell_folder(dataset: str) -> Path:
     """The cells of the grid, a folder each."""
-    return Path("data/cells") / dataset
+    return ROOT / "data/cells" / dataset
 
 
 def sweep_folder(dataset: str) -> Path:
     """The cells that were trained by hand."""
-    return Path("data/sweeps") / dataset
+    return ROOT / "data/sweeps" / dataset
 
 
 def own_cell_name() -> str:

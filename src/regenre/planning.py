@@ -97,6 +97,7 @@ class Cell:
             "folds": [fold.sizes for fold in folds],
             "search": search,
             "excluded": self.dealt.excluded,
+            "fitted_on": self.clips["genre"].iloc[self.dealt.fits[-1][0].fit].value_counts().sort_index().to_dict(),
             "probes": self.read.probes,
             **({"texts": _told(words, self.values.array, self.clips["genre"])} if (words := self.values.words) else {}),
             "duration_s": round(float(self.clips["duration_s"].median()), 6),

@@ -1,6 +1,7 @@
 """Scores -> the tables and the page of text that people read."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,11 +71,18 @@ def best(summary: pd.DataFrame) -> pd.Series:
     return rows.iloc[int(rows["accuracy"].to_numpy().argmax())]
 
 
-def markdown(summary: pd.DataFrame, leaks: pd.DataFrame, expected: float, excluded: pd.DataFrame) -> str:
+def markdown(
+    summary: pd.DataFrame,
+    leaks: pd.DataFrame,
+    expected: float,
+    excluded: pd.DataFrame,
+    texts: Mapping[str, int] | None = None,
+) -> str:
     """`reports/summary.md`: the answer, the table of cells, and who was left out."""
     title = f"# {summary['dataset'].iloc[0]}: {len(summary)} cells"
     answer = " ".join(sentences(summary, leaks, expected))
-    return "\n\n".join([title, answer, _table(summary), _excluded(excluded)]) + "\n"
+    told = [_texts(texts)] if texts else []
+    return "\n\n".join([title, answer, _table(summary), *told, _excluded(excluded)]) + "\n"
 
 
 def sentences(summary: pd.DataFrame, leaks: pd.DataFrame, expected: float) -> list[str]:
@@ -97,21 +105,27 @@ def sentences(summary: pd.DataFrame, leaks: pd.DataFrame, expected: float) -> li
             f" a cell chosen so is to be expected at {expected:.3f} on new groups."
         )
     same = leaks[(leaks["features"] == top["features"]) & (leaks["classifier"] == top["classifier"])]
-    if top["n_groups"] == top["n_clips"]:
-        words.append(
-            "No groups are known: an artist or a recording may be on both sides of a fold, so this may be too high."
-        )
-    elif top["split"] in comparison.HONEST:
+    if top["n_groups"] < top["n_clips"] and top["split"] in comparison.HONEST:
         words += [
             f"On the same clips `{row['split']}` claims {row['claimed']:.3f}; the difference,"
             f" {row['leak']:+.3f} ({row['leak_low']:+.3f} to {row['leak_high']:+.3f}), is leak."
             for _, row in same.iterrows()
             if row["split"] not in comparison.HONEST
         ]
-    if top["n_groups"] < FEW_GROUPS:
-        words.append(f"Intervals from {top['n_groups']} groups are too narrow.")
-    if top["n_clips"] < FEW_CLIPS:
-        words.append(f"With so few clips a single one moves the accuracy by {1 / top['n_clips']:.3f}.")
+    return words + doubts(top)
+
+
+def doubts(scores: Mapping[str, Any] | pd.Series) -> list[str]:
+    """What a cell's scores cannot tell, for want of groups or of clips."""
+    words = []
+    if scores["n_groups"] == scores["n_clips"]:
+        words.append(
+            "No groups are known: an artist or a recording may be on both sides of a fold, so this may be too high."
+        )
+    if scores["n_groups"] < FEW_GROUPS:
+        words.append(f"Intervals from {scores['n_groups']} groups are too narrow.")
+    if scores["n_clips"] < FEW_CLIPS:
+        words.append(f"With so few clips a single one moves the accuracy by {1 / scores['n_clips']:.3f}.")
     return words
 
 
@@ -136,6 +150,17 @@ def _excluded(excluded: pd.DataFrame) -> str:
     return f"Left out: {', '.join(words)}. Each with its reason in `reports/excluded.csv`."
 
 
-def interval(row: pd.Series, score: str) -> str:
+def _texts(texts: Mapping[str, int]) -> str:
+    given = texts["clips"] - texts["without"]
+    said = f"Texts: {given} of {texts['clips']} clips have one."
+    if not texts["naming_their_genre"]:
+        return said
+    return (
+        f"{said} {texts['naming_their_genre']} of these name their clip's genre: scores of `text` are too high unless"
+        " such words are `ignored` (conf/family/text.yaml)."
+    )
+
+
+def interval(row: Mapping[str, Any] | pd.Series, score: str) -> str:
     """A score with its interval."""
     return f"{row[score]:.3f} ({row[f'{score}_low']:.3f} to {row[f'{score}_high']:.3f})"

@@ -34,7 +34,15 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("conf", "src", ".dvc/config", "data/external/README.md", "data/texts/README.md", "dvc.yaml", "params.yaml"):
+        for name in (
+            "conf",
+            "src",
+            ".dvc/config",
+            "data/external/README.md",
+            "data/texts/README.md",
+            "dvc.yaml",
+            "params.yaml",
+        ):
             source, target = ROOT / name, folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if source.is_dir() else shutil.copy)(source, target)

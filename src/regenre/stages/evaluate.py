@@ -28,7 +28,7 @@ def main(cfg: DictConfig) -> None:
     """Write the reports and print the summary."""
     with reported():
         name, grid = config.chosen("dataset"), config.grid()
-        rows, genres, left_out, found = [], [], {}, {}
+        rows, genres, left_out, found, texts = [], [], {}, {}, None
         for parts in grid.cells:
             cell = config.cell_name(*parts)
             folder = config.cell_folder(name) / cell
@@ -38,6 +38,7 @@ def main(cfg: DictConfig) -> None:
             rows.append({**key, **scores})
             genres.append(metrics.score_genres(predictions, cfg.seed).assign(**key))
             left_out[parts[0]] = content["excluded"]
+            texts = texts or content.get("texts")
             n_train = [fold["train"] + fold["valid"] for fold in content["folds"]]
             found[parts] = predictions, comparison.Hits.of(predictions, n_train)
             shown = {score: round(scores[score], 6) for score in SHOWN}
@@ -54,7 +55,7 @@ def main(cfg: DictConfig) -> None:
         clips = tables.read_clips(config.index(name))
         whole = [made for made, _ in found.values() if set(made["clip_id"]) <= set(clips["clip_id"])]
         excluded = report.excluded(clips, left_out)
-        said = report.markdown(summary, leaks, report.after_choosing(hits, cfg.seed), excluded)
+        said = report.markdown(summary, leaks, report.after_choosing(hits, cfg.seed), excluded, texts)
         written = {
             "summary": summary,
             "per_genre": per_genre,

@@ -1,7 +1,7 @@
 """Fit and test the cells of the grid, side by side; a cell whose inputs did not change is left as it is.
 
 Reads: data/index/<dataset>.parquet, data/features/<dataset>/, params.yaml. Writes: data/cells/<dataset>/<cell>/:
-predictions.csv, model.skops, cell.json. Choices on the command line make one cell of your own instead, in
+predictions.csv, model.skops, card.md, cell.json. Choices on the command line make one cell of your own instead, in
 data/sweeps/<dataset>/.
 """
 
@@ -13,7 +13,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from regenre import cells, config, metrics, planning, training
+from regenre import card, cells, config, metrics, planning, report, training
 from regenre.errors import reported
 
 
@@ -32,13 +32,15 @@ def main(cfg: DictConfig) -> None:
             for cell in tqdm(stale, desc="train", unit=" cells", disable=None):
                 own = [next(results) for _ in cell.tasks]
                 predictions = training.predictions(cell.clips, cell.dealt.folds, own[: len(cell.dealt.folds)])
-                cells.write(folder / cell.name, cell.content(own), predictions, own[-1].model)
+                predictions = predictions.round(6)  # as they are stored
+                content, scores = cell.content(own), metrics.score(predictions, cfg.seed)
+                told = card.card(content, predictions, scores, cfg.seed)
+                cells.write(folder / cell.name, content, predictions, own[-1].model, told)
                 fits_s += (spent := sum(result.seconds for result in own))
-                scores = metrics.score(predictions, cfg.seed)
-                interval = f"{scores['accuracy']:.3f} ({scores['accuracy_low']:.3f} to {scores['accuracy_high']:.3f})"
                 doubts = len({said for result in own for said in result.warnings})
+                accuracy = report.interval(scores, "accuracy")
                 tqdm.write(
-                    f"{cell.name}: accuracy {interval}, {len(predictions)} clips, {spent:.1f} s"
+                    f"{cell.name}: accuracy {accuracy}, {len(predictions)} clips, {spent:.1f} s"
                     + (f", {doubts} warnings in its cell.json" if doubts else "")
                 )
         print(
