@@ -101,6 +101,12 @@ def test_rate_channels_and_format_change_and_the_tone_stays(tmp_path: Path) -> N
     assert np.abs(np.fft.rfft(y)).argmax() / 3 == pytest.approx(440, abs=1)
 
 
+def test_lossy_audio_becomes_plain_samples(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.mp3", sine(440, 2.0), SR)
+    editing.convert(tmp_path / "a.mp3", tmp_path / "b.wav", sr=16_000)
+    assert soundfile.info(tmp_path / "b.wav").subtype == "PCM_16"
+
+
 def test_samples_beyond_full_scale_are_counted(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", sine(440, peak=2.0), SR, "FLOAT")
     made = editing.convert(tmp_path / "a.wav", tmp_path / "b.flac", bits=24)

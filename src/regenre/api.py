@@ -5,11 +5,12 @@
 The project is the current folder, or the one that regenre was installed from with `pip install -e`.
 """
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from regenre import audio, classification, config, tables
@@ -17,13 +18,10 @@ from regenre.errors import UserError
 from regenre.extraction import Analysis
 from regenre.families import Given
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Source = str | PathLike[str] | np.ndarray
 
 
-def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> "pd.Series":
+def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> pd.Series:
     """Features of one clip.
 
     Parameters
@@ -45,16 +43,14 @@ def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> "p
     --------
     >>> import numpy as np
     >>> from regenre import extract
-    >>> a440 = 0.5 * np.sin(2 * np.pi * 440 * np.arange(22_050) / 22_050)
-    >>> extract(a440, "spectral_shape", sr=22_050)["spectral_shape__centroid__mean"].round(-1)
-    np.float32(440.0)
+    >>> t = np.arange(10 * 22_050) / 22_050
+    >>> shape = extract(0.5 * np.sin(2 * np.pi * 440 * t), "spectral_shape", sr=22_050)
+    >>> round(shape["spectral_shape__rolloff_85__mean"])
+    441
     """
-    found = config.composed(f"features={features}")
-    families = {name: config.build(found["family"][name]) for name in found["features"]["families"]}
-    given = [name for name, family in families.items() if isinstance(family, Given)]
-    if given:
-        raise UserError(f"features {features}: computed from audio expected, {given[0]} is given from elsewhere")
-    analysis = Analysis(families, config.build(found["pooling"]), found["audio"]["sr"], **found["frames"])
+    config.check_names("features", "features", [features])
+    families, patterns = config.feature_set(features)
+    analysis = analysis_of(families)
     if isinstance(source, np.ndarray):
         y = classification.samples_at(source, _stated(sr), analysis.sr)
     else:
@@ -63,10 +59,19 @@ def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> "p
     with threadpool_limits(1):  # as in the pipeline: other numbers of threads sum in other orders
         rows, _ = analysis(y)
     columns = [column for name in rows for column in analysis.columns(name)]
-    kept = tables.fitting(columns, found["features"].get("columns", ["*"]))
-    import pandas as pd  # here, so that the command line starts without
-
+    kept = tables.fitting(columns, patterns)
     return pd.Series(np.concatenate(list(rows.values())), index=columns).iloc[kept]
+
+
+def analysis_of(families: Sequence[str], sr: int | None = None) -> Analysis:
+    """How these families are computed, with the project's settings; at another sampling rate if one is given."""
+    found = config.composed()
+    config.check_names("families", "family", list(families))
+    made = {name: config.build(found["family"][name]) for name in families}
+    given = [name for name, family in made.items() if isinstance(family, Given)]
+    if given:
+        raise UserError(f"families: computed from audio expected, {given[0]} is given from elsewhere")
+    return Analysis(made, config.build(found["pooling"]), sr or found["audio"]["sr"], **found["frames"])
 
 
 def classify(source: Source, model: str | None = None, sr: int | None = None, text: str = "") -> dict[str, float]:

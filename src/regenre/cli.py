@@ -1,135 +1,98 @@
-"""The command `regenre`: classify any audio, and look at it."""
+"""The command `regenre`: learn genres, classify any audio with them, look at it, clean and convert it."""
 
 import argparse
-import sys
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from pathlib import Path
 
-from regenre.errors import UserError, reported
-
-_BATCH = 8  # files a task
+from regenre import commands
+from regenre.errors import reported
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit status 1 where a file could not be used, 2 where the words are off."""
     parser = argparse.ArgumentParser(prog="regenre", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    classify = commands.add_parser("classify", help="genres of files, or of folders' files")
-    classify.add_argument("files", nargs="+", metavar="FILE", help="audio that libsndfile reads, or a folder")
-    classify.add_argument(
-        "--model", help="name or folder of a cell (default: the best honest one of the last dvc repro)"
-    )
-    shape = classify.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="a line of JSON a file, with the timeline of long ones")
-    shape.add_argument("--csv", action="store_true", help="a table: a row a file and window")
-    classify.add_argument("--top", type=int, default=3, help="genres to name (default: 3)")
-    classify.add_argument("--window", type=float, metavar="S", help="seconds a window (default: as the training clips)")
-    classify.add_argument("--plot", type=Path, metavar="PNG", help="figure of one file's probabilities over time")
-    classify.add_argument("--jobs", type=int, default=-1, help="processes (default: a core each)")
-    classify.set_defaults(run=_classify)
-    show = commands.add_parser("show", help="a figure of one file as the features see it")
-    show.add_argument("file", type=Path, metavar="FILE")
-    show.add_argument("--out", type=Path, metavar="PNG", help="default: beside you, FILE's name with .png")
-    show.add_argument("--sr", type=int, default=22_050, help="sampling rate in Hz to look at it in (default: 22050)")
-    show.set_defaults(run=_show)
+    offered = parser.add_subparsers(required=True, metavar="COMMAND")
+    _learn(offered.add_parser("learn", help="from a folder of classes to a classifier"))
+    _classify(offered.add_parser("classify", help="genres of files, or of folders' files"))
+    _show(offered.add_parser("show", help="one file as the features see it: a figure or a page"))
+    _clean(offered.add_parser("clean", help="new files without pauses"))
+    _convert(offered.add_parser("convert", help="new files in another format or at another rate"))
+    _register(offered.add_parser("register", help="a model into MLflow's registry, to be served"))
     given = parser.parse_args(arguments)
     with reported():
         given.run(given)
 
 
-def _classify(given: argparse.Namespace) -> None:
-    from joblib import Parallel, delayed, effective_n_jobs
-    from tqdm import tqdm
-
-    from regenre import classification, plots
-
-    folder = classification.named(given.model) if given.model else classification.best()
-    model = _model(str(folder.resolve()))  # what is wrong with it is said once, before any work
-    paths = list(_files(given.files))
-    if given.plot and len(paths) != 1:
-        raise UserError(f"--plot: one file expected, {len(paths)} found")
-    if given.window is not None and given.window <= 0:
-        raise UserError(f"--window: a length above 0 s expected, {given.window:g} found")
-    n_jobs = min(effective_n_jobs(given.jobs), max(1, len(paths) // _BATCH))
-    batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
-    made = Parallel(n_jobs, return_as="generator")(
-        delayed(_answers)(str(folder.resolve()), batch, given.window) for batch in batches
+def _learn(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Set a recipe's grid and the dataset in params.yaml and conf/dataset/folder.yaml; dvc repro."
+    parser.add_argument("source", metavar="FOLDER", help="with a sub-folder a class; or a dataset of conf/dataset")
+    parser.add_argument(
+        "--recipe", default="speech_music_birds", help="a leaf of conf/recipe (default: speech_music_birds)"
     )
-    if not given.json and not given.csv:
-        scores = f"{model.settings['names']['dataset']}, {len(model.estimator.classes_)} genres"
-        print(f"model {folder.name} ({scores})", file=sys.stderr)
-    failed, first = 0, True
-    with tqdm(total=len(paths), desc="classify", unit=" files", disable=None) as bar:
-        for batch in made:
-            for path, answer in batch:
-                bar.update()
-                if isinstance(answer, str):
-                    failed += 1
-                    tqdm.write(f"regenre: {path}: {answer}", file=sys.stderr)
-                elif given.csv:
-                    table = classification.row(path, answer).to_csv(index=False, header=first, float_format="%.6f")
-                    tqdm.write(table, end="")
-                    first = False
-                else:
-                    said = (
-                        classification.record(path, answer)
-                        if given.json
-                        else classification.line(path, answer, given.top)
-                    )
-                    tqdm.write(said)
-                if given.plot and not isinstance(answer, str):
-                    plots.save(given.plot, plots.timeline(answer.starts_s, answer.timeline, answer.genres, path))
-    if failed:
-        raise SystemExit(f"regenre: {failed} of {len(paths)} files could not be classified")
+    parser.set_defaults(run=commands.learn)
 
 
-@lru_cache(maxsize=1)
-def _model(folder: str):  # type: ignore[no-untyped-def] # classification is imported where it is used
-    from regenre import classification, config
-
-    return classification.Model.read(Path(folder), config.build)
-
-
-def _answers(folder: str, paths: list[str], window_s: float | None) -> list[tuple[str, object]]:
-    """Each file's answer, or what is wrong with it; the model is read once a process."""
-    from regenre.audio import AudioError
-
-    found: list[tuple[str, object]] = []
-    for path in paths:
-        try:
-            found.append((path, _model(folder).of_file(Path(path), window_s)))
-        except AudioError as error:
-            found.append((path, " ".join(str(error).split())))
-    return found
+def _classify(parser: argparse.ArgumentParser) -> None:
+    _add_files(parser)
+    _add_model(parser)
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="a line of JSON a file, with the timeline of long ones")
+    shape.add_argument("--csv", action="store_true", help="a table: a row a file and window")
+    parser.add_argument("--top", type=int, default=3, help="genres to name (default: 3)")
+    parser.add_argument("--window", type=float, metavar="S", help="seconds a window (default: as the training clips)")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="figure of one file's probabilities over time")
+    parser.set_defaults(run=commands.classify)
 
 
-def _files(given: Sequence[str]) -> Iterator[str]:
-    """The files, and the audio files in the folders at any depth, in order of name."""
-    from regenre.audio import FORMATS
-
-    for name in given:
-        if not Path(name).is_dir():
-            yield name
-            continue
-        inside = sorted(path for path in Path(name).rglob("*") if path.suffix.lower() in FORMATS and path.is_file())
-        if not inside:
-            raise UserError(f"{name}: a folder with audio files expected, none found")
-        yield from map(str, inside)
+def _show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--families", default="mfcc,gfcc", help="names with commas (default: mfcc,gfcc)")
+    parser.add_argument("--out", type=Path, metavar="PATH", help=".png or .html (default: FILE's name with .png)")
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="where to begin (default: 0)")
+    parser.add_argument("--length", type=float, default=60.0, metavar="S", help="how much to show (default: 60)")
+    parser.add_argument("--sr", type=int, metavar="HZ", help="sampling rate to look at it in (default: conf's)")
+    parser.set_defaults(run=commands.show)
 
 
-def _show(given: argparse.Namespace) -> None:
-    from regenre import audio, plots
-    from regenre.frames import Frames
-    from regenre.gallery import gallery
+def _clean(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Cut pauses out. The input is not touched."
+    _add_files(parser)
+    _add_out(parser, "beside FILE, with .new before the suffix")
+    parser.add_argument("--below", type=float, default=35.0, metavar="DB", help="under the loud parts (default: 35)")
+    parser.add_argument("--pause", type=float, default=0.3, metavar="S", help="shortest one to cut (default: 0.3)")
+    parser.add_argument("--ends", action="store_true", help="cut at the beginning and the end alone")
+    parser.set_defaults(run=commands.clean)
 
-    target = given.out or Path(given.file.with_suffix(".png").name)
-    try:
-        y = audio.load(given.file, given.sr)
-    except audio.AudioError as error:
-        raise UserError(f"{given.file}: {error}") from error
-    plots.save(target, gallery(Frames(y, given.sr, 2048, 512), given.file.name))
-    print(target)
+
+def _convert(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Write another format, rate, resolution, or mono. The input is not touched."
+    _add_files(parser)
+    _add_out(parser, "beside FILE, with the new suffix, or .new before it")
+    parser.add_argument("--to", metavar="SUFFIX", help="wav, flac, mp3, ogg ... (default: that of --out, or FILE's)")
+    parser.add_argument("--rate", type=int, metavar="HZ", help="sampling rate (default: FILE's)")
+    parser.add_argument("--bits", type=int, choices=(8, 16, 24, 32), help="a sample (default: FILE's, if it can be)")
+    parser.add_argument("--mono", action="store_true", help="average the channels")
+    parser.set_defaults(run=commands.convert)
+
+
+def _register(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument("--name", help="of the registered model (default: regenre-DATASET)")
+    parser.set_defaults(run=commands.register)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="audio that libsndfile reads, or a folder")
+    parser.add_argument("--jobs", type=int, default=-1, help="processes (default: a core each)")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="name or folder of a cell (default: the best honest one of the last dvc repro)")
+
+
+def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("--out", type=Path, metavar="PATH", help=f"a file, or a folder (default: {default})")
+    parser.add_argument("--force", action="store_true", help="replace what is there already")
 
 
 if __name__ == "__main__":

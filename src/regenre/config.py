@@ -62,7 +62,7 @@ def run(main: Callable[[], None]) -> None:
         for override in sys.argv[1:]:
             group, _, names = override.partition("=")
             if (CONF / group).is_dir() and names:
-                _check_names("command line", group, names.split(","))
+                check_names("command line", group, names.split(","))
     main()
 
 
@@ -81,9 +81,9 @@ def grid() -> Grid:
     if lost:
         raise UserError(f"params.yaml: {lost[0]} is missing or empty; see the file's comments")
     found = Grid(**{field.name: params[field.name] for field in fields(Grid)})
-    _check_names("params.yaml: dataset", "dataset", [found.dataset])
+    check_names("params.yaml: dataset", "dataset", [found.dataset])
     for key, group in _GROUP_OF.items():
-        _check_names(f"params.yaml: {key}", group, getattr(found, key))
+        check_names(f"params.yaml: {key}", group, getattr(found, key))
     return found
 
 
@@ -99,7 +99,7 @@ def composed(*choices: str) -> dict[str, Any]:
         raise UserError(f"{CONF} is not there; run from the project's root")
     for choice in choices:
         group, _, name = choice.partition("=")
-        _check_names(group, group, [name])
+        check_names(group, group, [name])
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         made: dict[str, Any] = plain(hydra.compose("config", list(choices)))
     return made
@@ -123,7 +123,7 @@ def with_members(leaf: dict[str, Any], seed: int) -> dict[str, Any]:
     """A classifier's leaf with the leaves of its members in the place of their names."""
     if not leaf.get("members"):
         return leaf
-    _check_names("conf/classifier: members", "classifier", leaf["members"])
+    check_names("conf/classifier: members", "classifier", leaf["members"])
     return leaf | {"members": leaves("classifier", leaf["members"], seed)}
 
 
@@ -200,7 +200,8 @@ def own_cell_name() -> str:
     return f"{cell},{overrides}" if overrides else cell
 
 
-def _check_names(where: str, group: str, names: list[str]) -> None:
+def check_names(where: str, group: str, names: list[str]) -> None:
+    """Raise `UserError` for a name that is no leaf of the group, with those that are."""
     offered = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
     unknown = [name for name in names if name not in offered]
     if unknown:

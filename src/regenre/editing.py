@@ -19,6 +19,7 @@ from regenre import audio, tables
 from regenre.errors import UserError
 
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_PLAIN = {*_BITS, "FLOAT", "DOUBLE"}
 _FULL = 2.0**31  # of what libsndfile reads as int32
 _FRAME_S = 0.02  # over which a level is taken
 _MARGIN_S = 0.05  # kept on either side of what is heard
@@ -136,6 +137,7 @@ def _check_target(source: Path, target: Path, force: bool) -> None:
 
 
 def _subtype(target: Path, container: str, found: str, bits: int | None) -> str:
+    """The source's coding where it is one of samples as they are, or else the container's usual one."""
     offered = soundfile.available_subtypes(container)
     if bits:
         of_size = [name for name in offered if _BITS.get(name) == bits]
@@ -144,7 +146,7 @@ def _subtype(target: Path, container: str, found: str, bits: int | None) -> str:
         return of_size[0]
     if target.suffix.lower() == ".opus":
         return "OPUS"
-    return found if found in offered else str(soundfile.default_subtype(container))
+    return found if found in offered and found in _PLAIN else str(soundfile.default_subtype(container))
 
 
 def _levels(source: Path, size: int) -> tuple[np.ndarray, int]:

@@ -1,7 +1,10 @@
-"""One clip as the features see it: waveform, spectrograms, cepstrum, chroma, tempogram, coefficients.
+"""One clip as the features see it: waveform, spectrograms, cepstrum, chroma, tempogram, families.
 
 Axes are in seconds, Hz, bpm or ms; levels in dB below the panel's maximum, and every colour has its bar.
 """
+
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from regenre import filterbanks
 from regenre.cepstra import decibels
+from regenre.families import Family, per_clip
 from regenre.families.cepstrum import Cepstrum
 from regenre.families.chroma import Chroma
 from regenre.families.gfcc import Gfcc
@@ -20,20 +24,37 @@ from regenre.frames import Frames
 _RANGE_DB = 70.0
 _N_BANDS = 64
 _LOWEST_HZ = 40.0
+_NAMED = 20  # rows that are few enough to have their names beside them
 _TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
 
-def gallery(frames: Frames, title: str) -> Figure:
-    """Ten panels over time, two a row."""
-    figure = Figure(figsize=(13, 15), layout="constrained")
+def gallery(frames: Frames, title: str, families: Mapping[str, Family] | None = None) -> Figure:
+    """Waveform, spectrograms, cepstrum, chroma, tempogram, then each of the families; two panels a row.
+
+    Parameters
+    ----------
+    families : name -> family; None: MFCC and GFCC
+    """
+    shown = families or {"mfcc": Mfcc(), "gfcc": Gfcc()}
+    draw: list[Callable[[Axes, Frames], None]] = [
+        _waveform, _spectrogram, _mel, _gammatone, _bark, _cepstrum, _chroma, _tempogram,
+        *(partial(_family, name=name, family=family) for name, family in shown.items()),
+    ]  # fmt: skip
+    n_rows = (len(draw) + 1) // 2
+    figure = Figure(figsize=(13, 3 * n_rows), layout="constrained")
     figure.suptitle(title)
-    panels = figure.subplots(5, 2, sharex=True).ravel()
-    draw = (_waveform, _spectrogram, _mel, _gammatone, _bark, _cepstrum, _chroma, _tempogram, _mfcc, _gfcc)
-    for axes, panel in zip(panels, draw, strict=True):
+    panels = figure.subplots(n_rows, 2).ravel()
+    for axes, panel in zip(panels, draw, strict=False):
         panel(axes, frames)
-    for axes in panels[-2:]:
+    over_time = [axes for axes in panels[: len(draw)] if axes.get_xlabel() == ""]
+    for axes in over_time:
+        axes.set_xlim(0, len(frames.y) / frames.sr)
+        axes.tick_params(labelbottom=False)
+    for axes in over_time[-2:]:
+        axes.tick_params(labelbottom=True)
         axes.set_xlabel("time in s")
-    panels[0].set_xlim(0, len(frames.y) / frames.sr)
+    for axes in panels[len(draw) :]:
+        axes.set_axis_off()
     return figure
 
 
@@ -94,20 +115,46 @@ def _tempogram(axes: Axes, frames: Frames) -> None:
     axes.set(title=f"Tempogram: {found:.1f} bpm (dashed)", ylabel="tempo in bpm", ylim=(30, 300))
 
 
-def _mfcc(axes: Axes, frames: Frames) -> None:
-    _coefficients(axes, frames, "MFCC", Mfcc()(frames))
+def _family(axes: Axes, frames: Frames, name: str, family: Family) -> None:
+    values, title = family(frames), name.upper() if name.endswith("cc") else name.replace("_", " ").capitalize()
+    if per_clip(family):
+        _bars(axes, title, family.names, values)
+    elif name.endswith(("cc", "cepstrum")):
+        _coefficients(axes, frames, title, values, first=int(family.names[0]))
+    else:
+        _rows(axes, frames, title, family.names, values)
 
 
-def _gfcc(axes: Axes, frames: Frames) -> None:
-    _coefficients(axes, frames, "GFCC", Gfcc()(frames))
-
-
-def _coefficients(axes: Axes, frames: Frames, title: str, values: np.ndarray) -> None:
+def _coefficients(axes: Axes, frames: Frames, title: str, values: np.ndarray, first: int) -> None:
     """Coefficients from 1; the 0th, the level, would drown the others."""
-    limit = np.quantile(np.abs(values[1:]), 0.99)
-    _image(axes, frames.times_s, values[1:], np.arange(1, len(values)), "RdBu_r", (-limit, limit), "")
-    axes.set(title=f"{title}, without the 0th", ylabel="coefficient")
+    shown = values if first else values[1:]
+    limit = np.quantile(np.abs(shown), 0.99)
+    _image(axes, frames.times_s, shown, np.arange(1, len(shown) + 1), "RdBu_r", (-limit, limit), "")
+    axes.set(title=title if first else f"{title}, without the 0th", ylabel="coefficient")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _rows(axes: Axes, frames: Frames, title: str, names: tuple[str, ...], values: np.ndarray) -> None:
+    """Rows of different units, each against its own mean and deviation."""
+    spread = values.std(axis=1, keepdims=True)
+    relative = (values - values.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)
+    _image(axes, frames.times_s, relative, np.arange(len(names)), "RdBu_r", (-3, 3), "deviations from the mean")
+    if len(names) <= _NAMED:
+        axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names], fontsize="small")
+    axes.set(title=title, ylabel="" if len(names) <= _NAMED else "row")
+
+
+def _bars(axes: Axes, title: str, names: tuple[str, ...], values: np.ndarray) -> None:
+    """One value a name, of the clip as a whole; of many, the course alone."""
+    if len(names) > _NAMED:
+        axes.plot(values, linewidth=0.8)
+        axes.set(title=f"{title}: {len(names)} values of the clip", xlabel="value", ylabel="size")
+        return
+    axes.barh(range(len(names)), values)
+    axes.set_xscale("symlog", linthresh=1e-2)
+    axes.set_yticks(range(len(names)), [name.replace("__", " ").replace("_", " ") for name in names], fontsize="small")
+    axes.invert_yaxis()
+    axes.set(title=title, xlabel="value, of the clip as a whole (linear below 0.01, logarithmic above)")
 
 
 def _bands(axes: Axes, frames: Frames, title: str, centres_hz: np.ndarray, power: np.ndarray) -> None:

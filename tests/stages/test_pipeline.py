@@ -282,7 +282,7 @@ def test_classify_names_the_genres_of_files_and_goes_on_past_bad_ones(done: Proj
     assert [window["start_s"] for window in answers["long.flac"]["timeline"]] == [0, 2, 4, 6, 8]
     assert "text.mp3: libsndfile cannot read it" in found
     assert "missing.wav: no file at missing.wav" in found
-    assert "regenre: 3 of 7 files could not be classified" in found
+    assert "regenre: 3 of 7 files could not be used" in found
     assert "Traceback" not in found
     table = done.run(*classify[:2], str(sounds / "long.flac"), "--csv", "--plot", str(tmp_path / "plot.png"))
     assert table.count("long.flac,") == 5
