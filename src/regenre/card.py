@@ -40,8 +40,13 @@ def card(content: dict[str, Any], predictions: pd.DataFrame, scores: dict[str, f
 
 def _scores(scores: dict[str, float], split: str) -> str:
     said = ", ".join(
-        f"{name.replace('_', ' ')} {report.interval(scores, name)}"
-        for name in ("accuracy", "macro_f1", "log_loss", "calibration_error")
+        f"{title} {report.interval(scores, name)}"
+        for name, title in (
+            ("accuracy", "accuracy"),
+            ("macro_f1", "macro F1"),
+            ("log_loss", "log loss"),
+            ("calibration_error", "calibration error"),
+        )
     )
     words = [
         f"Under `{split}`: {said} (95 % intervals), on {scores['n_clips']} clips of {scores['n_groups']} groups in"
@@ -69,7 +74,7 @@ def _origin(content: dict[str, Any]) -> str:
     chosen = content["search"][-1]["chosen"]
     table = [
         ("dataset", f"{content['names']['dataset']}, {sum(content['fitted_on'].values())} clips"),
-        ("left out", f"{len(content['excluded'])} clips by the split, besides those that reports/excluded.csv lists"),
+        ("left out", f"{len(content['excluded'])} clips by the split; faulty ones are in reports/excluded.csv"),
         ("features", f"{content['names']['features']}: {', '.join(used['families'])}"),
         ("classifier", content["names"]["classifier"]),
         ("chosen on the training clips", ", ".join(f"{name} = {value}" for name, value in chosen.items()) or "nothing"),

@@ -50,8 +50,8 @@ def apply(recipe: str, source: str) -> list[Path]:
 
 def _edit(path: Path, values: Mapping[str, Any]) -> None:
     yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 1000
+    yaml.preserve_quotes, yaml.width = True, 1000  # lines stay as they are
+    yaml.representer.add_representer(type(None), lambda to, _: to.represent_scalar("tag:yaml.org,2002:null", "null"))
     content = yaml.load(path)
     for key, value in values.items():
         if isinstance(value, list):

@@ -32,8 +32,9 @@ class Served:
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Classify each row; a row that cannot be classified says why in `error`, and the others go on."""
-        rows: list[dict[Any, Any]] = model_input.to_dict("records")
-        return pd.DataFrame([self._row(row) for row in rows])
+        rows: list[dict[Any, Any]] = model_input.to_dict("records") or [{}] * len(model_input)
+        found = pd.DataFrame([self._row(row) for row in rows])
+        return found.astype(object).where(found.notna(), None) if found["error"].any() else found  # JSON has no NaN
 
     def _row(self, given: dict[str, Any]) -> dict[str, Any]:
         genres = [str(genre) for genre in self.model.estimator.classes_]
