@@ -1,5 +1,6 @@
 # make repro   set up, run the pipeline, print the table
 # make test    set up, lint, type-check, test
+# make learn FOLDER=folder  set up, from a folder with a sub-folder a class to a classifier
 # make ui      open the MLflow UI on what the pipeline logged
 # make bench AUDIO=folder   speed and memory of extraction against its peers
 # make lock    resolve requirements.lock anew from pyproject.toml
@@ -9,7 +10,7 @@ VENV ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 SETUP := $(VENV)/.regenre-is-set-up
 
-.PHONY: repro test ui lock bench
+.PHONY: repro test learn ui lock bench
 
 repro: $(SETUP)
 	dvc repro
@@ -21,6 +22,9 @@ test: $(SETUP)
 	mypy
 	lint-imports
 	pytest
+
+learn: $(SETUP)
+	regenre learn "$(FOLDER)"
 
 bench: $(SETUP)
 	python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers.txt

@@ -45,8 +45,8 @@ def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> pd
     >>> from regenre import extract
     >>> t = np.arange(10 * 22_050) / 22_050
     >>> shape = extract(0.5 * np.sin(2 * np.pi * 440 * t), "spectral_shape", sr=22_050)
-    >>> round(shape["spectral_shape__rolloff_85__mean"])
-    441
+    >>> f"{shape['spectral_shape__centroid__mean']:.0f} Hz"
+    '441 Hz'
     """
     config.check_names("features", "features", [features])
     families, patterns = config.feature_set(features)
