@@ -21,7 +21,7 @@ test: $(SETUP)
 	ruff check .
 	mypy
 	lint-imports
-	pytest
+	pytest -n logical --dist loadscope
 
 learn: $(SETUP)
 	regenre learn "$(FOLDER)"
@@ -29,6 +29,7 @@ learn: $(SETUP)
 bench: $(SETUP)
 	python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers.txt
 	python benchmarks/extraction.py --audio "$(AUDIO)"
+	python benchmarks/classification.py --audio "$(AUDIO)"
 
 ui: $(SETUP)
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"

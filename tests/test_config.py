@@ -17,7 +17,7 @@ from regenre.families import per_clip
 
 CONF = ROOT / "conf"
 MADE = {"compute", "dataset", "pooling", "split"}
-LEAVES = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml"))]
+LEAVES = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "recipe"]
 
 
 def composed(*overrides: str):

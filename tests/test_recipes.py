@@ -22,6 +22,7 @@ def project(tmp_path: Path, monkeypatch) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_names_what_there_is(name: str, project: Path) -> None:
+    assert (project / f"conf/recipe/{name}.yaml").read_text().startswith("# ")
     assert recipes.apply(name, "synthetic_sounds") == [Path("params.yaml")]
     assert config.grid().dataset == "synthetic_sounds"
     recipe = OmegaConf.to_container(OmegaConf.load(project / f"conf/recipe/{name}.yaml"))

@@ -77,8 +77,13 @@ def check(samples: np.ndarray, sr: int, min_duration_s: float) -> None:
     peak = float(np.abs(samples).max())
     if peak < SILENCE_PEAK:
         raise AudioError("silent", f"peak {peak:.1e} of full scale, below {SILENCE_PEAK:.0e}")
-    if len(samples) < min_duration_s * sr:
-        raise AudioError("too_short", f"{len(samples) / sr:.2f} s, at least {min_duration_s:.2f} s expected")
+    check_length(len(samples), sr, min_duration_s)
+
+
+def check_length(n: int, sr: int, min_duration_s: float) -> None:
+    """Raise `AudioError` for too few samples."""
+    if n < min_duration_s * sr:
+        raise AudioError("too_short", f"{n / sr:.2f} s, at least {min_duration_s:.2f} s expected")
 
 
 def load(path: Path, sr: int) -> np.ndarray:

@@ -5,6 +5,7 @@ is the same everywhere and refuses a model that was trained on others. Loading r
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from regenre import audio, cells, config, extraction, models, report, tables
 from regenre.errors import UserError
 from regenre.extraction import Analysis
-from regenre.families.text import Text, beside
+from regenre.families.text import SUFFIX, Text, beside
 
 SAME = 1e-3  # relative: how far features of the same code may lie apart on another processor
 
@@ -105,8 +106,9 @@ class Model:
 
     @property
     def window_s(self) -> float:
-        """Length of a window of a long recording: the median training clip's."""
-        return float(self.settings["duration_s"])
+        """Length of a window of a long recording: the median training clip's; none where there was no audio."""
+        duration_s = float(self.settings["duration_s"])
+        return math.inf if math.isnan(duration_s) else duration_s
 
     def features(self, y: np.ndarray, text: str = "") -> np.ndarray:
         """What the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
@@ -132,24 +134,32 @@ class Model:
         Raises
         ------
         AudioError
-            NaN, silence, no sample.
+            NaN, silence, no sample, or fewer than a clip of training may have.
         """
-        proba = self._proba(samples_at(samples, sr, self.sr), text)
+        y = samples_at(samples, sr, self.sr)
+        audio.check_length(len(y), self.sr, self.min_duration_s)
+        proba = self._proba(y, text)
         return Answer(self._genres, np.zeros(1), proba[None], bool(text) or not self.given)
 
     def of_file(self, path: Path, window_s: float | None = None) -> Answer:
         """Classify a file; one longer than one and a half windows is classified window by window.
 
-        Silent windows count as even chances. A model that reads a text reads the one beside the file, `<file>.txt`.
+        Silent windows count as even chances. A model that reads a text reads the one beside the file, `<file>.txt`;
+        one that reads nothing else takes that file too.
 
         Raises
         ------
         AudioError
-            The file cannot be used; see `audio`.
+            The file cannot be used, or is shorter than a clip of training may be; see `audio`.
         """
-        starts, timeline = [], []
+        starts: list[float] = []
+        timeline: list[np.ndarray] = []
         text = beside(path) if self.given else ""
+        if text and not self.analysis.families and path.suffix == SUFFIX:
+            return Answer(self._genres, np.zeros(1), self._proba(np.empty(0), text)[None])
         for start_s, y in audio.windows(path, self.sr, window_s or self.window_s):
+            if not starts:  # what is left at the end of a long recording is half a window at least
+                audio.check_length(len(y), self.sr, self.min_duration_s)
             heard = float(np.abs(y).max()) >= audio.SILENCE_PEAK
             starts.append(start_s)
             even = np.full(len(self._genres), 1 / len(self._genres))
@@ -161,6 +171,11 @@ class Model:
         with threadpool_limits(1):
             proba: np.ndarray = self.estimator.predict_proba(X)[0]
         return proba
+
+    @property
+    def min_duration_s(self) -> float:
+        """Shortest clip that it was trained on, and answers."""
+        return float(self.settings["config"]["audio"]["min_duration_s"])
 
     @property
     def _genres(self) -> tuple[str, ...]:

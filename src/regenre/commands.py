@@ -40,8 +40,8 @@ def classify(given: argparse.Namespace) -> None:
     paths = list(_files(given.files))
     if given.plot and len(paths) != 1:
         raise UserError(f"--plot: one file expected, {len(paths)} found")
-    if given.window is not None and given.window <= 0:
-        raise UserError(f"--window: a length above 0 s expected, {given.window:g} found")
+    if given.window is not None and given.window < model.min_duration_s:
+        raise UserError(f"--window: {model.min_duration_s:g} s or more expected, {given.window:g} found")
     if not given.json and not given.csv:
         scores = f"{model.settings['names']['dataset']}, {len(model.estimator.classes_)} genres"
         print(f"model {folder.name} ({scores})", file=sys.stderr)
@@ -202,7 +202,8 @@ def _each(
                 bar.update()
                 if isinstance(result, str):
                     failed.append(path)
-                    _say(f"regenre: {path}: {result}", sys.stderr)
+                    name = path if path.isprintable() else repr(path)
+                    _say(f"regenre: {name}: {result}", sys.stderr)
                 else:
                     yield path, result
 

@@ -56,8 +56,8 @@ class Served:
 
 
 def example(sr: int) -> pd.DataFrame:
-    """One row that any model can answer: a quarter of a second of the probe signal."""
-    y = extraction.probe(sr)[: sr // 4]
+    """One row that any model can answer: the first second of the probe signal."""
+    y = extraction.probe(sr)[:sr]
     return pd.DataFrame([{"samples": [round(float(value), 4) for value in y], "sr": sr}])
 
 

@@ -37,6 +37,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.more: dict[str, str] = {}
         for name in (
             "conf",
             "src",
@@ -60,13 +61,13 @@ class Project:
     def env(self) -> dict[str, str]:
         env = {**os.environ, "PYTHONPATH": str(self.folder / "src")}
         env.pop("MLFLOW_TRACKING_URI", None)
-        return env
+        return env | self.more
 
     def copied(self, folder: Path) -> "Project":
         """The same project elsewhere, done as far as this one; cheaper than to put everything back."""
         shutil.copytree(self.folder, folder, symlinks=True)
         other = copy(self)
-        other.folder = folder
+        other.folder, other.more = folder, {"REGENRE_JOBS": "1"}  # workers cost more to start than they save here
         return other
 
     def edit(self, name: str, **changes: object) -> None:
@@ -147,21 +148,25 @@ def test_tracking_again_makes_no_duplicate_and_a_lost_store_is_rebuilt(done: Pro
     assert "4 runs logged, 0 already there" in done.run(*track)
 
 
+FEWER = [
+    ("params.yaml", {"classifiers": ["knn"]}),
+    ("conf/family/spectral_shape.yaml", {"rolloffs": [0.9]}),
+]
 EDITS = [
-    ("conf/classifier/knn.yaml", {"search": {"n_neighbors": [3]}}, {"train", *KNN, *AFTER}),
-    ("conf/family/spectral_shape.yaml", {"rolloffs": [0.9]}, {"extract", "train", *SPECTRAL, *AFTER}),
-    ("conf/split/stratified_kfold.yaml", {"n_folds": 3}, {"train", "study"}),
-    ("conf/dataset/gtzan.yaml", {"numbers": 99}, set()),
-    ("params.yaml", {"classifiers": ["knn"]}, {"extract", "train", *AFTER}),
+    ([("conf/dataset/gtzan.yaml", {"numbers": 99})], set()),
+    ([("conf/split/stratified_kfold.yaml", {"n_folds": 3})], {"train", "study"}),
+    ([("conf/classifier/knn.yaml", {"search": {"n_neighbors": [3]}})], {"train", *KNN, *AFTER}),
+    (FEWER, {"extract", "train", "grouped_kfold-spectral_shape-knn", *AFTER}),
 ]
 
 
 def test_an_edit_reruns_exactly_what_it_touches(done: Project, tmp_path: Path) -> None:
     """One edit after another: every repro costs half a minute."""
     project = done.copied(tmp_path / "project")
-    for file, change, rerun in EDITS:
-        project.edit(file, **change)
-        assert project.repro() == rerun, file
+    for edits, rerun in EDITS:
+        for file, change in edits:
+            project.edit(file, **change)
+        assert project.repro() == rerun, edits
 
 
 INTERRUPTED = ("download", "extract", "train", "track")  # the others write as evaluate does
@@ -213,7 +218,7 @@ def test_a_folder_is_learnt_and_put_to_use(done: Project, classes: Path, tmp_pat
     assert summary.loc["spectral_shape", ["accuracy", "accuracy_high"]].to_list() == [1.0, 1.0]
     assert 0.7 < summary.loc["spectral_shape", "accuracy_low"] < 0.8  # twelve tosses
     assert (summary["n_clips"] == 12).all()
-    assert summary.loc["text", "accuracy"] >= 10 / 12
+    assert summary.loc["text", "accuracy"] == pytest.approx(10 / 12, abs=1e-5)  # all but those without one
     assert excluded.to_dict() == {"low/nan.wav": "not_finite", "high/text.mp3": "unreadable"}
     told = project.run("regenre", "classify", str(classes / "low"), "--model", "grouped_kfold-mfcc_text-knn", ok=False)
     assert f"{classes}/low/0.wav: low 1.000, high 0.000" in told
@@ -315,7 +320,7 @@ def test_a_registered_model_answers_as_the_command_line_does(done: Project, tmp_
         assert f"regenre-synthetic version 1: {model}" in done.run("regenre", "register", "--model", model)
     uri = f"sqlite:///{done.folder}/mlflow.db"
     served = subprocess.Popen(
-        [*"mlflow models serve -m models:/regenre-synthetic/1 --env-manager local --port".split(), str(port)],
+        ["mlflow", "models", "serve", "-m", "models:/regenre-synthetic/1", "--env-manager=local", f"--port={port}"],
         env={**done.env, "MLFLOW_TRACKING_URI": uri}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
