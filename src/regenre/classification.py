@@ -4,48 +4,24 @@ Features come from the code and the settings that training used: `Model.read` co
 is the same everywhere and refuses a model that was trained on others. Loading runs no code from the model's file.
 """
 
-import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from regenre import audio, cells, config, extraction, models, report, tables
+from regenre.answers import Answer
 from regenre.errors import UserError
 from regenre.extraction import Analysis
 from regenre.families.text import SUFFIX, Text, beside
 
 SAME = 1e-3  # relative: how far features of the same code may lie apart on another processor
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Probabilities of a file's genres.
-
-    Attributes
-    ----------
-    genres : sorted
-    starts_s : of the windows, shape (n_windows,); one for a clip
-    timeline : probabilities, shape (n_windows, n_genres)
-    told : whether the text that the model reads was there; True for a model that reads none
-    """
-
-    genres: tuple[str, ...]
-    starts_s: np.ndarray
-    timeline: np.ndarray
-    told: bool = True
-
-    @property
-    def proba(self) -> dict[str, float]:
-        """Genre -> probability, the mean over windows, the most probable first."""
-        mean = self.timeline.mean(axis=0)
-        return {self.genres[place]: float(mean[place]) for place in np.argsort(-mean, kind="stable")}
 
 
 @dataclass(frozen=True)
@@ -112,8 +88,11 @@ class Model:
 
     def features(self, y: np.ndarray, text: str = "") -> np.ndarray:
         """What the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
-        with threadpool_limits(1):  # as in training: other numbers of threads sum in other orders
-            rows, sequences = self.analysis(y)
+        with _as_in_training():
+            return self._features(y, text)
+
+    def _features(self, y: np.ndarray, text: str) -> np.ndarray:
+        rows, sequences = self.analysis(y)
         patterns = self.settings["config"]["columns"]
         if sequences:
             columns = [column for name in sequences for column in self.analysis.frame_columns(name)]
@@ -138,7 +117,8 @@ class Model:
         """
         y = samples_at(samples, sr, self.sr)
         audio.check_length(len(y), self.sr, self.min_duration_s)
-        proba = self._proba(y, text)
+        with _as_in_training():
+            proba = self._proba(y, text)
         return Answer(self._genres, np.zeros(1), proba[None], bool(text) or not self.given)
 
     def of_file(self, path: Path, window_s: float | None = None) -> Answer:
@@ -152,24 +132,26 @@ class Model:
         AudioError
             The file cannot be used, or is shorter than a clip of training may be; see `audio`.
         """
-        starts: list[float] = []
-        timeline: list[np.ndarray] = []
         text = beside(path) if self.given else ""
-        if text and not self.analysis.families and path.suffix == SUFFIX:
-            return Answer(self._genres, np.zeros(1), self._proba(np.empty(0), text)[None])
-        for start_s, y in audio.windows(path, self.sr, window_s or self.window_s):
-            if not starts:  # what is left at the end of a long recording is half a window at least
-                audio.check_length(len(y), self.sr, self.min_duration_s)
-            heard = float(np.abs(y).max()) >= audio.SILENCE_PEAK
-            starts.append(start_s)
-            even = np.full(len(self._genres), 1 / len(self._genres))
-            timeline.append(self._proba(y, text) if heard else even)
+        with _as_in_training():
+            if text and not self.analysis.families and path.suffix == SUFFIX:
+                parts = [(0.0, self._proba(np.empty(0), text))]
+            else:
+                parts = list(self._windows(path, window_s or self.window_s, text))
+        starts, timeline = zip(*parts, strict=True)
         return Answer(self._genres, np.array(starts), np.stack(timeline), bool(text) or not self.given)
 
+    def _windows(self, path: Path, window_s: float, text: str) -> Iterator[tuple[float, np.ndarray]]:
+        """Start and probabilities of each window."""
+        even = np.full(len(self._genres), 1 / len(self._genres))
+        for start_s, y in audio.windows(path, self.sr, window_s):
+            if start_s == 0:  # what is left at the end of a long recording is half a window at least
+                audio.check_length(len(y), self.sr, self.min_duration_s)
+            heard = float(np.abs(y).max()) >= audio.SILENCE_PEAK
+            yield start_s, self._proba(y, text) if heard else even
+
     def _proba(self, y: np.ndarray, text: str) -> np.ndarray:
-        X = self.features(y, text)
-        with threadpool_limits(1):
-            proba: np.ndarray = self.estimator.predict_proba(X)[0]
+        proba: np.ndarray = self.estimator.predict_proba(self._features(y, text))[0]
         return proba
 
     @property
@@ -191,6 +173,12 @@ class Model:
                     f"model {self.name}: this version's {name} differs from what the model was trained on;"
                     " train it anew with `dvc repro`, or use the version that made it"
                 )
+
+
+def _as_in_training() -> AbstractContextManager[Any]:
+    """One thread: other numbers of threads sum in other orders."""
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
 
 
 def model_in(folder: Path) -> Model:
@@ -234,26 +222,3 @@ def samples_at(samples: np.ndarray, found_sr: int, sr: int) -> np.ndarray:
         raise audio.AudioError("empty", "no samples given")
     full_scale = 2.0 ** (8 * given.dtype.itemsize - 1) if given.dtype.kind == "i" else 1.0
     return audio.prepared((given / full_scale).astype(np.float32).reshape(len(given), -1), found_sr, sr)
-
-
-def line(path: str, answer: Answer, n_top: int) -> str:
-    """A file's top genres in one line."""
-    top = list(answer.proba.items())[:n_top]
-    return f"{path}: " + ", ".join(f"{genre} {share:.3f}" for genre, share in top)
-
-
-def record(path: str, answer: Answer) -> str:
-    """A file's answer as one line of JSON, with the timeline where there is more than one window."""
-    content: dict[str, Any] = {"file": path, "proba": {genre: round(p, 6) for genre, p in answer.proba.items()}}
-    if len(answer.starts_s) > 1:
-        content["timeline"] = [
-            {"start_s": round(float(start), 3), **dict(zip(answer.genres, np.round(row, 6).tolist(), strict=True))}
-            for start, row in zip(answer.starts_s, answer.timeline, strict=True)
-        ]
-    return json.dumps(content)
-
-
-def row(path: str, answer: Answer) -> pd.DataFrame:
-    """A file's answer as rows of a table, a window each: file, start_s, proba__<genre>."""
-    shares = pd.DataFrame(answer.timeline, columns=[tables.PROBA + genre for genre in answer.genres])
-    return pd.concat([pd.DataFrame({"file": path, "start_s": answer.starts_s}), shares], axis=1)

@@ -33,7 +33,7 @@ def learn(given: argparse.Namespace) -> None:
 
 def classify(given: argparse.Namespace) -> None:
     """Name the genres of each file."""
-    from regenre import classification, plots
+    from regenre import answers, classification, plots
 
     folder = _model(given)
     model = classification.model_in(folder)  # what is wrong with it is said once, before any work
@@ -49,11 +49,11 @@ def classify(given: argparse.Namespace) -> None:
     for path, answer in _each(paths, partial(_answer, folder, given.window), given.jobs, "classify", failed):
         untold += not answer.told
         if given.csv:
-            said = classification.row(path, answer).to_csv(index=False, header=first, float_format="%.6f").rstrip()
+            said = answers.row(path, answer).to_csv(index=False, header=first, float_format="%.6f").rstrip()
         elif given.json:
-            said = classification.record(path, answer)
+            said = answers.record(path, answer)
         else:
-            said = classification.line(path, answer, given.top)
+            said = answers.line(path, answer, given.top)
         first = False
         _say(said)
         if given.plot:

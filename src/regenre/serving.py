@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from regenre import audio, config, extraction, tables
-from regenre.classification import Answer, Model
+from regenre.answers import Answer
+from regenre.classification import Model
 from regenre.errors import UserError
 
 
