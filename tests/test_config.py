@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from regenre import config, extraction, models, splits, training
+from regenre import config, extraction, fitting, models, splits
 from regenre.errors import UserError
 from regenre.families import per_clip
 
@@ -136,7 +136,7 @@ def test_the_network_is_no_worse_for_a_clip_more(n: int) -> None:
         recipe = config.build(config.leaves("classifier", ["mlp"], 7)["mlp"])
     genre = np.tile(list("abc"), 70)
     X = np.random.default_rng(0).normal(size=(210, 4)) + 3 * np.tile(np.eye(3, 4), (70, 1))
-    made, _, _ = training.fitted(recipe, X[:n], genre[:n], np.arange(n), [], "accuracy")
+    made, _, _ = fitting.fitted(recipe, X[:n], genre[:n], np.arange(n), [], "accuracy")
     assert (made.predict(X[:n]) == genre[:n]).mean() > 0.9
 
 

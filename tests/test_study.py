@@ -5,8 +5,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from test_training import blobs, done
 
 from regenre import splits, study, training
+from regenre.fitting import Recipe
 from regenre.planning import Cell, Dealt, Read
-from regenre.training import Recipe, Values
+from regenre.training import Values
 
 
 def cell(X: np.ndarray, clips: pd.DataFrame, recipe: Recipe, columns: tuple[str, ...] = ()) -> Cell:

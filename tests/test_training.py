@@ -12,11 +12,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
-from regenre import splits, training
+from regenre import fitting, splits, training
 from regenre.errors import UserError
+from regenre.fitting import Recipe
 from regenre.splits import Fold, GroupedKFolds, StratifiedKFolds
 from regenre.tables import PREDICTIONS
-from regenre.training import Recipe, Result, Task, Values
+from regenre.training import Result, Task, Values
 
 RECIPES = {
     "svm": Recipe(SVC(break_ties=True), True, {"C": [10, 0.1]}),
@@ -47,7 +48,7 @@ def predicted(recipe: Recipe, X: np.ndarray, clips: pd.DataFrame, folds: list[Fo
 
 def fitted(recipe: Recipe, X: np.ndarray, clips: pd.DataFrame) -> Any:
     genre, group = (clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
-    return training.fitted(recipe, X, genre, group, [], "balanced_accuracy")[0]
+    return fitting.fitted(recipe, X, genre, group, [], "balanced_accuracy")[0]
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -148,7 +149,7 @@ def test_the_choice_is_made_on_the_named_metric_and_the_first_wins_a_tie() -> No
     inner = splits.inner(clips, fold, 3, 1)
     genre = clips["genre"].to_numpy(dtype=object)
     recipe = Recipe(KNeighborsClassifier(), True, {"n_neighbors": [35, 1, 7]})
-    _, chosen, score = training.fitted(recipe, X, genre, genre, inner, "accuracy")
+    _, chosen, score = fitting.fitted(recipe, X, genre, genre, inner, "accuracy")
     by_hand = {
         n: np.mean(
             [
@@ -162,7 +163,7 @@ def test_the_choice_is_made_on_the_named_metric_and_the_first_wins_a_tie() -> No
     assert score == pytest.approx(max(by_hand.values()))
     assert by_hand[chosen["n_neighbors"]] == max(by_hand.values())
     tied = Recipe(DummyClassifier(strategy="prior"), False, {"random_state": [3, 1, 2]})
-    assert training.fitted(tied, X, genre, genre, inner, "accuracy")[1] == {"random_state": 3}
+    assert fitting.fitted(tied, X, genre, genre, inner, "accuracy")[1] == {"random_state": 3}
 
 
 def _standardised(X: np.ndarray, genre: np.ndarray, fit: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -226,4 +227,4 @@ def test_an_unknown_metric_is_said() -> None:
     genre = clips["genre"].to_numpy(dtype=object)
     inner = splits.inner(clips, Fold(np.arange(60), splits.NOBODY), 3, 1)
     with pytest.raises(ValueError, match=r"search.metric: 'acuracy' is no scorer"):
-        training.fitted(RECIPES["knn"], X, genre, genre, inner, "acuracy")
+        fitting.fitted(RECIPES["knn"], X, genre, genre, inner, "acuracy")

@@ -19,7 +19,16 @@ from regenre import tables
 from regenre.fetch import md5_of
 
 _FILES = ("predictions.csv", "model.skops", "card.md")
-_SOURCES = ("card.py", "cells.py", "models.py", "splits.py", "tables.py", "training.py", "classifiers/*.py")
+_SOURCES = (
+    "card.py",
+    "cells.py",
+    "fitting.py",
+    "models.py",
+    "splits.py",
+    "tables.py",
+    "training.py",
+    "classifiers/*.py",
+)
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "hmmlearn", "skops")
 
 

@@ -17,8 +17,9 @@ from regenre import cells, splits, tables
 from regenre.errors import UserError
 from regenre.families.text import Text
 from regenre.fetch import md5_of
+from regenre.fitting import Recipe, Words
 from regenre.splits import Fold, Split
-from regenre.training import Recipe, Result, Task, Values, Words
+from regenre.training import Result, Task, Values
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from sklearn.naive_bayes import GaussianNB
 from regenre import models, training
 from regenre.errors import UserError
 from regenre.families.text import Text, beside
+from regenre.fitting import Recipe, Words
 from regenre.splits import Fold
-from regenre.training import Recipe, Task, Values, Words
+from regenre.training import Task, Values
 
 CLIPS = pd.DataFrame({"clip_id": ["a", "b", "c"], "path": ["x/a.wav", "x/b.flac", "x/c.mp3"]}, dtype=object)
 SAID = {"a": "loud drums and a loud guitar", "b": "a quiet flute", "c": "birds, and the sea"}
