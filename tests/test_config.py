@@ -112,14 +112,14 @@ def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
     from test_training import blobs, done
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        recipe, (X, clips) = config.build(config.leaves("classifier", [name], 7)[name]), blobs()
-    for estimator in [member.estimator for member in recipe.members.values()] or [recipe.estimator]:
+        learner, (X, clips) = config.build(config.leaves("classifier", [name], 7)[name]), blobs()
+    for estimator in [member.estimator for member in learner.members.values()] or [learner.estimator]:
         assert clone(estimator).get_params() == estimator.get_params()
         assert estimator.get_params().get("random_state", 7) in (7, None)
     fold = splits.GroupedKFolds(2, seed=1).folds(clips)[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        (first,), (second,) = (done(recipe, X, clips, [fold]) for _ in "12")
+        (first,), (second,) = (done(learner, X, clips, [fold]) for _ in "12")
     np.testing.assert_array_equal(first.proba, second.proba)
     np.testing.assert_allclose(first.proba.sum(axis=1), 1, atol=1e-9)
     assert list(first.genres) == ["a", "b", "c"]
@@ -133,10 +133,10 @@ def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
 def test_the_network_is_no_worse_for_a_clip_more(n: int) -> None:
     """A last batch of a clip or two would spoil it, as it did once."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        recipe = config.build(config.leaves("classifier", ["mlp"], 7)["mlp"])
+        learner = config.build(config.leaves("classifier", ["mlp"], 7)["mlp"])
     genre = np.tile(list("abc"), 70)
     X = np.random.default_rng(0).normal(size=(210, 4)) + 3 * np.tile(np.eye(3, 4), (70, 1))
-    made, _, _ = fitting.fitted(recipe, X[:n], genre[:n], np.arange(n), [], "accuracy")
+    made, _, _ = fitting.fitted(learner, X[:n], genre[:n], np.arange(n), [], "accuracy")
     assert (made.predict(X[:n]) == genre[:n]).mean() > 0.9
 
 

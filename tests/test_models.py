@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import skops.io
 from sklearn.preprocessing import FunctionTransformer
-from test_training import RECIPES, blobs, fitted
+from test_training import LEARNERS, blobs, fitted
 
 from regenre import models
 from regenre.errors import UserError
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", LEARNERS)
 def test_a_model_comes_back_the_same(tmp_path: Path, name: str) -> None:
     X, clips = blobs()
-    model = fitted(RECIPES[name], X, clips)
+    model = fitted(LEARNERS[name], X, clips)
     (tmp_path / "model.skops").write_bytes(models.dumps(model))
     loaded = models.load(tmp_path / "model.skops")
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
@@ -26,7 +26,7 @@ def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from pathlib import Path; from test_training import *; from regenre import models\n"
-        "Path(sys.argv[1]).write_bytes(models.dumps(fitted(RECIPES['vote'], *blobs())))"
+        "Path(sys.argv[1]).write_bytes(models.dumps(fitted(LEARNERS['vote'], *blobs())))"
     )
     for name in "ab":
         subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=True)

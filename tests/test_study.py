@@ -5,16 +5,16 @@ from sklearn.neighbors import KNeighborsClassifier
 from test_training import blobs, done
 
 from regenre import splits, study, training
-from regenre.fitting import Recipe
+from regenre.fitting import Learner
 from regenre.planning import Cell, Dealt, Read
 from regenre.training import Values
 
 
-def cell(X: np.ndarray, clips: pd.DataFrame, recipe: Recipe, columns: tuple[str, ...] = ()) -> Cell:
+def cell(X: np.ndarray, clips: pd.DataFrame, learner: Learner, columns: tuple[str, ...] = ()) -> Cell:
     folds = splits.GroupedKFolds(3, seed=1).folds(clips)
     fits = [(fold, splits.inner(clips, fold, 2, 1)) for fold in folds]
     settings = {"config": {"search": {"metric": "accuracy"}}}
-    return Cell("cell", settings, clips, Dealt(folds, fits, {}), recipe, Read(Values(X, columns=columns), {}, {}, {}))
+    return Cell("cell", settings, clips, Dealt(folds, fits, {}), learner, Read(Values(X, columns=columns), {}, {}, {}))
 
 
 def test_the_law_is_recovered_where_it_holds() -> None:
@@ -48,8 +48,8 @@ def test_the_answer_follows_the_curve() -> None:
 
 def test_a_curve_is_measured_on_the_cells_own_folds() -> None:
     X, clips = blobs(120, distance=1.0)
-    made = cell(X, clips, Recipe(KNeighborsClassifier(3), True))
-    whole = training.predictions(clips, made.dealt.folds, done(made.recipe, X, clips, made.dealt.folds))
+    made = cell(X, clips, Learner(KNeighborsClassifier(3), True))
+    whole = training.predictions(clips, made.dealt.folds, done(made.learner, X, clips, made.dealt.folds))
     found = study.learning_curve(made, whole, [0.3, 0.6], 2, 2, 0)
     measured = found.points[found.points["measured"]]
     assert measured["n_train"].is_monotonic_increasing
@@ -73,7 +73,7 @@ def test_the_family_that_tells_is_worth_all_and_noise_nothing() -> None:
     X, clips = blobs(120)
     wide = np.hstack([X, np.random.default_rng(1).normal(size=(120, 3))])
     columns = tuple(f"{name}__{n}__mean" for name, k in (("told", 4), ("noise", 3)) for n in range(k))
-    found = study.importance(cell(wide, clips, Recipe(KNeighborsClassifier(3), True), columns), 5, 0).set_index("of")
+    found = study.importance(cell(wide, clips, Learner(KNeighborsClassifier(3), True), columns), 5, 0).set_index("of")
     assert found["n_columns"].to_dict() == {"told": 4, "noise": 3}
     assert found.loc["told", "loss_low"] > 0.3
     assert abs(found.loc["noise", "loss"]) < 0.05
@@ -83,6 +83,6 @@ def test_the_family_that_tells_is_worth_all_and_noise_nothing() -> None:
 def test_of_a_single_family_its_features_are_shuffled() -> None:
     X, clips = blobs(60)
     columns = ("m__0__mean", "m__0__std", "m__1__mean", "m__1__std")
-    found = study.importance(cell(X, clips, Recipe(KNeighborsClassifier(3), True), columns), 2, 0)
+    found = study.importance(cell(X, clips, Learner(KNeighborsClassifier(3), True), columns), 2, 0)
     assert set(found["of"]) == {"m 0", "m 1"}
-    assert study.importance(cell(X, clips, Recipe(KNeighborsClassifier(3))), 2, 0).empty  # frames have no columns
+    assert study.importance(cell(X, clips, Learner(KNeighborsClassifier(3))), 2, 0).empty  # frames have no columns

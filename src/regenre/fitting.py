@@ -32,7 +32,7 @@ _WORTH = "columns__transformer_weights"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Learner:
     """How a classifier is made: a leaf of `conf/classifier/`.
 
     Parameters
@@ -41,14 +41,14 @@ class Recipe:
     scale : standardise the features (mean 0, deviation 1 on the training clips)
     search : parameter -> the values to choose from; the first wins a tie, and is taken where nothing can be chosen
     reads : "rows", a row a clip, or "frames", a sequence a clip
-    members : name -> recipe: a soft vote of these
+    members : name -> learner: a soft vote of these
     """
 
     estimator: Any = None
     scale: bool = False
     search: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     reads: str = "rows"
-    members: Mapping[str, "Recipe"] = field(default_factory=dict)
+    members: Mapping[str, "Learner"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Words:
 
 
 def fitted(
-    recipe: Recipe,
+    learner: Learner,
     X: np.ndarray,
     genre: np.ndarray,
     group: np.ndarray,
@@ -82,18 +82,18 @@ def fitted(
     chosen : parameter -> value; of a vote, `<member>.<parameter>`
     score : mean over the inner folds; None where nothing could be chosen
     """
-    if recipe.members:
-        return _vote(recipe, X, genre, group, inner, metric, words)
+    if learner.members:
+        return _vote(learner, X, genre, group, inner, metric, words)
     # a column that is constant on these clips can tell nothing, and what it is on others must not move the decision
     scaling = [("varying", VarianceThreshold()), ("scaling", StandardScaler())]
-    offered = {f"{_STEP}__{name}": list(values) for name, values in recipe.search.items()}
-    steps: list[tuple[str, Any]] = scaling if recipe.scale else []
+    offered = {f"{_STEP}__{name}": list(values) for name, values in learner.search.items()}
+    steps: list[tuple[str, Any]] = scaling if learner.scale else []
     if words:
-        numbers = Pipeline(scaling).set_params(scaling__with_mean=recipe.scale, scaling__with_std=recipe.scale)
+        numbers = Pipeline(scaling).set_params(scaling__with_mean=learner.scale, scaling__with_std=learner.scale)
         steps = [("columns", _joined(words, X.shape[1], numbers))]
-        if recipe.scale:
+        if learner.scale:
             offered[_WORTH] = [{"words": float(np.sqrt(worth))} for worth in words.text.worth]
-    pipeline = Pipeline([*steps, (_STEP, clone(recipe.estimator))])
+    pipeline = Pipeline([*steps, (_STEP, clone(learner.estimator))])
     best, score = _search(offered, pipeline, X, genre, inner, metric)
     pipeline.set_params(**best)
     if not hasattr(pipeline, "predict_proba"):
@@ -110,7 +110,7 @@ def _joined(words: Words, n_columns: int, numbers: Pipeline) -> ColumnTransforme
 
 
 def _vote(
-    recipe: Recipe,
+    learner: Learner,
     X: np.ndarray,
     genre: np.ndarray,
     group: np.ndarray,
@@ -118,7 +118,7 @@ def _vote(
     metric: str,
     words: Words | None,
 ) -> tuple[Any, dict[str, Any], float | None]:
-    made = {name: fitted(member, X, genre, group, inner, metric, words) for name, member in recipe.members.items()}
+    made = {name: fitted(member, X, genre, group, inner, metric, words) for name, member in learner.members.items()}
     vote = VotingClassifier([(name, FrozenEstimator(member[0])) for name, member in made.items()], voting="soft")
     chosen = {f"{name}.{key}": value for name, (_, best, _) in made.items() for key, value in best.items()}
     return vote.fit(X, genre), chosen, None

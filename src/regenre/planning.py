@@ -17,7 +17,7 @@ from regenre import cells, splits, tables
 from regenre.errors import UserError
 from regenre.families.text import Text
 from regenre.fetch import md5_of
-from regenre.fitting import Recipe, Words
+from regenre.fitting import Learner, Words
 from regenre.splits import Fold, Split
 from regenre.training import Result, Task, Values
 
@@ -56,7 +56,7 @@ class Cell:
     settings: dict[str, Any]
     clips: pd.DataFrame
     dealt: Dealt
-    recipe: Recipe
+    learner: Learner
     read: Read
 
     @property
@@ -75,7 +75,7 @@ class Cell:
         genre, group = (self.clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
         metric, last = self.settings["config"]["search"]["metric"], len(self.dealt.fits) - 1
         return [
-            Task(self.name, self.recipe, self.values, genre, group, fold, inner, metric, keep=number == last)
+            Task(self.name, self.learner, self.values, genre, group, fold, inner, metric, keep=number == last)
             for number, (fold, inner) in enumerate(self.dealt.fits)
         ]
 
@@ -160,14 +160,14 @@ class Planner:
         UserError
             The split cannot deal these clips, the feature set was not extracted, a setting is wrong.
         """
-        recipe: Recipe = self.build(classifier)
+        learner: Learner = self.build(classifier)
         made: Split = self.build(split)
         clips, folder = (self._pieces, self.features / tables.PIECES) if made.pieces else (self._clips, self.features)
         if names["split"] not in self._dealt:
             self._dealt[names["split"]] = self._deal(made, clips)
-        key = (names["features"], recipe.reads, made.pieces)
+        key = (names["features"], learner.reads, made.pieces)
         if key not in self._read:
-            self._read[key] = _values(folder, names["features"], recipe.reads, clips["clip_id"], self.build)
+            self._read[key] = _values(folder, names["features"], learner.reads, clips["clip_id"], self.build)
         dealt, read = self._dealt[names["split"]], self._read[key]
         settings = {
             "names": {"dataset": self.dataset, **names},
@@ -180,7 +180,7 @@ class Planner:
             },
             "md5": {"index": self._index_md5, **read.md5},
         }
-        return Cell(name, settings, clips, dealt, recipe, read)
+        return Cell(name, settings, clips, dealt, learner, read)
 
     def _deal(self, made: Split, clips: pd.DataFrame) -> Dealt:
         folds = made.folds(clips)

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from regenre import fitting, models, tables
 from regenre.errors import UserError
-from regenre.fitting import Recipe, Words
+from regenre.fitting import Learner, Words
 from regenre.splits import Fold
 
 
@@ -67,7 +67,7 @@ class Task:
     """
 
     cell: str
-    recipe: Recipe
+    learner: Learner
     values: Values
     genre: np.ndarray
     group: np.ndarray
@@ -112,7 +112,7 @@ def fitted_on_fold(task: Task) -> tuple[Any, dict[str, Any], float | None]:
     """`fitting.fitted` on the clips of a task's fold."""
     fit, values = task.fold.fit, task.values
     return fitting.fitted(
-        task.recipe, values.of(fit), task.genre[fit], task.group[fit], task.inner, task.metric, values.words
+        task.learner, values.of(fit), task.genre[fit], task.group[fit], task.inner, task.metric, values.words
     )
 
 

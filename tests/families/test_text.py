@@ -13,7 +13,7 @@ from sklearn.naive_bayes import GaussianNB
 from regenre import models, training
 from regenre.errors import UserError
 from regenre.families.text import Text, beside
-from regenre.fitting import Recipe, Words
+from regenre.fitting import Learner, Words
 from regenre.splits import Fold
 from regenre.training import Task, Values
 
@@ -76,7 +76,7 @@ def test_words_that_name_the_genre_are_seen_and_can_be_ignored() -> None:
     assert "blues" not in Text("", min_clips=1, ignored=["blues"]).vectoriser().fit(["slow blues"]).vocabulary_
 
 
-def task(recipe: Recipe, joined: bool) -> Task:
+def task(learner: Learner, joined: bool) -> Task:
     """Forty clips of two genres with two words each; the last ten are tested and know a word of their own."""
     clips = clip_table(["a", "b"] * 20, [str(number) for number in range(40)])
     rng = np.random.default_rng(0)
@@ -89,13 +89,13 @@ def task(recipe: Recipe, joined: bool) -> Task:
     genre, group = (clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
     inner = [Fold(np.arange(15), np.arange(15, 30)), Fold(np.arange(15, 30), np.arange(15))]
     fold = Fold(np.arange(30), np.arange(30, 40))
-    return Task("cell", recipe, values, genre, group, fold, inner, "accuracy", keep=True)
+    return Task("cell", learner, values, genre, group, fold, inner, "accuracy", keep=True)
 
 
 @pytest.mark.parametrize("joined", [False, True])
 @pytest.mark.parametrize("scale", [False, True])
 def test_terms_are_fitted_on_the_training_clips_alone(joined: bool, scale: bool, tmp_path: Path) -> None:
-    given = task(Recipe(LogisticRegression(C=100), scale), joined)
+    given = task(Learner(LogisticRegression(C=100), scale), joined)
     result = training.work(given)
     assert (result.genres[result.proba.argmax(axis=1)] == given.genre[30:]).all()
     assert result.chosen.get("text_worth") in ([16, 4] if scale else [None])
@@ -114,7 +114,7 @@ def test_terms_are_fitted_on_the_training_clips_alone(joined: bool, scale: bool,
 
 
 def test_every_kind_of_machine_reads_texts() -> None:
-    vote = Recipe(members={"bayes": Recipe(GaussianNB()), "logistic": Recipe(LogisticRegression(), True)})
+    vote = Learner(members={"bayes": Learner(GaussianNB()), "logistic": Learner(LogisticRegression(), True)})
     result = training.work(task(vote, joined=True))
     assert result.chosen["logistic.text_worth"] in (16, 4)
     assert np.isfinite(result.proba).all()
