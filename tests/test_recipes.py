@@ -49,4 +49,8 @@ def test_what_is_neither_a_folder_nor_a_dataset_is_said(project: Path) -> None:
         UserError, match="nowhere: a folder with a sub-folder a class expected, or one of folder, gtzan"
     ):
         recipes.apply("speech_music_birds", "nowhere")
+    with pytest.raises(UserError, match="nothing: a folder"):
+        recipes.apply("speech_music_birds", "")
+    with pytest.raises(UserError, match="folder: a folder"):
+        recipes.apply("speech_music_birds", "folder")
     assert (project / "params.yaml").read_text() == (ROOT / "params.yaml").read_text()

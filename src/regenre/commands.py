@@ -102,15 +102,16 @@ def register(given: argparse.Namespace) -> None:
 
     folder = _model(given)
     settings = cells.read(folder)
-    figure = config.REPORTS / "figures" / "confusion" / f"{folder.name}.png"
-    swept = folder.parent.parent.name == "sweeps"
-    cell = tracking.shown(
-        folder, folder / "confusion.png" if swept else figure, settings["config"]["seed"], "sweep" if swept else "grid"
-    )
+    kind = "sweep" if folder.parent.parent.name == "sweeps" else "grid"
+    drawn = config.REPORTS / "figures" / "confusion" / f"{folder.name}.png"
+    figure = drawn if kind == "grid" else folder / "confusion.png"
+    if not figure.is_file():
+        raise UserError(f"{figure} is not there; run `dvc repro`, for a cell of your own also `dvc repro -f -s track`")
+    cell = tracking.shown(folder, figure, settings["config"]["seed"], kind)
     served = serving.Served(classification.model_in(folder))
     example = serving.example(served.model.sr)
     name = given.name or f"regenre-{settings['names']['dataset']}"
-    version, uri = tracking.register(folder, name, cell, example, served.predict(example))
+    version, uri = tracking.register(folder, name, cell, example, served.predict(example), config.ROOT)
     print(f"{name} version {version}: {folder.name}, in {uri}")
     print(
         f"now: MLFLOW_TRACKING_URI={uri} mlflow models serve -m models:/{name}/{version} --env-manager local"

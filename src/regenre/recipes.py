@@ -35,13 +35,15 @@ def apply(recipe: str, source: str) -> list[Path]:
     """
     config.check_names("recipe", "recipe", [recipe])
     grid = dict(YAML().load(config.CONF / "recipe" / f"{recipe}.yaml"))
-    if (config.CONF / "dataset" / f"{source}.yaml").is_file() and not Path(source).is_dir():
+    if source != "folder" and (config.CONF / "dataset" / f"{source}.yaml").is_file() and not Path(source).is_dir():
         _edit(config.PARAMS, {"dataset": source, **grid})
         return [config.PARAMS]
     folder = Path(source).expanduser()
-    if not folder.is_dir():
+    if not source or not folder.is_dir():
         offered = ", ".join(sorted(path.stem for path in (config.CONF / "dataset").glob("*.yaml")))
-        raise UserError(f"{source}: a folder with a sub-folder a class expected, or one of {offered}; neither found")
+        raise UserError(
+            f"{source or 'nothing'}: a folder with a sub-folder a class expected, or one of {offered}; neither found"
+        )
     leaf = config.CONF / "dataset" / "folder.yaml"
     _edit(leaf, {"folder": str(folder.resolve())})
     _edit(config.PARAMS, {"dataset": "folder", **grid})

@@ -86,7 +86,7 @@ def track(experiment: str, found: list[Cell], overview: Cell | None = None) -> t
     -------
     number of runs logged, and the store's URI (`MLFLOW_TRACKING_URI`, or sqlite at the project's root)
     """
-    with _store() as (client, uri, artifacts):
+    with _store(Path.cwd()) as (client, uri, artifacts):
         experiment_id = _experiment(client, experiment, artifacts)
         finished = _finished(client, experiment_id)
         missing = [cell for cell in found if cell.digest not in finished]
@@ -104,7 +104,9 @@ def track(experiment: str, found: list[Cell], overview: Cell | None = None) -> t
     return len(missing), uri
 
 
-def register(folder: Path, name: str, cell: Cell, example: pd.DataFrame, answer: pd.DataFrame) -> tuple[int, str]:
+def register(
+    folder: Path, name: str, cell: Cell, example: pd.DataFrame, answer: pd.DataFrame, root: Path
+) -> tuple[int, str]:
     """Put a cell's model into the registry, logged to the cell's run; once, however often it is asked for.
 
     The model is the cell's folder and the name of the module that reads it, `regenre.serving`: no code, no pickle.
@@ -115,12 +117,13 @@ def register(folder: Path, name: str, cell: Cell, example: pd.DataFrame, answer:
     name : of the registered model
     cell : what its run shows
     example, answer : one row that the model can be given, and what it yields
+    root : of the project
 
     Returns
     -------
     version, and the store's URI
     """
-    with _store() as (client, uri, artifacts):
+    with _store(root) as (client, uri, artifacts):
         experiment_id = _experiment(client, cell.tags["dataset"], artifacts)
         for made in client.search_model_versions(f"name = '{name}'"):
             if made.tags.get(DIGEST) == cell.digest:
@@ -146,9 +149,9 @@ def register(folder: Path, name: str, cell: Cell, example: pd.DataFrame, answer:
 
 
 @contextlib.contextmanager
-def _store() -> Iterator[tuple[MlflowClient, str, str | None]]:
+def _store(folder: Path) -> Iterator[tuple[MlflowClient, str, str | None]]:
     """The store's client and URI, and where artifacts go (None: the store knows); queued experiments take turns."""
-    given, root = os.environ.get("MLFLOW_TRACKING_URI"), _root(Path.cwd())
+    given, root = os.environ.get("MLFLOW_TRACKING_URI"), _root(folder.absolute())
     if given:
         yield MlflowClient(given), given, None
         return

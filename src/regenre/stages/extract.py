@@ -9,6 +9,7 @@ Where a split deals pieces, the same of them in pieces/.
 from pathlib import Path
 
 import hydra
+import pandas as pd
 from omegaconf import DictConfig
 
 from regenre import config, extraction, fetch, tables
@@ -45,9 +46,15 @@ def main(cfg: DictConfig) -> None:
         _write(folder, whole, cfg, analysis, sets)
         if cut:
             _write(folder / tables.PIECES, pieces, cfg, analysis, sets)
-        columns = ", ".join(f"{family} {table.shape[1] - 1}" for family, table in sorted(whole.pooled.items()))
+        columns = ", ".join(_counted(family, table) for family, table in sorted(whole.pooled.items()))
         n_pieces = f" and {len(pieces.clip_ids)} pieces" if cut else ""
         print(f"extract {name}: {len(clips)} clips{n_pieces}; columns: {columns}")
+
+
+def _counted(family: str, table: pd.DataFrame) -> str:
+    n_without = int((table.iloc[:, 1:].select_dtypes("object") == "").to_numpy().sum())
+    without = f" ({n_without} clips have none)" if n_without else ""
+    return f"{family} {table.shape[1] - 1}{without}"
 
 
 def _write(
