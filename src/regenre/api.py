@@ -50,7 +50,7 @@ def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> pd
     """
     config.check_names("features", "features", [features])
     families, patterns = config.feature_set(features)
-    analysis = analysis_of(families)
+    analysis = analysis_of(sorted(families))  # as the tables are joined
     if isinstance(source, np.ndarray):
         y = classification.samples_at(source, _stated(sr), analysis.sr)
     else:

@@ -87,21 +87,18 @@ def grid() -> Grid:
     return found
 
 
-def composed(*choices: str) -> dict[str, Any]:
-    """The configuration with these leaves (`features=mfcc`), for those who are no stage.
+def composed() -> dict[str, Any]:
+    """The configuration, for those who are no stage.
 
     Raises
     ------
     UserError
-        No project is here, or a leaf is not in conf/.
+        No project is here.
     """
     if not CONF.is_dir():
         raise UserError(f"{CONF} is not there; run from the project's root")
-    for choice in choices:
-        group, _, name = choice.partition("=")
-        check_names(group, group, [name])
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        made: dict[str, Any] = plain(hydra.compose("config", list(choices)))
+        made: dict[str, Any] = plain(hydra.compose("config"))
     return made
 
 

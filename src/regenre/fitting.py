@@ -29,6 +29,7 @@ from regenre.splits import Fold
 CALIBRATION_FOLDS = 5
 _STEP = "classifier"
 _WORTH = "columns__transformer_weights"
+Fitted = tuple[Any, dict[str, Any], float | None]  # estimator, what was chosen, its score
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def fitted(
     inner: Sequence[Fold],
     metric: str,
     words: Words | None = None,
-) -> tuple[Any, dict[str, Any], float | None]:
+) -> Fitted:
     """Choose hyper-parameters on the inner folds and fit on all of X.
 
     Returns
@@ -83,7 +84,8 @@ def fitted(
     score : mean over the inner folds; None where nothing could be chosen
     """
     if learner.members:
-        return _vote(learner, X, genre, group, inner, metric, words)
+        made = {name: fitted(member, X, genre, group, inner, metric, words) for name, member in learner.members.items()}
+        return _vote(made, X, genre)
     # a column that is constant on these clips can tell nothing, and what it is on others must not move the decision
     scaling = [("varying", VarianceThreshold()), ("scaling", StandardScaler())]
     offered = {f"{_STEP}__{name}": list(values) for name, values in learner.search.items()}
@@ -109,16 +111,7 @@ def _joined(words: Words, n_columns: int, numbers: Pipeline) -> ColumnTransforme
     return ColumnTransformer([("words", words.text.vectoriser(), words.place), *rest], sparse_threshold=0)
 
 
-def _vote(
-    learner: Learner,
-    X: np.ndarray,
-    genre: np.ndarray,
-    group: np.ndarray,
-    inner: Sequence[Fold],
-    metric: str,
-    words: Words | None,
-) -> tuple[Any, dict[str, Any], float | None]:
-    made = {name: fitted(member, X, genre, group, inner, metric, words) for name, member in learner.members.items()}
+def _vote(made: Mapping[str, Fitted], X: np.ndarray, genre: np.ndarray) -> Fitted:
     vote = VotingClassifier([(name, FrozenEstimator(member[0])) for name, member in made.items()], voting="soft")
     chosen = {f"{name}.{key}": value for name, (_, best, _) in made.items() for key, value in best.items()}
     return vote.fit(X, genre), chosen, None

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from regenre import fitting, models, tables
 from regenre.errors import UserError
-from regenre.fitting import Learner, Words
+from regenre.fitting import Fitted, Learner, Words
 from regenre.splits import Fold
 
 
@@ -108,7 +108,7 @@ def work(task: Task) -> Result:
     return Result(estimator.classes_, proba, chosen, score, said, model, time.perf_counter() - started)
 
 
-def fitted_on_fold(task: Task) -> tuple[Any, dict[str, Any], float | None]:
+def fitted_on_fold(task: Task) -> Fitted:
     """`fitting.fitted` on the clips of a task's fold."""
     fit, values = task.fold.fit, task.values
     return fitting.fitted(

@@ -11,8 +11,10 @@ reads it; tests and audits do. `clips.csv` gives what a person would know: clip_
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import ClassVar
 
@@ -47,10 +49,7 @@ class Synthetic:
 
     def download(self, raw: Path) -> str:
         """Make the WAV files (16 bit, mono, 22,050 Hz), `clips.csv` and `truth.csv`."""
-        plan = list(self._plan())
-        made = Parallel(return_as="generator")(delayed(self._make)(raw.absolute(), *clip) for clip in plan)
-        rows = list(tqdm(made, total=len(plan), desc="make", unit=" clips", disable=None))
-        clips = pd.DataFrame(rows, columns=["clip_id", "genre", "artist"])
+        clips = made(partial(self._make, raw.absolute()), product(STYLES, range(self.n_artists), range(self.n_clips)))
         planted, truth = self._plant(raw, clips)
         pd.concat([clips, planted]).sort_values("clip_id").to_csv(raw / "clips.csv", index=False, lineterminator="\n")
         truth.to_csv(raw / "truth.csv", index=False, lineterminator="\n")
@@ -59,12 +58,6 @@ class Synthetic:
     def clips(self, raw: Path) -> pd.DataFrame:
         """As `clips.csv` says; the artist is the group."""
         return listed(raw)
-
-    def _plan(self) -> Iterator[tuple[str, int, int]]:
-        for genre in STYLES:
-            for artist in range(self.n_artists):
-                for clip in range(self.n_clips):
-                    yield genre, artist, clip
 
     def _make(self, raw: Path, genre: str, artist: int, clip: int) -> tuple[str, str, str]:
         number = list(STYLES).index(genre)
@@ -105,6 +98,14 @@ class Synthetic:
         number, artist = list(STYLES).index(source["genre"]), int(source["artist"].rsplit("_", 1)[1])
         sound = draw_artist(source["genre"], np.random.default_rng([self.seed, number, artist]))
         return render(STYLES[source["genre"]], sound, self.duration_s, rng)
+
+
+def made(make: Callable[..., tuple[str, str, str]], plan: Iterable[tuple[str, int, int]]) -> pd.DataFrame:
+    """The clips of a plan (class, source, number), each made and written by `make`: clip_id, genre, artist."""
+    clips = list(plan)
+    written = Parallel(return_as="generator")(delayed(make)(*clip) for clip in clips)
+    rows = list(tqdm(written, total=len(clips), desc="make", unit=" clips", disable=None))
+    return pd.DataFrame(rows, columns=["clip_id", "genre", "artist"])
 
 
 def listed(raw: Path) -> pd.DataFrame:

@@ -4,17 +4,16 @@ Each class has sources of its own (speakers, artists, birds), which are the grou
 do in the world; telling them from each other is easy, and this corpus is for trying the way, not for scores.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from tqdm import tqdm
 
-from regenre.datasets.synthetic import listed, write_wav
+from regenre.datasets.synthetic import listed, made, write_wav
 from regenre.synthesis import STYLES, draw_artist, render
 from regenre.vocalisation import birdsong, draw_bird, draw_speaker, speech
 
@@ -41,22 +40,13 @@ class SyntheticSounds:
 
     def download(self, raw: Path) -> str:
         """Make the WAV files (16 bit, mono, 22,050 Hz) and `clips.csv`."""
-        plan = list(self._plan())
-        made = Parallel(return_as="generator")(delayed(self._make)(raw.absolute(), *clip) for clip in plan)
-        rows = list(tqdm(made, total=len(plan), desc="make", unit=" clips", disable=None))
-        clips = pd.DataFrame(rows, columns=["clip_id", "genre", "artist"])
+        clips = made(partial(self._make, raw.absolute()), product(CLASSES, range(self.n_sources), range(self.n_clips)))
         clips.to_csv(raw / "clips.csv", index=False, lineterminator="\n")
         return f"{len(clips)} clips made, {self.n_sources} sources a class"
 
     def clips(self, raw: Path) -> pd.DataFrame:
         """As `clips.csv` says; the source is the group."""
         return listed(raw)
-
-    def _plan(self) -> Iterator[tuple[str, int, int]]:
-        for name in CLASSES:
-            for source in range(self.n_sources):
-                for clip in range(self.n_clips):
-                    yield name, source, clip
 
     def _make(self, raw: Path, name: str, source: int, clip: int) -> tuple[str, str, str]:
         number = CLASSES.index(name)
