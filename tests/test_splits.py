@@ -58,8 +58,12 @@ def test_stratified_deals_each_genre_evenly() -> None:
 def test_too_few_clips_are_said() -> None:
     with pytest.raises(UserError, match="genre b: 3 folds need at least 3 clips a genre, 2 found"):
         StratifiedKFolds(3, seed=1).folds(clip_table(["a"] * 5 + ["b"] * 2, list("uvwxyzq")))
-    with pytest.raises(UserError, match="3 folds need at least 3 groups"):
+    with pytest.raises(UserError, match="3 folds need at least 3 groups in genres of two groups and more, 2 found"):
         GroupedKFolds(3, seed=1).folds(clip_table(["a", "b"] * 4, ["u", "v", "v", "u"] * 2))
+    with pytest.raises(UserError, match="3 folds need two genres of two groups and more, 1 found"):
+        GroupedKFolds(3, seed=1).folds(clip_table(["a"] * 4 + ["b"], list("uvwxy")))
+    with pytest.raises(UserError, match="4 folds need a genre with at least 4 clips, 3 at most found"):
+        GroupedKFolds(4, seed=1).folds(clip_table(["a"] * 3 + ["b"] * 2, list("uvwxy")))
 
 
 def test_fault_filtered_has_the_published_sizes() -> None:

@@ -4,6 +4,7 @@ Heavy libraries are imported where they are used, so that `--help` and mistakes 
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -22,7 +23,7 @@ def learn(given: argparse.Namespace) -> None:
     from regenre import classification, config, recipes
 
     written = recipes.apply(given.recipe, given.source)
-    print(f"set in {' and '.join(map(str, written))}: recipe {given.recipe}, {given.source}", flush=True)
+    print(f"set in {' and '.join(map(os.path.relpath, written))}: recipe {given.recipe}, {given.source}", flush=True)
     if len(written) > 1:  # a folder may have changed since, which DVC does not look at
         _dvc("repro", "--force", "--single-item", "download")
     _dvc("repro")

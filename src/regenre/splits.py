@@ -20,6 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from regenre.errors import UserError
 
 _SEEDS_TRIED = 100
+_REMEDY = "add clips by others, or use fewer folds (n_folds in conf/split)"
 NOBODY = np.array([], dtype=np.intp)
 
 
@@ -128,11 +129,15 @@ class GroupedKFolds:
         testable = np.flatnonzero(~clips["clip_id"].isin(self.excluded(clips)))
         tested = clips.iloc[testable]
         clips_a_genre, n_groups = tested["genre"].value_counts(), tested["group"].nunique()
-        if n_groups < self.n_folds or len(clips_a_genre) < 2 or clips_a_genre.max() < self.n_folds:
-            raise UserError(
-                f"{self.n_folds} folds need at least {self.n_folds} groups in genres of two groups and more,"
-                f" {n_groups} found; use fewer folds (split.n_folds=...) or add clips by others"
-            )
+        lacking = None
+        if n_groups < self.n_folds:
+            lacking = f"at least {self.n_folds} groups in genres of two groups and more, {n_groups} found"
+        elif len(clips_a_genre) < 2:
+            lacking = f"two genres of two groups and more, {len(clips_a_genre)} found"
+        elif clips_a_genre.max() < self.n_folds:
+            lacking = f"a genre with at least {self.n_folds} clips, {clips_a_genre.max()} at most found"
+        if lacking:
+            raise UserError(f"{self.n_folds} folds need {lacking}; {_REMEDY}")
         for seed in range(self.seed, self.seed + _SEEDS_TRIED):
             splitter = StratifiedGroupKFold(self.n_folds, shuffle=True, random_state=seed)
             with warnings.catch_warnings(action="ignore", category=UserWarning):  # fewer clips than folds in a genre
@@ -140,10 +145,7 @@ class GroupedKFolds:
             folds = [_against_all_others(clips, testable[part]) for part in parts]
             if all(set(tested["genre"]) <= set(clips["genre"].iloc[fold.train]) for fold in folds):
                 return folds
-        raise UserError(
-            f"no deal of {n_groups} groups into {self.n_folds} folds trains on every genre;"
-            " use fewer folds (split.n_folds=...) or add clips by others"
-        )
+        raise UserError(f"no deal of {n_groups} groups into {self.n_folds} folds trains on every genre; {_REMEDY}")
 
     def excluded(self, clips: pd.DataFrame) -> dict[str, str]:
         """The clips of genres that have one group only."""
