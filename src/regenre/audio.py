@@ -64,8 +64,6 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
         promised, sr, log = _promised(file), file.samplerate, file.extra_info
         samples = file.read(dtype="float32", always_2d=True)
     _check_size(log, promised, len(samples))
-    if len(samples) == 0:
-        raise AudioError("empty", "the file holds no samples")
     return samples, sr
 
 
@@ -184,8 +182,6 @@ def blocks(path: Path, dtype: str = "float32", most: int = _BLOCK) -> Iterator[n
             n_read += len(block)
             yield block
     _check_size(log, promised, n_read)
-    if n_read == 0:
-        raise AudioError("empty", "the file holds no samples")
 
 
 @contextmanager
@@ -228,6 +224,8 @@ def _check_size(log: str, promised: float, found: int) -> None:
             raise AudioError("truncated", f"the header promises {claimed} bytes, the file holds {held}")
     if found < promised:
         raise AudioError("truncated", f"the header promises {promised:.0f} samples, {found} could be decoded")
+    if found == 0:
+        raise AudioError("empty", "the file holds no samples")
 
 
 def _reason(error: Exception) -> str:

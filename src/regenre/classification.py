@@ -5,8 +5,7 @@ is the same everywhere and refuses a model that was trained on others. Loading r
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -42,13 +41,8 @@ class Model:
     given: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path, build: Callable[[Any], Any]) -> Self:
-        """Read a cell.
-
-        Parameters
-        ----------
-        folder : of the cell
-        build : a configuration with `_target_` -> the object
+    def read(cls, folder: Path) -> Self:
+        """Read the cell in a folder.
 
         Raises
         ------
@@ -59,14 +53,14 @@ class Model:
             raise UserError(f"model {folder}: no cell there; run `dvc repro`, or pass --model with the name of a cell")
         settings = cells.read(folder)
         used = settings["config"]
-        families = {name: build(leaf) for name, leaf in sorted(used["families"].items())}
+        families = {name: config.build(leaf) for name, leaf in sorted(used["families"].items())}
         given = tuple(name for name, made in families.items() if isinstance(made, Text))
         computed = {name: made for name, made in families.items() if name not in given}
         if not all(settings.get("probes", {}).get(name) for name in computed):
             raise UserError(
                 f"model {folder.name}: it reads a table or was made by another version; no file can be classified"
             )
-        pooling = build(used.get("pooling", {"_target_": "regenre.pooling.Statistics"}))
+        pooling = config.build(used.get("pooling", {"_target_": "regenre.pooling.Statistics"}))
         analysis = Analysis(
             computed, pooling, used["audio"]["sr"], **used["frames"],
             n_averaged=used.get("sequences", {"n_averaged": 0})["n_averaged"],
@@ -88,7 +82,7 @@ class Model:
 
     def features(self, y: np.ndarray, text: str = "") -> np.ndarray:
         """What the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
-        with _as_in_training():
+        with threadpool_limits(1):  # as in training: other numbers of threads sum in other orders
             return self._features(y, text)
 
     def _features(self, y: np.ndarray, text: str) -> np.ndarray:
@@ -117,7 +111,7 @@ class Model:
         """
         y = samples_at(samples, sr, self.sr)
         audio.check_length(len(y), self.sr, self.min_duration_s)
-        with _as_in_training():
+        with threadpool_limits(1):
             proba = self._proba(y, text)
         return Answer(self._genres, np.zeros(1), proba[None], bool(text) or not self.given)
 
@@ -133,7 +127,7 @@ class Model:
             The file cannot be used, or is shorter than a clip of training may be; see `audio`.
         """
         text = beside(path) if self.given else ""
-        with _as_in_training():
+        with threadpool_limits(1):
             if text and not self.analysis.families and path.suffix == SUFFIX:
                 parts = [(0.0, self._proba(np.empty(0), text))]
             else:
@@ -175,12 +169,6 @@ class Model:
                 )
 
 
-def _as_in_training() -> AbstractContextManager[Any]:
-    """One thread: other numbers of threads sum in other orders."""
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
-    return limits
-
-
 def model_in(folder: Path) -> Model:
     """The model of a cell, read once as long as the cell stays the same."""
     stamp = (folder / "cell.json").stat().st_mtime_ns if (folder / "cell.json").is_file() else 0
@@ -189,7 +177,7 @@ def model_in(folder: Path) -> Model:
 
 @lru_cache(maxsize=4)
 def _read(folder: str, _stamp: int) -> Model:
-    return Model.read(Path(folder), config.build)
+    return Model.read(Path(folder))
 
 
 def best() -> Path:

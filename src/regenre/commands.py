@@ -24,7 +24,7 @@ def learn(given: argparse.Namespace) -> None:
 
     written = recipes.apply(given.recipe, given.source)
     print(f"set in {' and '.join(map(os.path.relpath, written))}: recipe {given.recipe}, {given.source}", flush=True)
-    if len(written) > 1:  # a folder may have changed since, which DVC does not look at
+    if config.grid().dataset == "folder":  # it may have changed since, which DVC does not look at
         _dvc("repro", "--force", "--single-item", "download")
     _dvc("repro")
     model = classification.best()
@@ -47,7 +47,8 @@ def classify(given: argparse.Namespace) -> None:
         scores = f"{model.settings['names']['dataset']}, {len(model.estimator.classes_)} genres"
         print(f"model {folder.name} ({scores})", file=sys.stderr)
     untold, first, failed = 0, True, list[str]()
-    for path, answer in _each(paths, partial(_answer, folder, given.window), given.jobs, "classify", failed):
+    answer_of = partial(_answer, folder, given.window)
+    for path, answer in _each([(path,) for path in paths], answer_of, given.jobs, "classify", failed):
         untold += not answer.told
         if given.csv:
             said = answers.row(path, answer).to_csv(index=False, header=first, float_format="%.6f").rstrip()
@@ -85,16 +86,21 @@ def show(given: argparse.Namespace) -> None:
 
 def clean(given: argparse.Namespace) -> None:
     """Write each file without its pauses."""
-    _edit(given, partial(_cleaned, below_db=given.below, pause_s=given.pause, ends=given.ends, force=given.force), None)
+    from regenre import editing
+
+    options = {"below_db": given.below, "pause_s": given.pause, "ends": given.ends, "force": given.force}
+    _edit(given, partial(editing.clean, **options), None)
 
 
 def convert(given: argparse.Namespace) -> None:
     """Write each file anew."""
+    from regenre import editing
+
     options = {"sr": given.rate, "mono": given.mono, "bits": given.bits, "force": given.force}
     if given.rate is not None and not 1 <= given.rate <= 1_000_000:
         raise UserError(f"--rate: 1 to 1,000,000 Hz expected, {given.rate} found")
     suffix = given.to or (given.out.suffix if given.out else "")
-    _edit(given, partial(_converted, **options), f".{suffix.lstrip('.')}" if suffix else None)
+    _edit(given, partial(editing.convert, **options), f".{suffix.lstrip('.')}" if suffix else None)
 
 
 def register(given: argparse.Namespace) -> None:
@@ -140,18 +146,6 @@ def _answer(folder: Path, window_s: float | None, path: Path) -> Any:
     return classification.model_in(folder).of_file(path, window_s)  # read once a process
 
 
-def _cleaned(source: Path, target: Path, **options: Any) -> Any:
-    from regenre import editing
-
-    return editing.clean(source, target, **options)
-
-
-def _converted(source: Path, target: Path, **options: Any) -> Any:
-    from regenre import editing
-
-    return editing.convert(source, target, **options)
-
-
 def _edit(given: argparse.Namespace, edit: Callable[[Path, Path], Any], suffix: str | None) -> None:
     """Make a new file of each file."""
     targets, failed = dict(_targets(given, suffix)), list[str]()
@@ -159,14 +153,10 @@ def _edit(given: argparse.Namespace, edit: Callable[[Path, Path], Any], suffix: 
     clashes = [path for path, target in targets.items() if counts[target] > 1]
     if clashes:
         raise UserError(f"{clashes[0]} and another file would both become {targets[clashes[0]]}; name them one by one")
-    for path, made in _each(list(targets), partial(_made, edit, targets), given.jobs, "write", failed):
+    for path, made in _each(list(targets.items()), edit, given.jobs, "write", failed):
         clipped = f", {made.n_clipped} samples held at full scale" if made.n_clipped else ""
         _say(f"{path} -> {made.target}: {made.source_s:.2f} s -> {made.target_s:.2f} s{clipped}")
     _end(failed, len(targets))
-
-
-def _made(edit: Callable[[Path, Path], Any], targets: dict[str, Path], path: Path) -> Any:
-    return edit(path, targets[str(path)])
 
 
 def _targets(given: argparse.Namespace, suffix: str | None) -> Iterator[tuple[str, Path]]:
@@ -189,16 +179,19 @@ def _targets(given: argparse.Namespace, suffix: str | None) -> Iterator[tuple[st
 
 
 def _each(
-    paths: Sequence[str], work: Callable[[Path], Any], n_jobs: int, what: str, failed: list[str]
+    files: Sequence[tuple[Any, ...]], work: Callable[..., Any], n_jobs: int, what: str, failed: list[str]
 ) -> Iterator[tuple[str, Any]]:
-    """What each file becomes, in order; those that cannot be used are reported and noted in `failed`."""
+    """What each file becomes, in order; those that cannot be used are reported and noted in `failed`.
+
+    A file is a tuple: its name, and whatever else `work` takes.
+    """
     from joblib import Parallel, delayed, effective_n_jobs
     from tqdm import tqdm
 
-    batches = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
+    batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
     workers = min(effective_n_jobs(n_jobs), len(batches))
     made = Parallel(workers, return_as="generator")(delayed(_tried)(work, batch) for batch in batches)
-    with tqdm(total=len(paths), desc=what, unit=" files", disable=None) as bar:
+    with tqdm(total=len(files), desc=what, unit=" files", disable=None) as bar:
         for batch in made:
             for path, result in batch:
                 bar.update()
@@ -215,12 +208,12 @@ def _end(failed: list[str], n: int) -> None:
         raise SystemExit(f"regenre: {len(failed)} of {n} files could not be used")
 
 
-def _tried(work: Callable[[Path], Any], paths: Sequence[str]) -> list[tuple[str, Any]]:
+def _tried(work: Callable[..., Any], files: Sequence[tuple[Any, ...]]) -> list[tuple[str, Any]]:
     """Each file's result, or what is wrong with it."""
     found: list[tuple[str, Any]] = []
-    for path in paths:
+    for path, *more in files:
         try:
-            found.append((path, work(Path(path))))
+            found.append((path, work(Path(path), *more)))
         except UserError as error:
             found.append((path, " ".join(str(error).removeprefix(f"{path}: ").split())))
     return found

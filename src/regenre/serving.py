@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regenre import audio, config, extraction, tables
+from regenre import audio, extraction, tables
 from regenre.answers import Answer
 from regenre.classification import Model
 from regenre.errors import UserError
 
 
 def _load_pyfunc(path: str) -> "Served":
-    return Served(Model.read(Path(path), config.build))
+    return Served(Model.read(Path(path)))
 
 
 class Served:

@@ -174,7 +174,7 @@ def shown(folder: Path, figure: Path, seed: int, kind: str) -> Cell:
     per_genre = {
         f"{score}.{row['genre']}": float(row[score])
         for row in genres
-        for score in ("precision", "recall", "f1")
+        for score in metrics.PER_GENRE
         if pd.notna(row[score])
     }
     chosen = {str(entry["fold"]): str(entry["chosen"]) for entry in content["search"] if entry["chosen"]}
@@ -236,9 +236,9 @@ def _log(client: MlflowClient, experiment_id: str, cell: Cell, source: dict[str,
     run = client.create_run(experiment_id, run_name=cell.name, tags=tags)
     run_id = run.info.run_id
     now = int(time.time() * 1000)
-    metrics = [Metric(name, value, now, 0) for name, value in cell.metrics.items()]
+    scores = [Metric(name, value, now, 0) for name, value in cell.metrics.items()]
     params = [Param(name, value) for name, value in cell.params.items()]
-    client.log_batch(run_id, metrics, params, [RunTag(MLFLOW_RUN_NOTE, cell.note[:_LONGEST_TAG])])
+    client.log_batch(run_id, scores, params, [RunTag(MLFLOW_RUN_NOTE, cell.note[:_LONGEST_TAG])])
     for path, folder in cell.artifacts.items():
         client.log_artifact(run_id, str(path), folder)
     client.set_terminated(run_id)

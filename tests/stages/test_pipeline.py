@@ -22,7 +22,7 @@ from distributed import Client
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
-from regenre import audio, classification, config, tables
+from regenre import audio, classification, tables
 from regenre.errors import UserError
 
 KNN = {"grouped_kfold-mfcc-knn", "grouped_kfold-spectral_shape-knn"}
@@ -258,7 +258,7 @@ def test_a_cell_of_ones_own_lies_beside_the_grid(done: Project) -> None:
 
 
 def test_a_training_clip_yields_the_stored_features_bit_for_bit(done: Project) -> None:
-    model = classification.Model.read(done.folder / "data/cells/synthetic/grouped_kfold-mfcc-knn", config.build)
+    model = classification.Model.read(done.folder / "data/cells/synthetic/grouped_kfold-mfcc-knn")
     stored = pd.read_parquet(done.folder / "data/features/synthetic/mfcc.parquet").set_index("clip_id")
     clips = tables.usable(pd.read_parquet(done.folder / "data/index/synthetic.parquet")).set_index("clip_id")
     for clip_id, path in clips["path"].iloc[::6].items():
@@ -276,9 +276,9 @@ def test_a_model_of_other_features_is_refused(done: Project, tmp_path: Path) -> 
     content["config"]["families"]["mfcc"]["n_mels"] = 60
     (cell / "cell.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"model cell: this version's mfcc differs from what the model was trained on"):
-        classification.Model.read(cell, config.build)
+        classification.Model.read(cell)
     with pytest.raises(UserError, match="no cell there"):
-        classification.Model.read(tmp_path, config.build)
+        classification.Model.read(tmp_path)
 
 
 def test_classify_names_the_genres_of_files_and_goes_on_past_bad_ones(done: Project, tmp_path: Path) -> None:
