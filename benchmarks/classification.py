@@ -24,7 +24,7 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import soundfile
 
-from regenre import classification
+from regenre.inference import model as classification
 
 
 def main() -> None:
@@ -35,8 +35,10 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    model = classification.model_in(classification.named(given.model) if given.model else classification.best())
-    contenders: dict[str, Callable[[Path], object]] = {f"regenre, {model.name}": model.of_file}
+    model = classification.read_model(
+        classification.find_cell(given.model) if given.model else classification.find_best()
+    )
+    contenders: dict[str, Callable[[Path], object]] = {f"regenre, {model.name}": model.classify_file}
     try:
         from pyAudioProcessing.run_classification import classify_genre
 

@@ -41,9 +41,10 @@ import scipy.signal
 import soundfile
 from hydra import compose, initialize_config_dir
 
-from regenre import audio, config, extraction
+from regenre import audio, config
 from regenre.compute import Local
-from regenre.frames import Frames
+from regenre.features import extraction
+from regenre.features.frames import Frames
 
 SR, N_FFT, HOP = 22_050, 2048, 512
 HANN = scipy.signal.get_window("hann", N_FFT).astype(np.float32)
@@ -65,7 +66,7 @@ def ours(names: list[str]) -> Callable[[Path], list[np.ndarray]]:
 
     def extract(path: Path) -> list[np.ndarray]:
         frames = Frames(audio.load(path, SR), SR, N_FFT, HOP)
-        return [extraction.pooled(family, family(frames), frames.hop_s, pooling) for family in families.values()]
+        return [extraction.pool(family, family(frames), frames.hop_s, pooling) for family in families.values()]
 
     return extract
 
@@ -178,7 +179,7 @@ def scaling(clips: list[Path]) -> dict[str, float]:
         table = pd.DataFrame({"path": [str(path) for path in clips] * copies})
         table["clip_id"] = [f"{row:05d}" for row in range(len(table))]
         started = time.perf_counter()
-        with Local(n_jobs).parallel():
+        with Local(n_jobs).use():
             extraction.extract(table, Path("/"), extraction.Analysis(families, pooling, SR, N_FFT, HOP))
         taken = time.perf_counter() - started
         peaks = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(peak_mb)() for _ in range(4 * n_jobs))

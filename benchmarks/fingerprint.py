@@ -17,7 +17,7 @@ import soundfile
 import soxr
 from joblib import Parallel, delayed
 
-from regenre.fingerprint import peaks, replicas
+from regenre.quality.fingerprint import find_peaks, find_replicas
 
 SPEED_APART = 1.06
 
@@ -52,7 +52,7 @@ SPOILT = {
 def spoilt(path: Path) -> dict[str, np.ndarray]:
     y, sr = soundfile.read(path, dtype="float32", always_2d=True)
     y = y.mean(axis=1)
-    return {"": peaks(y, sr)} | {name: peaks(spoil(y, sr), sr) for name, spoil in SPOILT.items()}
+    return {"": find_peaks(y, sr)} | {name: find_peaks(spoil(y, sr), sr) for name, spoil in SPOILT.items()}
 
 
 def main() -> None:
@@ -61,9 +61,9 @@ def main() -> None:
     paths = sorted(path for path in parser.parse_args().audio.rglob("*") if path.suffix in (".flac", ".wav", ".au"))
     found = Parallel(-1)(delayed(spoilt)(path) for path in paths)
     originals, n = [of[""] for of in found], len(paths)
-    print(f"{n} clips; among the originals: {len(replicas(originals))} replicas")
+    print(f"{n} clips; among the originals: {len(find_replicas(originals))} replicas")
     for name in SPOILT:
-        pairs = replicas([*originals, *(of[name] for of in found)])
+        pairs = find_replicas([*originals, *(of[name] for of in found)])
         hits = [pair for pair in pairs if pair.second - pair.first == n]
         lowest = min((pair.agreement for pair in hits), default=0.0)
         print(
@@ -75,7 +75,7 @@ def main() -> None:
         seconds = []
         for _ in range(3):
             started = time.perf_counter()
-            replicas(clips)
+            find_replicas(clips)
             seconds.append(time.perf_counter() - started)
         spent = statistics.median(seconds)
         base = base or spent

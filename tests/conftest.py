@@ -8,46 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
+from filelock import FileLock
+from helpers import ROOT, SR, sine
 from joblib import effective_n_jobs
+from projects import Project
 
 from regenre.compute import Dask
 from regenre.errors import UserError
-from regenre.frames import Frames
-
-SR = 22_050
-ROOT = Path(__file__).parents[1]
-
-
-def sine(hz: float, duration_s: float = 1.0, sr: int = SR, peak: float = 0.5) -> np.ndarray:
-    return (peak * np.sin(2 * np.pi * hz * np.arange(round(duration_s * sr)) / sr)).astype(np.float32)
-
-
-def noise(duration_s: float = 1.0, sr: int = SR, seed: int = 0) -> np.ndarray:
-    return (0.1 * np.random.default_rng(seed).standard_normal(round(duration_s * sr))).astype(np.float32)
-
-
-def clicks(bpm: float, duration_s: float = 30.0, sr: int = SR) -> np.ndarray:
-    """Bursts of noise, 20 ms each, one a beat."""
-    y, burst = np.zeros(round(duration_s * sr), np.float32), noise(0.02, sr)
-    for start in np.arange(0.5, duration_s - 0.1, 60 / bpm):
-        y[round(start * sr) :][: len(burst)] += burst
-    return y
-
-
-def silence(duration_s: float = 1.0, sr: int = SR) -> np.ndarray:
-    return np.zeros(round(duration_s * sr), np.float32)
-
-
-def frames_of(y: np.ndarray, sr: int = SR) -> Frames:
-    return Frames(y, sr, n_fft=2048, hop_length=512)
-
-
-def clip_table(genres: list[str], groups: list[str]) -> pd.DataFrame:
-    clip_ids = [f"{genre}.{number:05d}" for number, genre in enumerate(genres)]
-    return pd.DataFrame({"clip_id": clip_ids, "genre": genres, "group": groups}, dtype=object)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +61,7 @@ def cluster(tmp_path_factory) -> Iterator[str]:
     try:
         for _ in range(120):
             try:
-                with Dask(address, timeout_s=1).parallel():
+                with Dask(address, timeout_s=1).use():
                     if effective_n_jobs(None) == 2:
                         break
             except UserError:
@@ -104,3 +73,22 @@ def cluster(tmp_path_factory) -> Iterator[str]:
         for process in (workers, scheduler):
             process.terminate()
             process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project of this process on which `dvc repro` has run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    with FileLock(f"{shared}.lock"):
+        if not (shared / "done").is_file():
+            project = Project.make(shared)
+            (shared / "output").write_text(project.run("dvc", "repro"))
+            (shared / "done").touch()
+    return Project(shared).copy_to(tmp_path_factory.mktemp("finished") / "project")
+
+
+@pytest.fixture(scope="module")
+def project(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project for the tests of one module, which may leave their changes to the next."""
+    return finished.copy_to(tmp_path_factory.mktemp("module") / "project")

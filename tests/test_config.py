@@ -1,85 +1,122 @@
-"""Contracts that every leaf of conf/ keeps."""
+"""Contracts that every leaf of conf/ keeps, and how settings are composed and refused."""
 
 import warnings
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, SR, frames_of, noise
+from helpers import ROOT, SR, blobs, frames_of, noise, run_folds
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from regenre import config, extraction, fitting, models, splits
+from regenre import config
 from regenre.errors import UserError
-from regenre.families import per_clip
+from regenre.features import extraction
+from regenre.features.family import TableFamily, is_per_clip
+from regenre.learning import estimator, models, splits
+from regenre.paths import CellName
 
 CONF = ROOT / "conf"
-MADE = {"compute", "dataset", "pooling", "split"}
 LEAVES = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "recipe"]
+BUILT = ("compute", "dataset", "pooling", "split")
 
 
-def composed(*overrides: str):
+@pytest.fixture(autouse=True)
+def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGENRE_ROOT", str(ROOT))
+
+
+@cache
+def read_settings() -> dict[str, Any]:
+    """Compose once: a composition takes a third of a second."""
+    return config.compose_config()
+
+
+@cache
+def read_leaf(group: str, name: str) -> dict[str, Any]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", list(overrides))
+        return config.read_leaves(group, [name], 7)[name]
 
 
 def names(group: str) -> list[str]:
-    return [name for found, name in LEAVES if found == group]
+    return [name for leaf_group, name in LEAVES if leaf_group == group]
+
+
+@cache
+def build_once(group: str, name: str) -> Any:
+    return config.build(read_leaf(group, name))
 
 
 COMPUTED = [name for name in names("family") if name not in ("external", "text")]
 
 
 @pytest.mark.parametrize(("group", "name"), LEAVES)
-def test_every_leaf_composes_and_says_in_its_first_line_what_it_is(group: str, name: str) -> None:
+def test_every_leaf_composes_and_its_first_line_says_what_it_is(group: str, name: str) -> None:
     assert (CONF / group / f"{name}.yaml").read_text().startswith("# ")
-    assert composed() if group == "family" else composed(f"{group}={name}")
+    assert read_leaf(group, name)
 
 
-@pytest.mark.parametrize(("group", "name"), [leaf for leaf in LEAVES if leaf[0] in MADE])
-def test_every_leaf_can_be_made(group: str, name: str) -> None:
-    assert config.build(composed(f"{group}={name}")[group])
+@pytest.mark.parametrize(("group", "name"), [leaf for leaf in LEAVES if leaf[0] in BUILT])
+def test_every_leaf_can_be_built(group: str, name: str) -> None:
+    assert build_once(group, name)
 
 
 def test_every_family_is_composed_and_has_a_module_and_a_test() -> None:
-    assert sorted(composed().family) == names("family")
+    assert sorted(read_settings()["family"]) == names("family")
     for name in names("family"):
-        assert (ROOT / f"src/regenre/families/{name}.py").is_file()
-        assert (ROOT / f"tests/families/test_{name}.py").is_file()
+        room = "features/families" if name in COMPUTED else "tabular"
+        assert (ROOT / f"src/regenre/{room}/{name}.py").is_file()
+        assert (ROOT / f"tests/{room}/test_{name}.py").is_file()
+        assert isinstance(build_once("family", name), TableFamily) == (name not in COMPUTED)
 
 
 @pytest.mark.parametrize("name", names("dataset"))
-def test_every_dataset_has_a_module(name: str) -> None:
+def test_every_dataset_has_a_module_and_a_test(name: str) -> None:
     assert (ROOT / f"src/regenre/datasets/{name}.py").is_file()
+    assert (ROOT / f"tests/datasets/test_{name}.py").is_file()
+
+
+def test_every_module_has_a_test() -> None:
+    """What a protocol alone says, `dataset` and `family`, is tested by those that keep it."""
+    sources = ROOT / "src/regenre"
+    modules = {path.relative_to(sources) for path in sources.rglob("*.py") if not path.name.startswith("__")}
+    tests = {path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    missing = {module for module in modules if module.with_name(f"test_{module.name}") not in tests}
+    assert missing == {Path("datasets/dataset.py"), Path("features/family.py")}
 
 
 @pytest.mark.parametrize("pooling", names("pooling"))
 def test_every_pooling_keeps_its_promises(pooling: str) -> None:
-    pool = config.build(composed(f"pooling={pooling}").pooling)
+    pool = build_once("pooling", pooling)
     for name in COMPUTED:
-        family = config.build(composed().family[name])
+        family = build_once("family", name)
         for y in (noise(2.5), SIGNALS["silence"], SIGNALS["one sample"]):
             frames = frames_of(y)
-            values = extraction.pooled(family, family(frames), frames.hop_s, pool)
-            columns = extraction.columns(name, family, pool)
+            values = extraction.pool(family, family(frames), frames.hop_s, pool)
+            columns = extraction.name_columns(name, family, pool)
             assert values.shape == (len(columns),)
             assert values.dtype == np.float32
             assert np.isfinite(values).all()
             assert all(column.startswith(f"{name}__") and column.count("__") == 2 for column in columns)
 
 
-def test_every_family_has_a_feature_set_of_its_own_and_is_in_all() -> None:
+def test_every_family_is_a_feature_set_and_is_in_all() -> None:
     for name in names("family"):
-        assert list(composed(f"features={name}").features.families) == [name]
-    assert sorted(composed("features=all").features.families) == COMPUTED
+        assert config.read_feature_set(name) == ([name], ["*"])
+    assert sorted(config.read_feature_set("all")[0]) == COMPUTED
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        assert compose("config", ["features=gfcc"]).features.families == ["gfcc"]
 
 
 @pytest.mark.parametrize("name", names("features"))
 def test_every_feature_set_names_families(name: str) -> None:
-    families = composed(f"features={name}").features.families
+    families, patterns = config.read_feature_set(name)
     assert families
+    assert patterns
     assert set(families) <= set(names("family"))
 
 
@@ -96,79 +133,114 @@ SIGNALS = {
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("sr", [8_000, 16_000, 22_050, 44_100, 48_000])
 def test_every_family_keeps_its_promises(name: str, signal: str, sr: int) -> None:
-    family, y = config.build(composed().family[name]), SIGNALS[signal]
+    family, y = build_once("family", name), SIGNALS[signal]
     values = family(frames_of(y, sr))
     assert values.dtype == np.float32
-    n_frames = () if per_clip(family) else (1 + len(y) // 512,)
+    n_frames = () if is_per_clip(family) else (1 + len(y) // 512,)
     assert values.shape == (len(family.names), *n_frames)
     assert np.isfinite(values).all()
     np.testing.assert_array_equal(values, family(frames_of(y.copy(), sr)))
     assert len(set(family.names)) == len(family.names)
-    assert all(("__" in feature) == per_clip(family) for feature in family.names)
+    assert all(("__" in feature) == is_per_clip(family) for feature in family.names)
 
 
 @pytest.mark.parametrize("name", names("classifier"))
 def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
-    from test_training import blobs, done
-
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        learner, (X, clips) = config.build(config.leaves("classifier", [name], 7)[name]), blobs()
-    for estimator in [member.estimator for member in learner.members.values()] or [learner.estimator]:
-        assert clone(estimator).get_params() == estimator.get_params()
-        assert estimator.get_params().get("random_state", 7) in (7, None)
-    fold = splits.GroupedKFolds(2, seed=1).folds(clips)[0]
+    learner, (X, clips) = build_once("classifier", name), blobs()
+    for unfitted in [member.estimator for member in learner.members.values()] or [learner.estimator]:
+        assert clone(unfitted).get_params() == unfitted.get_params()
+        assert unfitted.get_params().get("random_state", 7) in (7, None)
+    fold = splits.GroupedKFolds(2, seed=1).deal(clips)[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        (first,), (second,) = (done(learner, X, clips, [fold]) for _ in "12")
+        (first,), (second,) = (run_folds(learner, X, clips, [fold]) for _ in "12")
     np.testing.assert_array_equal(first.proba, second.proba)
     np.testing.assert_allclose(first.proba.sum(axis=1), 1, atol=1e-9)
     assert list(first.genres) == ["a", "b", "c"]
     if name != "dummy":
         assert (first.genres[first.proba.argmax(axis=1)] == clips["genre"].to_numpy()[fold.test]).mean() > 0.9
         (tmp_path / "model.skops").write_bytes(first.model)
-        np.testing.assert_array_equal(models.load(tmp_path / "model.skops").predict_proba(X[fold.test]), first.proba)
+        loaded = models.load_model(tmp_path / "model.skops")
+        np.testing.assert_array_equal(loaded.predict_proba(X[fold.test]), first.proba)
 
 
 @pytest.mark.parametrize("n", [200, 201, 202])
-def test_the_network_is_no_worse_for_a_clip_more(n: int) -> None:
-    """A last batch of a clip or two would spoil it, as it did once."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        learner = config.build(config.leaves("classifier", ["mlp"], 7)["mlp"])
+def test_the_network_is_no_worse_with_one_clip_more(n: int) -> None:
+    """A last batch of one or two clips would spoil it."""
     genre = np.tile(list("abc"), 70)
     X = np.random.default_rng(0).normal(size=(210, 4)) + 3 * np.tile(np.eye(3, 4), (70, 1))
-    made, _, _ = fitting.fitted(learner, X[:n], genre[:n], np.arange(n), [], "accuracy")
-    assert (made.predict(X[:n]) == genre[:n]).mean() > 0.9
+    fit = estimator.fit(build_once("classifier", "mlp"), X[:n], genre[:n], np.arange(n), [], "accuracy")
+    assert (fit.estimator.predict(X[:n]) == genre[:n]).mean() > 0.9
 
 
-def test_params_names_exist(monkeypatch) -> None:
-    monkeypatch.chdir(ROOT)
-    grid = config.grid()
+def test_the_grid_of_params_names_what_exists() -> None:
+    grid = config.read_grid()
     assert len(grid.cells) == len(grid.splits) * len(grid.features) * len(grid.classifiers) >= 18
+    assert grid.cells[0] == CellName(grid.splits[0], grid.features[0], grid.classifiers[0])
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
             {"classifiers": ["svm"]},
             r"params.yaml: classifiers: 'svm' is not in conf/classifier/; choose from dummy, extra_trees",
         ),
-        ({"features": ["mfccs"]}, "params.yaml: features: 'mfccs' is not in conf/features/"),
+        ({"features": ["mfccs"]}, "params.yaml: features: 'mfccs' is not in conf/features/; choose from all, bfcc"),
+        ({"features": "mfcc"}, "params.yaml: features: a list of names expected, 'mfcc' found"),
         ({"dataset": "gtzann"}, "params.yaml: dataset: 'gtzann' is not in conf/dataset/"),
         ({"splits": []}, "params.yaml: splits is missing or empty"),
+        ({"seed": "abc"}, "params.yaml: seed: a whole number expected, 'abc' found"),
     ],
 )
-def test_a_wrong_name_in_params_is_one_line(tmp_path: Path, monkeypatch, change: dict, said: str) -> None:
-    params = OmegaConf.merge(OmegaConf.load(ROOT / "params.yaml"), change)
-    OmegaConf.save(params, tmp_path / "params.yaml")
-    monkeypatch.setattr(config, "PARAMS", tmp_path / "params.yaml")
-    with pytest.raises(UserError, match=said) as caught:
-        config.grid()
+def test_a_wrong_name_in_params_is_one_line(tmp_path: Path, monkeypatch, change: dict, message: str) -> None:
+    (tmp_path / ".regenre").touch()
+    (tmp_path / "conf").symlink_to(CONF)
+    OmegaConf.save(OmegaConf.merge(OmegaConf.load(ROOT / "params.yaml"), change), tmp_path / "params.yaml")
+    monkeypatch.setenv("REGENRE_ROOT", str(tmp_path))
+    with pytest.raises(UserError, match=message) as caught:
+        config.read_grid()
     assert "\n" not in str(caught.value)
 
 
 def test_a_wrong_setting_is_one_line() -> None:
-    node = OmegaConf.create({"_target_": "regenre.families.mfcc.Mfcc", "n_mfc": 3})
-    with pytest.raises(UserError, match=r"regenre.families.mfcc.Mfcc cannot be made .*n_mfc") as caught:
+    node = OmegaConf.create({"_target_": "regenre.features.families.mfcc.Mfcc", "n_mfc": 3})
+    with pytest.raises(UserError, match=r"regenre.features.families.mfcc.Mfcc cannot be built .*n_mfc") as caught:
         config.build(node)
     assert "\n" not in str(caught.value)
+
+
+TRAIN = [*config._COMMON, "split.*", "features", "classifier.*", "search.*"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("audio.sr=16000", r"audio.sr=16000 changes nothing here, for this stage reads dataset, seed, compute, split"),
+        ("pooling=five_statistics", "pooling=five_statistics changes nothing here"),
+        ("+foo=1", r"\+foo=1 changes nothing here"),
+        ("features.families=[mfcc]", "features.families=.* changes nothing here"),
+        ("dataset.n_clips=3", "dataset.n_clips=3 changes nothing here"),
+        ("~classifier", "~classifier removes a setting that this stage needs"),
+        ("classifier=svm", "classifier: 'svm' is not in conf/classifier/; choose from dummy"),
+        ("classifier=knn,svm", "classifier: 'svm' is not in conf/classifier/"),
+        ("features=mfccs", "features: 'mfccs' is not in conf/features/; choose from all, bfcc"),
+        ("nonsense", "SETTING=VALUE expected, but"),
+    ],
+)
+def test_an_override_that_the_stage_does_not_read_is_refused(argument: str, message: str) -> None:
+    with pytest.raises(UserError, match=f"^train: {message}") as caught:
+        config._check_overrides("train", [argument], TRAIN)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "dataset=gtzan", "seed=3", "compute.n_jobs=2", "classifier=knn,lda", "features=gfcc", "split.n_folds=3",
+        "classifier.search.C=[1.5]", "+classifier.search.weights=[uniform]", "~classifier.search.gamma",
+        "search.metric=accuracy", "hydra/launcher=joblib",
+    ],
+)  # fmt: skip
+def test_an_override_that_the_stage_reads_is_taken(argument: str) -> None:
+    config._check_overrides("train", ["--multirun", "--cfg", "job", argument], TRAIN)

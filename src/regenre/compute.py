@@ -1,10 +1,11 @@
-"""Where the work is done: what `joblib.Parallel` means inside `parallel()`.
+"""Where tasks run: the backend that `joblib.Parallel` uses inside `use()`.
 
-    Local  processes of this machine
-    Dask   workers of a Dask cluster, through joblib's own backend
+    Compute   what every backend offers
+    Local     processes of this machine
+    Dask      workers of a Dask cluster, through joblib's own backend
 
-Results are the same bytes either way: a task sees its arguments alone, works in one thread, and tasks
-are collected in the order in which they were given.
+The backend does not change a byte of the results: a task depends on its arguments only, runs in one thread, and
+results are collected in the order of the tasks.
 """
 
 from collections.abc import Iterator
@@ -18,10 +19,10 @@ from regenre.errors import UserError
 
 
 class Compute(Protocol):
-    """What every place of work offers."""
+    """What every backend offers."""
 
-    def parallel(self) -> AbstractContextManager[None]:
-        """Within, `joblib.Parallel()` works there."""
+    def use(self) -> AbstractContextManager[None]:
+        """Make `joblib.Parallel()` use this backend inside the block."""
         ...
 
 
@@ -31,47 +32,49 @@ class Local:
 
     Parameters
     ----------
-    n_jobs : worker processes; -1: one a core
+    n_jobs : number of worker processes; -1 for one per core
     """
 
     n_jobs: int = -1
 
     @contextmanager
-    def parallel(self) -> Iterator[None]:
-        """See `Compute`."""
+    def use(self) -> Iterator[None]:
+        """Use processes of this machine, see `Compute`."""
         with joblib.parallel_config("loky", n_jobs=self.n_jobs):
             yield
 
 
 @dataclass(frozen=True)
 class Dask:
-    """An existing Dask cluster; its workers see the clips under the same path, have regenre, and one thread each.
+    """An existing Dask cluster.
+
+    Its workers need regenre installed, the clips under the same path, and one thread each.
 
     Parameters
     ----------
-    scheduler : its address, e.g. tcp://10.0.0.1:8786
-    timeout_s : how long to wait for it
+    scheduler : address of the scheduler, e.g. tcp://10.0.0.1:8786
+    timeout_s : how long to wait for the scheduler
     """
 
     scheduler: str | None = None
     timeout_s: float = 10.0
 
     @contextmanager
-    def parallel(self) -> Iterator[None]:
-        """See `Compute`.
+    def use(self) -> Iterator[None]:
+        """Use the workers of the cluster, see `Compute`.
 
         Raises
         ------
         UserError
-            dask is not installed, nobody answers at the address, there is no worker, or one has several threads.
+            dask is not installed, no scheduler answers, the cluster has no worker, or a worker has several threads.
         """
         try:
             from distributed import Client
         except ImportError as error:
-            raise UserError("compute=dask needs the extra: pip install 'regenre[dask]'") from error
+            raise UserError("compute=dask: dask is not installed; run pip install 'regenre[dask]'") from error
         if not self.scheduler:
             raise UserError(
-                "compute=dask: address of a scheduler expected, none found; pass compute.scheduler=tcp://host:8786"
+                "compute=dask: the address of a scheduler expected, none found; pass compute.scheduler=tcp://host:8786"
                 " or set DASK_SCHEDULER_ADDRESS"
             )
         try:
@@ -85,12 +88,14 @@ class Dask:
             threads = client.nthreads()
             if not threads:
                 raise UserError(
-                    f"compute=dask: {self.scheduler} has no worker; `dask worker {self.scheduler} --nthreads 1`"
+                    f"compute=dask: at least one worker expected at {self.scheduler}, none found;"
+                    f" start one with `dask worker {self.scheduler} --nthreads 1`"
                 )
             if max(threads.values()) > 1:
                 raise UserError(
-                    "compute=dask: workers of one thread expected (dask worker --nthreads 1 --nworkers N),"
-                    f" one of {max(threads.values())} found"
+                    "compute=dask: workers with one thread each expected,"
+                    f" one with {max(threads.values())} threads found; start them with"
+                    " `dask worker --nthreads 1 --nworkers N`"
                 )
             with joblib.parallel_config("dask", client=client):
                 yield

@@ -1,46 +1,127 @@
-"""Where things lie and how they are set: the only place that knows conf/'s path and the schema.
+"""Settings: how they are composed, checked and turned into objects.
 
-HYDRA     arguments of every stage's `@hydra.main`; `run` starts it
-Grid      what `params.yaml` asks for, checked against conf/
-build     a node with `_target_` -> the object, a wrong setting being one line
-leaves    named leaves of a group, composed; `members` of a vote put in
-compute   where the work is done
-by_hand   whether this run was given choices of its own on the command line
-chosen    which leaf of a group this run composes, e.g. chosen("dataset") == "synthetic"
-composed  the settings, for those who are no stage
-ROOT      the project: here, or where the installed sources lie, so that a model can be used from anywhere
-raw, cell_folder, ...  the paths of the pipeline's files
+Settings          the schema of conf/config.yaml
+Grid              what `params.yaml` asks for
+run_stage         start a stage from the command line; settings that it does not read are refused
+read_grid         params.yaml, checked against conf/
+read_leaves       named leaves of a group; the members of a vote are filled in
+read_feature_set  the families of a feature set
+compose_config    the settings outside a stage
+build             a node with `_target_` -> the object; a wrong setting is one line
+make_compute      where the work is done
+get_choice        which leaf of a group this run uses
 """
 
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from fnmatch import fnmatch
+from functools import wraps
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from regenre import paths
 from regenre.compute import Compute, Local
-from regenre.errors import UserError, reported
+from regenre.errors import UserError, join_lines, report_errors
+from regenre.paths import CellName
 
-_SOURCES = Path(__file__).parents[2]  # of an editable installation
-ROOT = Path() if Path("conf/config.yaml").is_file() or not (_SOURCES / "conf/config.yaml").is_file() else _SOURCES
-CONF = (ROOT / "conf").absolute()
-PARAMS = ROOT / "params.yaml"
-REPORTS = ROOT / "reports"
-HYDRA: dict[str, Any] = {"version_base": "1.3", "config_path": str(CONF), "config_name": "config"}
-_GROUP_OF = {"splits": "split", "features": "features", "classifiers": "classifier"}
+_GROUPS = {"splits": "split", "features": "features", "classifiers": "classifier"}
+_COMMON = ("dataset", "seed", "compute.*", "hydra*")
+_WITH_VALUE = ("-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir")
+
+
+@dataclass
+class AudioSettings:
+    """How clips are read."""
+
+    sr: int
+    min_duration_s: float
+
+
+@dataclass
+class FrameSettings:
+    """The shared transform."""
+
+    n_fft: int
+    hop_length: int
+
+
+@dataclass
+class SequenceSettings:
+    """The frames that sequence classifiers read."""
+
+    n_averaged: int
+
+
+@dataclass
+class PieceSettings:
+    """The pieces that `segment_kfold` deals."""
+
+    length_s: float
+
+
+@dataclass
+class SearchSettings:
+    """The choice of hyper-parameters."""
+
+    metric: str
+    n_folds: int
+
+
+@dataclass
+class StudySettings:
+    """The stage `study`."""
+
+    cell: str | None
+    shares: list[float]
+    n_repeats: int
+    n_permutations: int
+
+
+@dataclass
+class GallerySettings:
+    """The stage `gallery`."""
+
+    clip_id: str | None
+
+
+@dataclass
+class Settings:
+    """The schema of conf/config.yaml; groups hold their leaves as they are."""
+
+    seed: int
+    audio: AudioSettings
+    frames: FrameSettings
+    sequences: SequenceSettings
+    pieces: PieceSettings
+    search: SearchSettings
+    study: StudySettings
+    gallery: GallerySettings
+    dataset: dict[str, Any]
+    features: dict[str, Any]
+    family: dict[str, Any]
+    pooling: dict[str, Any]
+    split: dict[str, Any]
+    classifier: dict[str, Any]
+    compute: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The grid of `params.yaml`: a cell for each split x feature set x classifier."""
+    """The grid of `params.yaml`: one cell for each split x feature set x classifier."""
 
     dataset: str
     splits: list[str]
@@ -49,24 +130,92 @@ class Grid:
     seed: int
 
     @property
-    def cells(self) -> list[tuple[str, str, str]]:
-        """(split, features, classifier) of every cell."""
-        return list(product(self.splits, self.features, self.classifiers))
+    def cells(self) -> list[CellName]:
+        """The name of every cell."""
+        return [CellName(*parts) for parts in product(self.splits, self.features, self.classifiers)]
 
 
-def run(main: Callable[[], None]) -> None:
-    """Start a stage from the command line; a name that conf/ does not have is one line, not Hydra's page."""
-    with reported():
-        if not Path("conf/config.yaml").is_file():
-            raise UserError(f"{Path('conf').absolute()} is not there; run from the project's root")
-        for override in sys.argv[1:]:
-            group, _, names = override.partition("=")
-            if (CONF / group).is_dir() and names:
-                check_names("command line", group, names.split(","))
-    main()
+def run_stage(main: Callable[[DictConfig], Any], reads: Sequence[str]) -> None:
+    """Start a stage from the command line.
+
+    Parameters
+    ----------
+    main : takes the composed settings
+    reads : patterns of the settings that the stage reads besides dataset, seed and compute; `classifier.*` is the
+        choice of a classifier and everything below it, `features` the choice alone
+    """
+
+    @wraps(main)
+    def run(cfg: DictConfig) -> Any:
+        with report_errors():
+            return main(cfg)
+
+    with report_errors():
+        conf = paths.locate_conf()
+        _register_settings(conf)
+        name = Path(sys.argv[0]).stem
+        _check_overrides(name, sys.argv[1:], [*_COMMON, *reads])
+        os.chdir(paths.find_root())  # relative paths in conf/ are below the project's root
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a page
+        try:
+            hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(f"{name}: {_explain(error)}; see `python -m regenre.stages.{name} --help`") from error
 
 
-def grid() -> Grid:
+def _register_settings(conf: Path) -> None:
+    """Tell Hydra the schema, that every leaf of conf/family is a family, and that each family is a feature set."""
+    store = ConfigStore.instance()
+    store.store(name="settings", node=Settings)
+    families = _list_leaves(conf, "family")
+    store.store(name="families", node={"defaults": [{f"family@family.{name}": name} for name in families]})
+    for name in families:
+        if not (conf / "features" / f"{name}.yaml").is_file():
+            store.store(group="features", name=name, node={"families": [name]})
+
+
+def _check_overrides(stage: str, arguments: Sequence[str], reads: Sequence[str]) -> None:
+    """Refuse settings on the command line that the stage does not read, and names that conf/ does not have."""
+    takes_value = [False, *(argument in _WITH_VALUE for argument in arguments)]
+    words = [word for word, skip in zip(arguments, takes_value, strict=False) if not skip and not word.startswith("-")]
+    try:
+        overrides = OverridesParser.create().parse_overrides(words)
+    except HydraException as error:
+        raise UserError(f"{stage}: SETTING=VALUE expected, but {_explain(error)}") from error
+    for override in overrides:
+        key = override.key_or_group
+        if not any(fnmatch(key, pattern) or key == pattern.removesuffix(".*") for pattern in reads):
+            shown = ", ".join(pattern.removesuffix(".*") for pattern in reads if pattern != "hydra*")
+            raise UserError(
+                f"{stage}: {override.input_line} changes nothing here, for this stage reads {shown};"
+                " set it in conf/ or params.yaml and run `dvc repro`"
+            )
+        if override.is_delete() and "." not in key:
+            raise UserError(f"{stage}: {override.input_line} removes a setting that this stage needs; leave it out")
+        if key in _GROUPS.values() or key in ("dataset", "pooling"):
+            check_names(f"{stage}: {key}", key, _list_choices(override))
+
+
+def _list_choices(override: Override) -> list[str]:
+    if override.is_sweep_override():
+        return [str(value) for value in override.sweep_string_iterator()]
+    value = override.value()
+    return [value] if isinstance(value, str) else []
+
+
+def _explain(error: BaseException) -> str:
+    """Return what Hydra or OmegaConf says, with its cause, as one line."""
+    causes = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    lines = [str(cause).strip().splitlines() for cause in causes]
+    text = ": ".join(dict.fromkeys(join_lines(line[0]).rstrip(".") for line in lines if line))
+    return re.sub(
+        r"Could not override '(\S+)'.* is not in struct", r"\1 is no setting; to add it, put + before it", text
+    )
+
+
+def read_grid() -> Grid:
     """Read `params.yaml`.
 
     Raises
@@ -74,132 +223,121 @@ def grid() -> Grid:
     UserError
         A key is missing, a list is empty, or a name has no leaf in conf/.
     """
-    if not PARAMS.is_file():
-        raise UserError("params.yaml is not here; run from the project's root")
-    params: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(PARAMS))  # type: ignore[assignment]
-    lost = [field.name for field in fields(Grid) if params.get(field.name) in (None, [])]
-    if lost:
-        raise UserError(f"params.yaml: {lost[0]} is missing or empty; see the file's comments")
-    found = Grid(**{field.name: params[field.name] for field in fields(Grid)})
-    check_names("params.yaml: dataset", "dataset", [found.dataset])
-    for key, group in _GROUP_OF.items():
-        check_names(f"params.yaml: {key}", group, getattr(found, key))
-    return found
+    path = paths.locate_params()
+    if not path.is_file():
+        raise UserError(f"{path} is missing; a project has one beside its conf/")
+    params = to_plain(OmegaConf.load(path))
+    empty = [field.name for field in fields(Grid) if params.get(field.name) in (None, [])]
+    if empty:
+        raise UserError(f"params.yaml: {empty[0]} is missing or empty; see the file's comments")
+    grid = Grid(**{field.name: params[field.name] for field in fields(Grid)})
+    if not isinstance(grid.seed, int):
+        raise UserError(f"params.yaml: seed: a whole number expected, {grid.seed!r} found")
+    check_names("params.yaml: dataset", "dataset", [grid.dataset])
+    for key, group in _GROUPS.items():
+        names = getattr(grid, key)
+        if not isinstance(names, list):
+            raise UserError(f"params.yaml: {key}: a list of names expected, {names!r} found")
+        check_names(f"params.yaml: {key}", group, names)
+    return grid
 
 
-def composed() -> dict[str, Any]:
-    """The configuration, for those who are no stage.
-
-    Raises
-    ------
-    UserError
-        No project is here.
-    """
-    if not CONF.is_dir():
-        raise UserError(f"{CONF} is not there; run from the project's root")
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        made: dict[str, Any] = plain(hydra.compose("config"))
-    return made
+def compose_config() -> dict[str, Any]:
+    """Return the settings, outside a stage."""
+    conf = paths.locate_conf()
+    _register_settings(conf)
+    with hydra.initialize_config_dir(str(conf), version_base="1.3"):
+        settings: dict[str, Any] = to_plain(hydra.compose("config"))
+    return settings
 
 
-def chosen(group: str) -> str:
-    """The leaf of a group that this run was composed with."""
+def get_choice(group: str) -> str:
+    """Return the leaf of a group that this run was composed with."""
     return str(HydraConfig.get().runtime.choices[group])
 
 
-def leaves(group: str, names: Sequence[str], seed: int) -> dict[str, dict[str, Any]]:
-    """The leaves of these names as plain dictionaries, resolved."""
+def read_leaves(group: str, names: Sequence[str], seed: int) -> dict[str, dict[str, Any]]:
+    """Return the leaves of these names as plain dictionaries, with interpolations resolved."""
     if not names:
         return {}
-    wanted = [f"+{group}@leaves.{name}={name}" for name in names]
-    found = plain(hydra.compose("config", [*wanted, f"seed={seed}"]).leaves)
-    return {name: with_members(found[name], seed) for name in names}
+    overrides = [f"+{group}@leaves.{name}={name}" for name in names]
+    leaves = to_plain(hydra.compose(None, [*overrides, f"+seed={seed}"]).leaves)
+    return {name: add_members(leaves[name], seed) for name in names}
 
 
-def with_members(leaf: dict[str, Any], seed: int) -> dict[str, Any]:
-    """A classifier's leaf with the leaves of its members in the place of their names."""
+def add_members(leaf: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return a classifier's leaf with the leaves of its members instead of their names."""
     if not leaf.get("members"):
         return leaf
     check_names("conf/classifier: members", "classifier", leaf["members"])
-    return leaf | {"members": leaves("classifier", leaf["members"], seed)}
+    return leaf | {"members": read_leaves("classifier", leaf["members"], seed)}
 
 
-def compute(cfg: DictConfig) -> Compute:
-    """Where the work is done; one process a run where a launcher has runs side by side already."""
+def make_compute(cfg: DictConfig) -> Compute:
+    """Return where the work is done: one process per run if a launcher runs several side by side."""
     hydra_cfg = HydraConfig.get()
     side_by_side = hydra_cfg.mode == RunMode.MULTIRUN and "basic" not in hydra_cfg.launcher._target_.lower()
-    found: Compute = Local(n_jobs=1) if side_by_side else build(cfg.compute)
-    return found
+    compute: Compute = Local(n_jobs=1) if side_by_side else build(cfg.compute)
+    return compute
 
 
-def by_hand() -> bool:
-    """Whether the command line chooses more than what dvc.yaml says: a cell of one's own."""
+def is_by_hand() -> bool:
+    """Return whether the command line chooses more than dvc.yaml does: then the run makes a cell of its own."""
     keys = {override.lstrip("+~").partition("=")[0].partition(".")[0] for override in HydraConfig.get().overrides.task}
     return bool(keys - {"dataset", "seed", "compute"})
 
 
+def name_cell() -> CellName:
+    """Return the name of the cell that this run chose on the command line."""
+    split, features, classifier = (get_choice(group) for group in CellName.COLUMNS)
+    return CellName(split, features, classifier, HydraConfig.get().job.override_dirname)
+
+
 def build(node: Any) -> Any:
-    """Instantiate a node; plain containers go in."""
+    """Return the object that a node describes; it receives plain containers.
+
+    Raises
+    ------
+    UserError
+        A setting has a wrong name or value.
+    """
     try:
         return hydra.utils.instantiate(node, _convert_="all")
     except (InstantiationException, OmegaConfBaseException, TypeError) as error:
         cause = error.__cause__ or error
         raise UserError(
-            f"conf: {node.get('_target_')} cannot be made from its settings: {str(cause).splitlines()[0]}"
+            f"conf: {node.get('_target_')} cannot be built from its settings: {str(cause).splitlines()[0]}"
         ) from error
 
 
-def plain(node: Any) -> Any:
-    """A node as dictionaries and lists, interpolations resolved."""
+def to_plain(node: Any) -> Any:
+    """Return a node as dictionaries and lists, with interpolations resolved."""
     return OmegaConf.to_container(node, resolve=True)
 
 
-def feature_set(features: str) -> tuple[list[str], list[str]]:
-    """The families of a feature set, and the patterns of the columns that it takes from them."""
-    leaf: dict[str, list[str]] = plain(OmegaConf.load(CONF / "features" / f"{features}.yaml"))
+def read_feature_set(features: str) -> tuple[list[str], list[str]]:
+    """Return the families of a feature set, and the patterns of the columns that it takes from them.
+
+    A feature set is a leaf of conf/features, or a family alone.
+    """
+    path = paths.locate_conf() / "features" / f"{features}.yaml"
+    if not path.is_file():
+        check_names("feature set", "features", [features])
+        return [features], ["*"]
+    leaf: dict[str, list[str]] = to_plain(OmegaConf.load(path))
     return leaf["families"], leaf.get("columns", ["*"])
 
 
-def raw(dataset: str) -> Path:
-    """Folder of a dataset's clips."""
-    return ROOT / "data/raw" / dataset
+def check_names(where: str, group: str, names: Sequence[str]) -> None:
+    """Raise `UserError` for a name that the group does not have, and list those that it has."""
+    conf = paths.locate_conf()
+    names_in_group = _list_leaves(conf, group)
+    if group == "features":
+        names_in_group = sorted({*names_in_group, *_list_leaves(conf, "family")})
+    for name in names:
+        if name not in names_in_group:
+            raise UserError(f"{where}: {name!r} is not in conf/{group}/; choose from {', '.join(names_in_group)}")
 
 
-def index(dataset: str) -> Path:
-    """The clip table."""
-    return ROOT / "data/index" / f"{dataset}.parquet"
-
-
-def features(dataset: str) -> Path:
-    """Folder of the pooled tables: `<family>.parquet`, and `<feature set>.json` that lists what a set reads."""
-    return ROOT / "data/features" / dataset
-
-
-def cell_name(split: str, features: str, classifier: str) -> str:
-    """How a cell is called in files, in DVC and in MLflow."""
-    return f"{split}-{features}-{classifier}"
-
-
-def cell_folder(dataset: str) -> Path:
-    """The cells of the grid, a folder each."""
-    return ROOT / "data/cells" / dataset
-
-
-def sweep_folder(dataset: str) -> Path:
-    """The cells that were trained by hand."""
-    return ROOT / "data/sweeps" / dataset
-
-
-def own_cell_name() -> str:
-    """The cell that this run was given on the command line, with its overrides."""
-    cell = cell_name(chosen("split"), chosen("features"), chosen("classifier"))
-    overrides = HydraConfig.get().job.override_dirname
-    return f"{cell},{overrides}" if overrides else cell
-
-
-def check_names(where: str, group: str, names: list[str]) -> None:
-    """Raise `UserError` for a name that is no leaf of the group, with those that are."""
-    offered = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-    unknown = [name for name in names if name not in offered]
-    if unknown:
-        raise UserError(f"{where}: {unknown[0]!r} is not in conf/{group}/; choose from {', '.join(offered)}")
+def _list_leaves(conf: Path, group: str) -> list[str]:
+    return sorted(path.stem for path in (conf / group).glob("*.yaml"))

@@ -1,60 +1,84 @@
-"""The column contract of every table on disk: read, write, check.
+"""Tables on disk: their columns, how they are written, read and checked.
 
-    clips        a row a clip, sorted by clip_id (parquet)
-    pooled       clip_id and float32 columns `<family>__<feature>__<statistic>` (parquet)
-    sequences    frames of all clips, one after the other: values, lengths, clip_ids, names (npz)
-    predictions  a row a tested clip and fold: clip_id, group, fold, actual, predicted, proba__<genre> (CSV)
+    clips        one row per clip, sorted by clip_id (Parquet)
+    pooled       clip_id and float32 columns `<family>__<feature>__<statistic>` (Parquet)
+    sequences    the frames of all clips, one clip after the other: values, lengths, clip_ids, names (npz)
+    predictions  one row per tested clip and fold: clip_id, group, fold, actual, predicted, proba__<genre> (CSV)
+    reports      the CSV files in reports/
+    FeatureSet   the record of what a feature set reads: families, their settings and digests (JSON)
 
-Every file is written under a temporary name in its own folder and then renamed, so that a reader
-never meets half a file. Rows are sorted and floats in CSV have a fixed format, so that the same
-content is the same bytes.
+Every file is written under a temporary name and then renamed. Rows are sorted and floats in CSV have a fixed format,
+so that the same content gives the same bytes.
 """
 
 import fnmatch
-import json
-import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from regenre import files
 from regenre.errors import UserError
 
 CLIPS = ["clip_id", "path", "genre", "group", "duration_s", "sr", "channels", "md5", "status", "fault", "reason"]
 PREDICTIONS = ["clip_id", "group", "fold", "actual", "predicted"]
 PROBA = "proba__"
 CSV_FLOAT = "%.6f"
-PIECES = "pieces"  # folder of a dataset's features, of the pieces of its clips
-_TEXT = ("clip_id", "related_clip_id")  # though every one be a number, or empty
+PIECES = "pieces"  # folder of the features of pieces, below those of clips
+_TEXT = ("clip_id", "related_clip_id")  # columns of text even if every value is a number or empty
 _PIECE = r".*#\d+"
 
 
-def atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Call `write` with a temporary path beside `path`, then rename; on any failure leave nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+@dataclass(frozen=True)
+class FamilyRecord:
+    """One family of a feature set on disk.
+
+    Attributes
+    ----------
+    settings : the family's leaf
+    md5 : digest of its pooled table; None if the pooled table is not read
+    framewise : whether the family describes each frame
+    frames_md5 : digest of its sequences; None if they were not written or are not read
+    probe : its pooled values of a fixed signal, which tell whether two programs compute the same features; empty for a
+        family that is not computed from audio
+    """
+
+    settings: dict[str, Any]
+    md5: str | None
+    framewise: bool = False
+    frames_md5: str | None = None
+    probe: list[float] | None = None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text."""
-    atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+@dataclass(frozen=True)
+class FeatureSet:
+    """What a feature set reads, and how it was computed.
 
+    Attributes
+    ----------
+    families : name -> its record
+    columns : patterns of the columns that the set takes
+    audio, frames : settings of conf/config.yaml
+    pooling : the pooling's leaf
+    sequences : settings of conf/config.yaml; None where only pooled tables are read
+    """
 
-def write_json(path: Path, content: object) -> None:
-    """Write JSON with sorted keys."""
-    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+    FORMAT: ClassVar[int] = 1
+
+    families: dict[str, FamilyRecord]
+    columns: list[str]
+    audio: dict[str, Any]
+    frames: dict[str, Any]
+    pooling: dict[str, Any]
+    sequences: dict[str, Any] | None
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a CSV with six decimals."""
-    atomically(
+    files.write_atomically(
         path, lambda temporary: frame.to_csv(temporary, index=False, float_format=CSV_FLOAT, lineterminator="\n")
     )
 
@@ -65,62 +89,66 @@ def write_clips(path: Path, clips: pd.DataFrame) -> None:
     repeated = clips["clip_id"][clips["clip_id"].duplicated()]
     if len(repeated):
         raise UserError(
-            f"clip {repeated.iloc[0]}: {len(repeated)} clip names occur more than once;"
-            " give each clip a name of its own"
+            f"clip {repeated.iloc[0]}: one clip of each name expected, {len(repeated)} names occur more than once;"
+            " rename the clips"
         )
     rows = clips.sort_values("clip_id", ignore_index=True)
-    atomically(path, lambda temporary: rows.to_parquet(temporary, index=False))
+    files.write_atomically(path, lambda temporary: rows.to_parquet(temporary, index=False))
 
 
 def read_clips(path: Path) -> pd.DataFrame:
-    """Read the clip table, excluded clips and all."""
+    """Read the clip table, including the excluded clips."""
     clips = _read(path, pd.read_parquet, "run `dvc repro index`")
     _check_columns(path, list(clips.columns), CLIPS)
     return clips
 
 
-def usable(clips: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose status is ok."""
+def select_usable(clips: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with status ok."""
     return clips[clips["status"] == "ok"].reset_index(drop=True)
 
 
 def write_pooled(path: Path, pooled: pd.DataFrame) -> None:
     """Write one family's pooled features, sorted by clip_id."""
     rows = pooled.sort_values("clip_id", ignore_index=True)
-    atomically(path, lambda temporary: rows.to_parquet(temporary, index=False))
+    files.write_atomically(path, lambda temporary: rows.to_parquet(temporary, index=False))
 
 
 def read_pooled(paths: list[Path], clip_ids: pd.Series, patterns: Sequence[str] = ("*",)) -> pd.DataFrame:
-    """Join the families' tables, a row for each of `clip_ids` in that order, indexed by clip_id.
+    """Join the families' tables: one row for each of `clip_ids`, in that order, indexed by clip_id.
 
     Parameters
     ----------
-    patterns : the columns to keep, `*` standing for any text
+    patterns : columns to keep; `*` stands for any text
 
     Raises
     ------
     UserError
-        A table is not there, or has no row for one of the clips, or no column fits a pattern.
+        A table is missing or has no row for one of the clips, or no column matches a pattern.
     """
     tables = [_read(path, pd.read_parquet, "run `dvc repro extract`").set_index("clip_id") for path in paths]
     for path, table in zip(paths, tables, strict=True):
-        lost = clip_ids[~clip_ids.isin(table.index)]
-        if len(lost):
+        missing = clip_ids[~clip_ids.isin(table.index)]
+        if len(missing):
             raise UserError(
-                f"clip {lost.iloc[0]}: no features in {path} ({len(lost)} clips are not there); run `dvc repro extract`"
+                f"clip {missing.iloc[0]}: a row in {path} expected, none found ({len(missing)} clips have none);"
+                " run `dvc repro extract`"
             )
     joined = pd.concat([table.loc[clip_ids] for table in tables], axis=1)
     for pattern in patterns:
         if not fnmatch.filter(joined.columns, pattern):
-            raise UserError(f"conf/features: no column fits {pattern!r}; there are {', '.join(joined.columns[:5])} ...")
-    return joined.iloc[:, fitting(list(joined.columns), patterns)]
+            raise UserError(
+                f"conf/features: a column that matches {pattern!r} expected, none found among"
+                f" {', '.join(joined.columns[:5])} ...; change the pattern"
+            )
+    return joined.iloc[:, match_columns(list(joined.columns), patterns)]
 
 
 def write_sequences(path: Path, clip_ids: pd.Series, sequences: list[np.ndarray], names: Sequence[str]) -> None:
-    """Write one family's frames, a matrix (n_frames, n_features) a clip."""
+    """Write one family's frames, a matrix of shape (n_frames, n_features) per clip."""
 
     def write(temporary: Path) -> None:
-        with temporary.open("wb") as stream:  # a name would get .npz put behind it
+        with temporary.open("wb") as stream:  # numpy would append .npz to a name
             np.savez(
                 stream,
                 values=np.concatenate(sequences),
@@ -129,7 +157,7 @@ def write_sequences(path: Path, clip_ids: pd.Series, sequences: list[np.ndarray]
                 names=np.array(names, dtype=str),
             )
 
-    atomically(path, write)
+    files.write_atomically(path, write)
 
 
 def read_sequences(
@@ -140,20 +168,22 @@ def read_sequences(
     Returns
     -------
     values : float32, shape (n_frames of all clips, n_features)
-    lengths : frames a clip, int64, shape (n_clips,)
+    lengths : number of frames of each clip, int64, shape (n_clips,)
     """
     parts = []
     for path in paths:
-        with np.load(path) as stored:
-            places = pd.Index(stored["clip_ids"]).get_indexer(pd.Index(clip_ids))
+        with np.load(path) as archive:
+            places = pd.Index(archive["clip_ids"]).get_indexer(pd.Index(clip_ids))
             if (places < 0).any():
-                lost = clip_ids[places < 0]
-                raise UserError(f"clip {lost.iloc[0]}: no frames in {path}; run `dvc repro extract`")
-            names, lengths = list(stored["names"]), stored["lengths"]
-            kept = fitting(names, patterns)
+                missing = clip_ids[places < 0]
+                raise UserError(
+                    f"clip {missing.iloc[0]}: frames in {path} expected, none found; run `dvc repro extract`"
+                )
+            names, lengths = list(archive["names"]), archive["lengths"]
+            columns = match_columns(names, patterns)
             starts = np.cumsum(lengths) - lengths
             rows = np.concatenate([np.arange(starts[place], starts[place] + lengths[place]) for place in places])
-            parts.append(stored["values"][np.ix_(rows, np.array(kept))])
+            parts.append(archive["values"][np.ix_(rows, np.array(columns))])
     return np.concatenate(parts, axis=1), lengths[places].astype(np.int64)
 
 
@@ -176,40 +206,40 @@ def read_predictions(path: Path) -> pd.DataFrame:
     return predictions
 
 
-def clips_of_pieces(ids: pd.Series) -> pd.Series:
-    """The clip that each piece is of; ids that are no pieces stay as they are."""
-    pieces = ids.str.fullmatch(_PIECE)
-    return ids.str.replace(r"#\d+$", "", regex=True) if pieces.all() else ids
+def strip_piece_numbers(ids: pd.Series) -> pd.Series:
+    """Return the clip_id of each piece; ids of clips stay as they are."""
+    are_pieces = ids.str.fullmatch(_PIECE)
+    return ids.str.replace(r"#\d+$", "", regex=True) if are_pieces.all() else ids
 
 
 def read_report(path: Path) -> pd.DataFrame:
-    """Read one of the tables in reports/; empty cells of text are ""."""
+    """Read one of the tables in reports/; missing text is ""."""
     table = _read(path, pd.read_csv, "run `dvc repro`")
     if table.empty:
-        return table.astype(object)  # of no column can be told what it would hold
+        return table.astype(object)  # pandas cannot infer the types of empty columns
     text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column]) or column in _TEXT]
     return table.assign(**{str(column): table[column].astype(object).fillna("").astype(str) for column in text})
 
 
-def genres_of(predictions: pd.DataFrame) -> list[str]:
-    """The genres that the probabilities name, sorted as they stand."""
+def list_genres(predictions: pd.DataFrame) -> list[str]:
+    """Return the genres of the probability columns, in column order."""
     return [name.removeprefix(PROBA) for name in predictions.columns if name.startswith(PROBA)]
 
 
-def fitting(columns: Sequence[str], patterns: Sequence[str]) -> list[int]:
-    """Places of the columns that fit any of the patterns, in their own order."""
-    kept = {column for pattern in patterns for column in fnmatch.filter(columns, pattern)}
-    return [place for place, column in enumerate(columns) if column in kept]
+def match_columns(columns: Sequence[str], patterns: Sequence[str]) -> list[int]:
+    """Return the places of the columns that match any of the patterns, in column order."""
+    matches = {column for pattern in patterns for column in fnmatch.filter(columns, pattern)}
+    return [place for place, column in enumerate(columns) if column in matches]
 
 
 def _read(path: Path, read: Callable[..., pd.DataFrame], remedy: str, **options: Any) -> pd.DataFrame:
     if not path.is_file():
-        raise UserError(f"{path} is not there; {remedy} first")
+        raise UserError(f"{path} is missing; {remedy} first")
     return read(path, **options)
 
 
-def _check_columns(path: Path, found: list[str], expected: list[str]) -> None:
-    if found != expected:
+def _check_columns(path: Path, columns: list[str], expected: list[str]) -> None:
+    if columns != expected:
         raise UserError(
-            f"{path}: columns {expected} expected, {found} found; it was written by another version, run `dvc repro -f`"
+            f"{path}: columns {expected} expected, {columns} found; another version wrote it, run `dvc repro -f`"
         )

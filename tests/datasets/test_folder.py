@@ -6,47 +6,47 @@ from regenre.datasets.folder import Folder
 from regenre.errors import UserError
 
 
-def downloaded(raw: Path, dataset: Folder) -> Path:
+def download(raw: Path, dataset: Folder) -> Path:
     raw.mkdir()
     dataset.download(raw)
     return raw
 
 
-def test_classes_at_any_depth_and_in_any_format(classes: Path, tmp_path: Path) -> None:
+def test_clips_are_found_at_any_depth_and_in_any_format(classes: Path, tmp_path: Path) -> None:
     (classes / "low" / "notes.txt").touch()
     (classes / "low" / ".hidden.wav").touch()
     dataset = Folder(str(classes))
-    clips = dataset.clips(downloaded(tmp_path / "raw", dataset))
+    clips = dataset.list_clips(download(tmp_path / "raw", dataset))
     assert clips["genre"].value_counts().to_dict() == {"high": 6, "low": 6}
     assert clips["clip_id"].iloc[0] == "high/deep/0.flac"
     assert list(clips["group"]) == list(clips["clip_id"])
 
 
-def test_the_users_folder_is_linked_not_copied(classes: Path, tmp_path: Path) -> None:
+def test_files_of_the_user_are_linked_and_not_copied(classes: Path, tmp_path: Path) -> None:
     before = sorted(classes.rglob("*"))
-    raw = downloaded(tmp_path / "raw", Folder(str(classes)))
+    raw = download(tmp_path / "raw", Folder(str(classes)))
     assert all(path.is_symlink() for path in raw.rglob("*.wav"))
     assert sorted(classes.rglob("*")) == before
 
 
-def test_groups_csv_gives_the_groups(classes: Path, tmp_path: Path) -> None:
+def test_groups_come_from_groups_csv(classes: Path, tmp_path: Path) -> None:
     (classes / "groups.csv").write_text("clip_id,group\nlow/0.wav,anna\nlow/1.wav,anna\nlow/2.wav,\n")
     dataset = Folder(str(classes))
-    clips = dataset.clips(downloaded(tmp_path / "raw", dataset)).set_index("clip_id")["group"]
+    clips = dataset.list_clips(download(tmp_path / "raw", dataset)).set_index("clip_id")["group"]
     assert clips["low/0.wav"] == clips["low/1.wav"] == "anna"
     assert clips["low/2.wav"] == "low/2.wav"
     assert clips["high/deep/0.flac"] == "high/deep/0.flac"
 
 
-def test_groups_of_unknown_clips_are_said(classes: Path, tmp_path: Path) -> None:
+def test_a_group_of_an_unknown_clip_is_an_error(classes: Path, tmp_path: Path) -> None:
     (classes / "groups.csv").write_text("clip_id,group\nlow/99.wav,anna\n")
     dataset = Folder(str(classes))
-    raw = downloaded(tmp_path / "raw", dataset)
+    raw = download(tmp_path / "raw", dataset)
     with pytest.raises(UserError, match=r"low/99.wav is not in the folder"):
-        dataset.clips(raw)
+        dataset.list_clips(raw)
 
 
-def test_what_is_wrong_with_a_folder_is_said(classes: Path, tmp_path: Path) -> None:
+def test_errors_name_the_folder_and_what_is_wrong_with_it(classes: Path, tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     with pytest.raises(UserError, match="no folder given"):
         Folder().download(tmp_path / "raw")
@@ -60,7 +60,7 @@ def test_what_is_wrong_with_a_folder_is_said(classes: Path, tmp_path: Path) -> N
         Folder(str(classes)).download(tmp_path / "raw2")
 
 
-def test_texts_beside_clips_come_along(classes: Path, tmp_path: Path) -> None:
+def test_texts_beside_clips_are_linked_too(classes: Path, tmp_path: Path) -> None:
     (classes / "low/0.txt").write_text("deep")
     (classes / "high/notes.txt").write_text("of no clip")
     raw = tmp_path / "raw"
@@ -68,4 +68,4 @@ def test_texts_beside_clips_come_along(classes: Path, tmp_path: Path) -> None:
     assert Folder(str(classes)).download(raw).startswith("12 files linked")
     assert [path.relative_to(raw).as_posix() for path in raw.rglob("*.txt")] == ["low/0.txt"]
     assert (raw / "low/0.txt").read_text() == "deep"
-    assert len(Folder(str(classes)).clips(raw)) == 12
+    assert len(Folder(str(classes)).list_clips(raw)) == 12

@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import soundfile
-from conftest import ROOT, SR, noise
+from helpers import ROOT, SR, noise
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from regenre import indexing
-from regenre.datasets.gtzan import Gtzan, artists_digest, parse_artists
+from regenre.datasets.gtzan import Gtzan, digest_artists, parse_artists
 from regenre.errors import UserError
+from regenre.quality import clip_table
 
 INDEX = """blues.00000.wav ::: John Lee Hooker ::: One Bourbon, One Scotch And One Beer
 blues.00001.wav ::: John Lee Hooker :::
@@ -29,11 +29,11 @@ def index(tmp_path: Path) -> Path:
     return path
 
 
-def gtzan(index: Path, **source: str) -> Gtzan:
+def make_gtzan(index: Path, **source: str) -> Gtzan:
     return Gtzan(mirrors=[], artists_mirrors=[], downloads="", numbers=3, artists=str(index), **source)
 
 
-def audio_bytes(suffix: str) -> bytes:
+def encode_noise(suffix: str) -> bytes:
     content = io.BytesIO()
     soundfile.write(content, noise(1.5), SR, format=suffix.upper())
     return content.getvalue()
@@ -49,69 +49,69 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("source", ["folder", "tar.gz", "zip"])
-def test_every_layout_in_a_folder_and_in_archives(tmp_path: Path, index: Path, layout: str, source: str) -> None:
+def test_every_layout_is_read_from_folders_and_archives(tmp_path: Path, index: Path, layout: str, source: str) -> None:
     pattern, suffix = LAYOUTS[layout]
     names = [pattern.format(genre=clip.split(".")[0], clip=clip) for clip in CLIPS]
-    files = dict.fromkeys(names, audio_bytes(suffix)) | {"Data/images_original/blues/blues00000.png": b"x"}
+    files = dict.fromkeys(names, encode_noise(suffix)) | {"Data/images_original/blues/blues00000.png": b"x"}
     if source == "folder":
         for name, content in files.items():
             path = tmp_path / "source" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        dataset = gtzan(index, folder=str(tmp_path / "source"))
+        dataset = make_gtzan(index, folder=str(tmp_path / "source"))
     elif source == "zip":
         with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
             for name, content in files.items():
                 archive.writestr(name, content)
-        dataset = gtzan(index, archive=str(tmp_path / "a.zip"))
+        dataset = make_gtzan(index, archive=str(tmp_path / "a.zip"))
     else:
         with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
             for name, content in files.items():
                 info = tarfile.TarInfo(name)
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
-        dataset = gtzan(index, archive=str(tmp_path / "a.tar.gz"))
+        dataset = make_gtzan(index, archive=str(tmp_path / "a.tar.gz"))
     raw = tmp_path / "raw"
     raw.mkdir()
     assert dataset.download(raw).startswith("3 clips")
-    clips = dataset.clips(raw).set_index("clip_id")
+    clips = dataset.list_clips(raw).set_index("clip_id")
     assert list(clips.index[clips["path"] != ""]) == CLIPS
     assert len(clips) == 30
     assert clips.loc[CLIPS, "group"].to_list() == ["John Lee Hooker", "John Lee Hooker", "country.00002"]
 
 
-def test_a_corrupt_and_a_missing_clip_are_rows(tmp_path: Path, index: Path) -> None:
+def test_a_corrupt_clip_and_a_missing_clip_have_rows(tmp_path: Path, index: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     for clip in CLIPS:
-        (source / f"{clip}.wav").write_bytes(audio_bytes("wav"))
+        (source / f"{clip}.wav").write_bytes(encode_noise("wav"))
     (source / "jazz.00054.wav").write_bytes(b"\x00" * 1000)  # as in the Kaggle copy
-    (source / "jazz.00001.wav").write_bytes(audio_bytes("wav"))
+    (source / "jazz.00001.wav").write_bytes(encode_noise("wav"))
     dataset = Gtzan(mirrors=[], artists_mirrors=[], downloads="", numbers=0, folder=str(source), artists=str(index))
     raw = tmp_path / "raw"
     raw.mkdir()
     dataset.download(raw)
-    table = indexing.index(dataset.clips(raw), raw, 1.0)[0].set_index("clip_id")
+    table = clip_table.index_clips(dataset.list_clips(raw), raw, 1.0)[0].set_index("clip_id")
     assert table.loc["jazz.00054", ["status", "fault"]].to_list() == ["excluded", "unreadable"]
     assert "libsndfile" in table.loc["jazz.00054", "reason"]
-    facts = gtzan(index, folder=str(source)).clips(raw).set_index("clip_id")
+    facts = make_gtzan(index, folder=str(source)).list_clips(raw).set_index("clip_id")
     assert facts.loc["rock.00002", "path"] == ""
 
 
-def test_two_formats_of_one_clip_and_no_clip_are_said(tmp_path: Path, index: Path) -> None:
+def test_two_files_of_one_clip_and_no_clip_are_errors(tmp_path: Path, index: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     (tmp_path / "raw").mkdir()
     with pytest.raises(UserError, match="no GTZAN clip found"):
-        gtzan(index, folder=str(source)).download(tmp_path / "raw")
+        make_gtzan(index, folder=str(source)).download(tmp_path / "raw")
     (source / "a").mkdir()
     for name in ("blues.00000.wav", "a/blues.00000.wav"):
         (source / name).touch()
     with pytest.raises(UserError, match=r"a second file for blues.00000.wav"):
-        gtzan(index, folder=str(source)).download(tmp_path / "raw")
+        make_gtzan(index, folder=str(source)).download(tmp_path / "raw")
 
 
-def test_artists_are_those_of_the_csv_of_the_same_facts(shared: Path) -> None:
+def test_both_forms_of_the_index_yield_the_same_artists(shared: Path) -> None:
     expected = pd.read_csv(shared / "gtzan/artists.csv", keep_default_na=False).set_index("clip_id")["artist"]
     assert parse_artists((shared / "gtzan/artists.csv").read_text()) == expected.to_dict()
     lines = "".join(f"{clip_id}.wav ::: {artist} ::: a title, with a comma\n" for clip_id, artist in expected.items())
@@ -119,15 +119,15 @@ def test_artists_are_those_of_the_csv_of_the_same_facts(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["gtzan", "gtzan_mini"])
-def test_the_pinned_digest_is_that_of_the_facts_in_either_form(shared: Path, tmp_path: Path, name: str) -> None:
-    pinned = OmegaConf.load(ROOT / f"conf/dataset/{name}.yaml").artists_mirrors[0].md5
-    assert artists_digest(shared / "gtzan/artists.csv") == pinned
+def test_the_digest_in_the_leaf_is_that_of_the_facts_in_either_form(shared: Path, tmp_path: Path, name: str) -> None:
+    md5 = OmegaConf.load(ROOT / f"conf/dataset/{name}.yaml").artists_mirrors[0].md5
+    assert digest_artists(shared / "gtzan/artists.csv") == md5
     facts = parse_artists((shared / "gtzan/artists.csv").read_text())
     text = tmp_path / "GTZANindex.txt"
     text.write_bytes("".join(f"{key}.wav ::: {artist} ::: Für\r\n" for key, artist in facts.items()).encode("latin-1"))
-    assert artists_digest(text) == pinned
+    assert digest_artists(text) == md5
     text.write_text(text.read_text("latin-1").replace("Bob Marley", "Bob Dylan", 1))
-    assert artists_digest(text) != pinned
+    assert digest_artists(text) != md5
 
 
 def test_without_network_the_message_says_what_to_do(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import soundfile
 from regenre import audio
 from regenre.compute import Local
 from regenre.datasets.synthetic import Synthetic
-from regenre.synthesis import STYLES
+from regenre.synthesis.music import STYLES
 
 TINY = Synthetic(n_artists=3, n_clips=2, duration_s=2.0, seed=5)
 
@@ -21,7 +21,7 @@ def raw(tmp_path_factory) -> Path:
 
 
 def test_every_class_has_its_clips_and_artists(raw: Path) -> None:
-    clips = TINY.clips(raw)
+    clips = TINY.list_clips(raw)
     assert clips["genre"].nunique() == len(STYLES) >= 10
     assert clips.groupby("genre")["group"].nunique().min() >= 3
     assert clips["clip_id"].is_unique
@@ -34,8 +34,8 @@ def test_every_class_has_its_clips_and_artists(raw: Path) -> None:
         assert 0.1 < np.abs(y).max() <= 1
 
 
-def test_the_truth_table_is_true(raw: Path) -> None:
-    truth = pd.read_csv(raw / "truth.csv", keep_default_na=False).merge(TINY.clips(raw), on="clip_id")
+def test_clips_have_the_faults_of_the_truth_table(raw: Path) -> None:
+    truth = pd.read_csv(raw / "truth.csv", keep_default_na=False).merge(TINY.list_clips(raw), on="clip_id")
     for _, row in truth.iterrows():
         path, fault = raw / row["path"], row["fault"]
         related = raw / row["genre"] / f"{row['related_clip_id']}.wav"
@@ -51,31 +51,35 @@ def test_the_truth_table_is_true(raw: Path) -> None:
                 assert np.corrcoef(replica, original)[0, 1] > 0.99
         elif fault in ("clipped", "dc", "wrong_length", "wrong_rate"):
             y, sr = soundfile.read(path)
-            spoilt = {"clipped": np.abs(y).max() == 32767 / 32768, "dc": y.mean() > 0.05, "wrong_length": len(y) == sr}
-            assert {**spoilt, "wrong_rate": sr == 16_000}[fault]
+            is_faulty = {
+                "clipped": np.abs(y).max() == 32767 / 32768,
+                "dc": y.mean() > 0.05,
+                "wrong_length": len(y) == sr,
+            }
+            assert {**is_faulty, "wrong_rate": sr == 16_000}[fault]
         elif fault == "mislabelled":
             assert row["genre"] != row["true_genre"]
             assert row["group"].startswith(row["true_genre"])
         else:
             expected = {"truncated": "truncated", "silent": "silent", "not_audio": "unreadable"}[fault]
-            with pytest.raises(audio.AudioError) as caught:
-                audio.check(*audio.decode(path), 0.5)
-            assert caught.value.fault == expected
+            with pytest.raises(audio.AudioError) as error_info:
+                audio.check_samples(*audio.decode(path), 0.5)
+            assert error_info.value.fault == expected
     assert set(truth["fault"]) == {
         "exact_replica", "shifted_replica", "mislabelled", "truncated", "silent", "not_audio",
         "coded_replica", "noisy_replica", "faster_replica", "clipped", "dc", "wrong_length", "wrong_rate",
     }  # fmt: skip
 
 
-def test_the_seed_decides_every_byte_and_the_number_of_workers_none(raw: Path, tmp_path: Path) -> None:
-    with Local(2).parallel():
+def test_the_seed_decides_every_byte_and_the_number_of_workers_does_not(raw: Path, tmp_path: Path) -> None:
+    with Local(2).use():
         TINY.download(tmp_path)
     files = sorted(path.relative_to(raw) for path in raw.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert all((raw / path).read_bytes() == (tmp_path / path).read_bytes() for path in files)
 
 
-def test_another_seed_is_another_corpus(raw: Path, tmp_path: Path) -> None:
+def test_another_seed_yields_another_corpus(raw: Path, tmp_path: Path) -> None:
     Synthetic(n_artists=3, n_clips=2, duration_s=2.0, seed=6).download(tmp_path)
     name = "square_riff/square_riff.00000.wav"
     assert (raw / name).read_bytes() != (tmp_path / name).read_bytes()

@@ -1,4 +1,4 @@
-"""Any folder of class sub-folders: speech / music / birds, or people's own genres."""
+"""A folder with one sub-folder per class, for example speech, music and birds, or a user's own genres."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import pandas as pd
 
-from regenre import fetch
 from regenre.audio import FORMATS
-from regenre.datasets import CLIP_FACTS
+from regenre.datasets import download
+from regenre.datasets.dataset import CLIP_FACTS
 from regenre.errors import UserError
 
 GROUPS = "groups.csv"
@@ -16,13 +16,16 @@ GROUPS = "groups.csv"
 
 @dataclass(frozen=True)
 class Folder:
-    """A class per sub-folder, at any depth below it, in every format that libsndfile reads; clip.txt is a clip's text.
+    """A folder of audio files, one sub-folder per class.
+
+    Clips may lie at any depth below their class, in every format that libsndfile reads. The text of `clip.wav` is
+    `clip.txt` beside it.
 
     Parameters
     ----------
-    folder : the folder
+    folder : folder of the classes
     groups : CSV with columns clip_id (path below the folder, e.g. `music/a.flac`) and group (artist
-        or recording); None takes the folder's own `groups.csv` where there is one. A clip without a
+        or recording); None for the folder's own `groups.csv`, if it exists. A clip without a
         row is a group of its own.
     """
 
@@ -32,14 +35,14 @@ class Folder:
     audio: ClassVar[bool] = True
 
     def download(self, raw: Path) -> str:
-        """Link the audio files into `raw`."""
+        """Link the audio files and their texts into `raw`, and copy the table of groups."""
         if self.folder is None:
             raise UserError(
                 "dataset folder: no folder given; set `folder:` in conf/dataset/folder.yaml"
                 " or pass dataset.folder=/path/to/classes"
             )
         source = Path(self.folder).expanduser()
-        n_files = fetch.links(source, _place, raw)
+        n_files = download.link_files(source, _place_clip, raw)
         _link_texts(source, raw)
         groups = Path(self.groups).expanduser() if self.groups else source / GROUPS
         if self.groups or groups.is_file():
@@ -47,23 +50,27 @@ class Folder:
         _check_classes(source, raw)
         return f"{n_files} files linked from {source}"
 
-    def clips(self, raw: Path) -> pd.DataFrame:
-        """A clip per file; `clip_id` is its path below the folder."""
+    def list_clips(self, raw: Path) -> pd.DataFrame:
+        """Return one row per file; `clip_id` is its path below the folder."""
         paths = sorted(
-            path.relative_to(raw).as_posix() for path in raw.rglob("*") if _place(PurePosixPath(path.relative_to(raw)))
+            path.relative_to(raw).as_posix()
+            for path in raw.rglob("*")
+            if _place_clip(PurePosixPath(path.relative_to(raw)))
         )
         clips = pd.DataFrame(
             {"clip_id": paths, "path": paths, "genre": [path.split("/")[0] for path in paths]}, dtype=object
         )
-        return clips.assign(group=_groups(raw / GROUPS, clips["clip_id"]))[CLIP_FACTS]
+        return clips.assign(group=_read_groups(raw / GROUPS, clips["clip_id"]))[CLIP_FACTS]
 
 
-def _place(path: PurePosixPath) -> str | None:
+def _place_clip(path: PurePosixPath) -> str | None:
+    """Return the path of an audio file in a class folder, None for any other file."""
     hidden = any(part.startswith(".") for part in path.parts)
     return None if hidden or len(path.parts) < 2 or path.suffix.lower() not in FORMATS else path.as_posix()
 
 
 def _link_texts(source: Path, raw: Path) -> None:
+    """Link the text beside each clip into `raw`."""
     for path in sorted(raw.rglob("*")):
         text = (source / path.relative_to(raw)).with_suffix(".txt")
         if path.is_file() and text.is_file() and not path.with_suffix(".txt").exists():
@@ -71,6 +78,7 @@ def _link_texts(source: Path, raw: Path) -> None:
 
 
 def _check_classes(source: Path, raw: Path) -> None:
+    """Raise `UserError` for a class without clips and for fewer than two classes."""
     classes = sorted(path.name for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))
     empty = [name for name in classes if not (raw / name).is_dir()]
     if empty:
@@ -85,17 +93,17 @@ def _check_classes(source: Path, raw: Path) -> None:
         )
 
 
-def _groups(table: Path, clip_ids: pd.Series) -> pd.Series:
-    if not table.is_file():
+def _read_groups(path: Path, clip_ids: pd.Series) -> pd.Series:
+    """Read the group of each clip; a clip without one is a group of its own."""
+    if not path.is_file():
         return clip_ids
-    given = pd.read_csv(table, dtype=str, keep_default_na=False)
-    if not {"clip_id", "group"} <= set(given):
-        raise UserError(f"{GROUPS}: columns clip_id and group expected, {', '.join(given.columns)} found")
-    unknown = given["clip_id"][~given["clip_id"].isin(clip_ids)]
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if not {"clip_id", "group"} <= set(table):
+        raise UserError(f"{GROUPS}: columns clip_id and group expected, {', '.join(table.columns)} found")
+    unknown = table["clip_id"][~table["clip_id"].isin(clip_ids)]
     if len(unknown):
         raise UserError(
             f"{GROUPS}: clip {unknown.iloc[0]} is not in the folder; expected a path such as {clip_ids.iloc[0]}"
         )
-    return (
-        clip_ids.map(given.drop_duplicates("clip_id").set_index("clip_id")["group"]).replace("", None).fillna(clip_ids)
-    )
+    groups = table.drop_duplicates("clip_id").set_index("clip_id")["group"]
+    return clip_ids.map(groups).replace("", None).fillna(clip_ids)

@@ -1,7 +1,11 @@
-"""GTZAN: 1000 clips of 30 s, ten genres (Tzanetakis and Cook 2002), with Sturm's index of artists.
+"""GTZAN: 1000 clips of 30 s, ten genres (Tzanetakis and Cook 2002), with Sturm's index of artists (2012).
 
-The clips are found by name wherever they lie in an archive or a folder (`blues.00000.au`, `.wav` or
-`.flac`), so that the original's, the Hugging Face and the Kaggle copies' layouts all work.
+Clips are found by name (`blues.00000.au`, `.wav` or `.flac`) at any depth of an archive or a folder, so the layouts of
+the original and of the copies on Hugging Face and Kaggle all work.
+
+    Gtzan            the dataset
+    parse_artists    text of the index -> artist of each clip
+    digest_artists   file of the index -> MD5 of its facts
 """
 
 import csv
@@ -15,8 +19,8 @@ from typing import ClassVar
 
 import pandas as pd
 
-from regenre import fetch
-from regenre.datasets import CLIP_FACTS
+from regenre.datasets import download
+from regenre.datasets.dataset import CLIP_FACTS
 from regenre.errors import UserError
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
@@ -26,17 +30,17 @@ INDEX = "artists.txt"
 
 @dataclass(frozen=True)
 class Gtzan:
-    """GTZAN out of a folder, an archive or the network, whichever is given first.
+    """GTZAN from a folder, an archive or the network: the first of them that is set.
 
     Parameters
     ----------
-    folder : a folder that holds the clips at any depth; linked, not copied
-    archive : a tar or zip that holds them
+    folder : folder with the clips at any depth; they are linked, not copied
+    archive : tar or zip file with the clips
     mirrors : `url` and `md5` of archives to fetch
-    downloads : where a fetched archive is kept
+    downloads : folder for the files that are fetched
     artists : a local copy of Sturm's index (GTZANindex.txt, or a CSV with clip_id and artist)
-    artists_mirrors : `url` and `md5` of the index; md5 as `artists_digest` gives it
-    numbers : clips a genre should have, numbered from 0; one that is missing gets a row that says so
+    artists_mirrors : `url` and `md5` of the index; md5 as `digest_artists` computes it
+    numbers : number of clips that a genre should have, numbered from 0; a missing clip has a row with path ""
     """
 
     mirrors: Sequence[Mapping[str, str]]
@@ -50,49 +54,54 @@ class Gtzan:
     audio: ClassVar[bool] = True
 
     def download(self, raw: Path) -> str:
-        """Link, unpack or fetch the clips; put the index of artists beside them."""
-        n_files, source = self._clips_into(raw)
+        """Link, unpack or fetch the clips, and write the index of artists beside them."""
+        n_files, source = self._collect_clips(raw)
         if n_files == 0:
             raise UserError(
                 f"{source}: no GTZAN clip found; files such as blues.00000.wav (or .au, .flac) expected at any depth"
             )
-        (raw / INDEX).write_text(self._artists(), encoding="utf-8")
+        (raw / INDEX).write_text(self._read_artists(), encoding="utf-8")
         return f"{n_files} clips from {source}"
 
-    def _clips_into(self, raw: Path) -> tuple[int, str]:
+    def _collect_clips(self, raw: Path) -> tuple[int, str]:
+        """Link or unpack the clips into `raw`; return their number and the source."""
         if self.folder:
-            return fetch.links(Path(self.folder).expanduser(), _place, raw), f"folder {self.folder}"
-        archive = Path(self.archive).expanduser() if self.archive else self._fetched()
+            return download.link_files(Path(self.folder).expanduser(), _place_clip, raw), f"folder {self.folder}"
+        archive = Path(self.archive).expanduser() if self.archive else self._fetch_archive()
         if not archive.is_file():
-            raise UserError(f"archive {archive}: no such file")
-        return fetch.unpack(archive, _place, raw), f"archive {archive}"
+            raise UserError(f"archive {archive}: a tar or zip archive expected, no file found; check dataset.archive")
+        return download.unpack_archive(archive, _place_clip, raw), f"archive {archive}"
 
-    def _fetched(self) -> Path:
+    def _fetch_archive(self) -> Path:
+        """Download the archive, unless it is there already; return its path."""
         target = Path(self.downloads) / PurePosixPath(self.mirrors[0]["url"]).name
         remedy = (
             "get the archive by other means and pass dataset.archive=/path, or dataset.folder=/path to unpacked clips"
         )
-        fetch.download(self.mirrors, target, remedy)
+        download.download(self.mirrors, target, remedy)
         return target
 
-    def _artists(self) -> str:
+    def _read_artists(self) -> str:
+        """Return the text of the index of artists, from the local copy or the network."""
         if self.artists:
             path = Path(self.artists).expanduser()
             if not path.is_file():
-                raise UserError(f"artists {path}: no such file; Sturm's GTZANindex.txt expected")
-            return _decoded(path)
+                raise UserError(
+                    f"artists {path}: Sturm's GTZANindex.txt expected, no file found; check dataset.artists"
+                )
+            return _decode_text(path)
         target = Path(self.downloads) / "GTZANindex.txt"
-        fetch.download(
+        download.download(
             self.artists_mirrors,
             target,
             "get Sturm's GTZANindex.txt by other means and pass dataset.artists=/path",
-            digest=artists_digest,
+            digest=digest_artists,
         )
-        return _decoded(target)
+        return _decode_text(target)
 
-    def clips(self, raw: Path) -> pd.DataFrame:
-        """A clip per file and per missing number; groups are Sturm's artists."""
-        found = {
+    def list_clips(self, raw: Path) -> pd.DataFrame:
+        """Return one row per file and per missing number; the groups are Sturm's artists."""
+        paths = {
             match[1].lower(): path.relative_to(raw).as_posix()
             for path in sorted(raw.rglob("*"))
             if (match := _CLIP.fullmatch(path.name))
@@ -100,23 +109,24 @@ class Gtzan:
         expected = {f"{genre}.{number:05d}" for genre in GENRES for number in range(self.numbers)}
         artists = parse_artists((raw / INDEX).read_text(encoding="utf-8"))
         rows = [
-            (clip_id, found.get(clip_id, ""), clip_id.split(".")[0], artists.get(clip_id) or clip_id)
-            for clip_id in sorted(expected | set(found))
+            (clip_id, paths.get(clip_id, ""), clip_id.split(".")[0], artists.get(clip_id) or clip_id)
+            for clip_id in sorted(expected | set(paths))
         ]
         return pd.DataFrame(rows, columns=CLIP_FACTS, dtype=object)
 
 
-def _place(path: PurePosixPath) -> str | None:
+def _place_clip(path: PurePosixPath) -> str | None:
+    """Return `<genre>/<file name>` for a clip of GTZAN, None for any other file."""
     match = _CLIP.fullmatch(path.name)
     return f"{match[2]}/{match[0]}".lower() if match else None
 
 
 def parse_artists(text: str) -> dict[str, str]:
-    """Sturm's lines `blues.00000.wav ::: artist ::: title`, or CSV lines `blues.00000,artist,title`.
+    """Parse Sturm's lines `blues.00000.wav ::: artist ::: title`, or CSV lines `blues.00000,artist,title`.
 
     Returns
     -------
-    clip_id -> artist, "" where Sturm could not tell
+    clip_id -> artist, "" if Sturm does not know the artist
     """
     rows = [
         [cell.strip() for cell in (line.split(":::") if ":::" in line else next(csv.reader([line])))]
@@ -126,18 +136,20 @@ def parse_artists(text: str) -> dict[str, str]:
     return {row[0].removesuffix(".wav"): row[1] for row in rows if len(row) > 1 and row[0] != "clip_id"}
 
 
-def artists_digest(path: Path) -> str:
-    """MD5 of what the index says (clip and artist, letters and digits only), whatever its encoding."""
-    facts = sorted(f"{clip_id} {_plain(artist)}\n" for clip_id, artist in parse_artists(_decoded(path)).items())
+def digest_artists(path: Path) -> str:
+    """Return the MD5 of the facts in the index: clip and artist, letters and digits only, in any encoding."""
+    facts = sorted(f"{clip_id} {_simplify(artist)}\n" for clip_id, artist in parse_artists(_decode_text(path)).items())
     return hashlib.md5("".join(facts).encode(), usedforsecurity=False).hexdigest()
 
 
-def _plain(name: str) -> str:
+def _simplify(name: str) -> str:
+    """Return a name in lower case, with nothing but its ASCII letters and digits."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]", "", ascii_only.lower())
 
 
-def _decoded(path: Path) -> str:
+def _decode_text(path: Path) -> str:
+    """Read a text that is UTF-8 or Latin-1."""
     content = path.read_bytes()
     try:
         return content.decode("utf-8")

@@ -1,4 +1,4 @@
-"""The public 100-clip subset of GTZAN, ten clips a genre."""
+"""The public subset of GTZAN: 100 clips, ten per genre."""
 
 from dataclasses import dataclass
 
@@ -7,4 +7,4 @@ from regenre.datasets.gtzan import Gtzan
 
 @dataclass(frozen=True)
 class GtzanMini(Gtzan):
-    """As `Gtzan`, with the mirrors and the count of the subset (its conf leaf)."""
+    """The subset; it differs from `Gtzan` only in the settings of its leaf (mirrors, number of clips)."""

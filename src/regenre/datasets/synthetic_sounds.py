@@ -1,7 +1,7 @@
-"""Speech, music and birds, made here: three classes to try without a download.
+"""Synthetic speech, music and birdsong: three classes to try regenre with, without a download.
 
-Each class has sources of its own (speakers, artists, birds), which are the groups. The classes lie far apart, as they
-do in the world; telling them from each other is easy, and this corpus is for trying the way, not for scores.
+Each class has sources of its own (speakers, artists, birds), and the source is the group. The classes are as different
+as in the real world, so they are easy to tell apart: the corpus is for trying the workflow, not for comparing scores.
 """
 
 from dataclasses import dataclass
@@ -13,22 +13,23 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from regenre.datasets.synthetic import listed, made, write_wav
-from regenre.synthesis import STYLES, draw_artist, render
-from regenre.vocalisation import birdsong, draw_bird, draw_speaker, speech
+from regenre.datasets.synthetic import list_clips, make_clips, write_wav
+from regenre.synthesis.music import STYLES, draw_artist, render
+from regenre.synthesis.voices import draw_bird, draw_speaker, render_birdsong, render_speech
 
 CLASSES = ("birds", "music", "speech")
 
 
 @dataclass(frozen=True)
 class SyntheticSounds:
-    """The corpus.
+    """The corpus of synthetic speech, music and birdsong.
 
     Parameters
     ----------
-    n_sources, n_clips : sources a class, clips a source
+    n_sources : sources per class
+    n_clips : clips per source
     duration_s : length of a clip in seconds
-    seed : of everything
+    seed : seed of all random numbers
     """
 
     n_sources: int
@@ -39,26 +40,29 @@ class SyntheticSounds:
     audio: ClassVar[bool] = True
 
     def download(self, raw: Path) -> str:
-        """Make the WAV files (16 bit, mono, 22,050 Hz) and `clips.csv`."""
-        clips = made(partial(self._make, raw.absolute()), product(CLASSES, range(self.n_sources), range(self.n_clips)))
+        """Write the WAV files (16 bit, mono, 22,050 Hz) and `clips.csv`."""
+        clips = make_clips(
+            partial(self._make_clip, raw.absolute()), product(CLASSES, range(self.n_sources), range(self.n_clips))
+        )
         clips.to_csv(raw / "clips.csv", index=False, lineterminator="\n")
-        return f"{len(clips)} clips made, {self.n_sources} sources a class"
+        return f"{len(clips)} clips synthesised, {self.n_sources} sources per class"
 
-    def clips(self, raw: Path) -> pd.DataFrame:
-        """As `clips.csv` says; the source is the group."""
-        return listed(raw)
+    def list_clips(self, raw: Path) -> pd.DataFrame:
+        """Return the clips of `clips.csv`; the source is the group."""
+        return list_clips(raw)
 
-    def _make(self, raw: Path, name: str, source: int, clip: int) -> tuple[str, str, str]:
+    def _make_clip(self, raw: Path, name: str, source: int, clip: int) -> tuple[str, str, str]:
+        """Write one clip; return its row of `clips.csv`."""
         number = CLASSES.index(name)
-        voice = np.random.default_rng([self.seed, number, source])
+        source_rng = np.random.default_rng([self.seed, number, source])
         rng = np.random.default_rng([self.seed, number, source, clip])
         if name == "birds":
-            y = birdsong(draw_bird(voice), self.duration_s, rng)
+            y = render_birdsong(draw_bird(source_rng), self.duration_s, rng)
         elif name == "speech":
-            y = speech(draw_speaker(voice), self.duration_s, rng)
+            y = render_speech(draw_speaker(source_rng), self.duration_s, rng)
         else:
             style = list(STYLES)[source % len(STYLES)]
-            y = render(STYLES[style], draw_artist(style, voice), self.duration_s, rng)
+            y = render(STYLES[style], draw_artist(style, source_rng), self.duration_s, rng)
         clip_id = f"{name}.{source * self.n_clips + clip:05d}"
         write_wav(raw / name / f"{clip_id}.wav", y)
         return clip_id, name, f"{name}_source_{source}"

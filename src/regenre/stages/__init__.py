@@ -1,1 +1,4 @@
-"""The pipeline's stages: each a Hydra entry point that reads files, makes one core call and writes files."""
+"""The pipeline's stages, one a file: each reads files, calls one core function and writes files.
+
+What belongs here: which files, which settings, the line that is printed. What does not: any computing.
+"""

@@ -1,25 +1,23 @@
 """Put a dataset's clips on disk.
 
-Reads: the dataset's source (made, fetched, an archive, a folder). Writes: data/raw/<dataset>/.
+Reads: the dataset's source (a generator, the network, an archive, a folder). Writes: data/raw/<dataset>/.
 """
 
-import hydra
 from omegaconf import DictConfig
 
-from regenre import config, fetch
-from regenre.errors import reported
+from regenre import config, files, paths
+
+READS = ("dataset.*",)
 
 
-@hydra.main(**config.HYDRA)
 def main(cfg: DictConfig) -> None:
     """Fill data/raw/<dataset>/, all or nothing."""
-    with reported():
-        config.grid()  # a wrong name anywhere in params.yaml is said before any work
-        name = config.chosen("dataset")
-        with fetch.filled(config.raw(name)) as raw, config.compute(cfg).parallel():
-            said = config.build(cfg.dataset).download(raw)
-        print(f"download {name}: {said}")
+    config.read_grid()  # report a wrong name in params.yaml before any work
+    name = config.get_choice("dataset")
+    with files.fill_folder(paths.locate_raw(name)) as raw, config.make_compute(cfg).use():
+        message = config.build(cfg.dataset).download(raw)
+    print(f"download {name}: {message}")
 
 
 if __name__ == "__main__":
-    config.run(main)
+    config.run_stage(main, READS)

@@ -1,34 +1,36 @@
-"""Open every clip once and say what it is.
+"""Open every clip once, and list its facts and faults.
 
 Reads: data/raw/<dataset>/. Writes: data/index/<dataset>.parquet, reports/audit.csv.
 """
 
-import hydra
+import pandas as pd
 from omegaconf import DictConfig
 
-from regenre import config, indexing, tables
-from regenre.errors import reported
+from regenre import config, paths, tables
+from regenre.quality import clip_table
+
+READS = ("dataset.*", "audio.min_duration_s")
 
 
-@hydra.main(**config.HYDRA)
 def main(cfg: DictConfig) -> None:
-    """Write the clip table, faulty clips with their reasons included."""
-    with reported():
-        name = config.chosen("dataset")
-        dataset = config.build(cfg.dataset)
-        clips = dataset.clips(config.raw(name))
-        with config.compute(cfg).parallel():
-            table, found = indexing.index(clips, config.raw(name), cfg.audio.min_duration_s, dataset.audio)
-        tables.write_clips(config.index(name), table)
-        tables.write_csv(config.REPORTS / "audit.csv", found)
-        usable = tables.usable(table)
-        faults = table["fault"][table["status"] != "ok"].value_counts().sort_index()
-        left_out = ", ".join(f"{count} {fault}" for fault, count in faults.items()) or "none"
-        kept = f"{len(usable)} clips of {usable['genre'].nunique()} genres and {usable['group'].nunique()} groups"
-        counts = found["finding"].value_counts().sort_index()
-        findings = ", ".join(f"{count} {finding}" for finding, count in counts.items()) or "nothing"
-        print(f"index {name}: {kept}; left out: {left_out}; the audit found: {findings}")
+    """Write the clip table, with faulty clips and their reasons, and the audit."""
+    name = config.get_choice("dataset")
+    dataset, raw = config.build(cfg.dataset), paths.locate_raw(name)
+    clips = dataset.list_clips(raw)
+    with config.make_compute(cfg).use():
+        table, findings = clip_table.index_clips(clips, raw, cfg.audio.min_duration_s, dataset.audio)
+    tables.write_clips(paths.locate_index(name), table)
+    tables.write_csv(paths.locate_reports() / "audit.csv", findings)
+    usable = tables.select_usable(table)
+    sizes = f"{len(usable)} clips of {usable['genre'].nunique()} genres and {usable['group'].nunique()} groups"
+    faults = _count(table["fault"][table["status"] != "ok"], "none")
+    print(f"index {name}: {sizes}; left out: {faults}; the audit found: {_count(findings['finding'], 'nothing')}")
+
+
+def _count(values: pd.Series, nothing: str) -> str:
+    counts = values.value_counts().sort_index()
+    return ", ".join(f"{count} {value}" for value, count in counts.items()) or nothing
 
 
 if __name__ == "__main__":
-    config.run(main)
+    config.run_stage(main, READS)

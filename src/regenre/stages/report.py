@@ -6,49 +6,53 @@ that the page shows), conf/published.yaml, params.yaml. Writes: reports/index.ht
 
 import json
 
-import hydra
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from regenre import audio, cells, comparison, config, page, report, tables
-from regenre.errors import reported
+from regenre import audio, config, files, paths, records, tables
+from regenre.evaluation import grid
+from regenre.evaluation.comparison import Hits
+from regenre.learning.cells import Cell
+from regenre.paths import CellName
+from regenre.reporting import page
 
+READS = ("audio.sr",)
 TABLES = ("summary", "per_genre", "leak", "audit", "suspects", "importance", "learning_curve")
 
 
-@hydra.main(**config.HYDRA)
 def main(cfg: DictConfig) -> None:
     """Write the page."""
-    with reported():
-        name, grid = config.chosen("dataset"), config.grid()
-        read = {table: tables.read_report(config.REPORTS / f"{table}.csv") for table in TABLES}
-        honest = comparison.most_honest(grid.splits)
-        shown = [parts for parts in grid.cells if parts[0] == honest]
-        folders = {config.cell_name(*parts): config.cell_folder(name) / config.cell_name(*parts) for parts in shown}
-        predictions = {cell: tables.read_predictions(path / "predictions.csv") for cell, path in folders.items()}
-        top = report.best(read["summary"])
-        best = cells.read(folders[config.cell_name(*top[list(report.PARTS)])])
-        hits = {parts: comparison.Hits.of(predictions[config.cell_name(*parts)], []) for parts in shown}
-        settings = {"grid": config.plain(OmegaConf.load(config.PARAMS)), "best cell": best}
-        made = page.Reports(
-            **read,
-            study=json.loads((config.REPORTS / "study.json").read_text(encoding="utf-8")),
-            expected=report.after_choosing(hits, cfg.seed),
-            predictions=predictions,
-            sounds=_sounds(name, page.shown(read["audit"], read["suspects"]), cfg.audio.sr),
-            published=config.plain(OmegaConf.load(config.CONF / "published.yaml")),
-            configuration=json.dumps(settings, indent=1, sort_keys=True),
-        )
-        tables.write_text(config.REPORTS / "index.html", page.render(made))
-        print(f"report {name}: {config.REPORTS / 'index.html'}")
+    name, reports, cells = config.get_choice("dataset"), paths.locate_reports(), config.read_grid().cells
+    by_table = {table: tables.read_report(reports / f"{table}.csv") for table in TABLES}
+    best = CellName.read_row(grid.select_best(by_table["summary"]).to_dict())
+    folder = paths.locate_cells(name)
+    predictions = {
+        cell: tables.read_predictions(folder / str(cell) / "predictions.csv")
+        for cell in cells
+        if cell.split == best.split
+    }
+    best_cell = records.convert_to_plain(Cell.read(folder / str(best)))
+    settings = {"grid": config.to_plain(OmegaConf.load(paths.locate_params())), "best cell": best_cell}
+    content = page.Reports(
+        **by_table,
+        study=json.loads((reports / "study.json").read_text(encoding="utf-8")),
+        expected=grid.estimate_chosen({cell: Hits.count(rows) for cell, rows in predictions.items()}, cfg.seed),
+        predictions=predictions,
+        sounds=_read_sounds(name, page.choose_sounds(by_table["audit"], by_table["suspects"]), cfg.audio.sr),
+        published=config.to_plain(OmegaConf.load(paths.locate_conf() / "published.yaml")),
+        configuration=json.dumps(settings, indent=1, sort_keys=True),
+    )
+    files.write_text(reports / "index.html", page.render_page(content))
+    print(f"report {name}: {paths.shorten(reports / 'index.html')}")
 
 
-def _sounds(name: str, clip_ids: list[str], sr: int) -> dict[str, tuple[np.ndarray, int]]:
-    clips = tables.usable(tables.read_clips(config.index(name))).set_index("clip_id")
-    paths: pd.Series = clips.loc[[clip for clip in clip_ids if clip in clips.index], "path"]
-    return {str(clip): (audio.load(config.raw(name) / path, sr), sr) for clip, path in paths.items() if path}
+def _read_sounds(name: str, clip_ids: list[str], sr: int) -> dict[str, tuple[np.ndarray, int]]:
+    clips = tables.select_usable(tables.read_clips(paths.locate_index(name))).set_index("clip_id")
+    files_of_clips: pd.Series = clips.loc[[clip for clip in clip_ids if clip in clips.index], "path"]
+    raw = paths.locate_raw(name)
+    return {str(clip): (audio.load(raw / path, sr), sr) for clip, path in files_of_clips.items() if path}
 
 
 if __name__ == "__main__":
-    config.run(main)
+    config.run_stage(main, READS)

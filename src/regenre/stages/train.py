@@ -1,77 +1,59 @@
-"""Fit and test the cells of the grid, side by side; a cell whose inputs did not change is left as it is.
+"""Fit and test the cells of the grid, side by side; leave a cell as it is if its inputs did not change.
 
 Reads: data/index/<dataset>.parquet, data/features/<dataset>/, params.yaml. Writes: data/cells/<dataset>/<cell>/:
-predictions.csv, model.skops, card.md, cell.json. Choices on the command line make one cell of your own instead, in
+predictions.csv, model.skops, cell.json. Choices on the command line make one cell of their own instead, in
 data/sweeps/<dataset>/.
 """
 
 import time
 from pathlib import Path
 
-import hydra
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from regenre import card, cells, config, metrics, planning, report, training
-from regenre.errors import reported
+from regenre import config, paths
+from regenre.evaluation import metrics
+from regenre.learning import cells, grid
+from regenre.learning.plan import PlannedCell, Planner
+
+READS = ("split.*", "features", "classifier.*", "search.*")
 
 
-@hydra.main(**config.HYDRA)
 def main(cfg: DictConfig) -> None:
-    """Write the cells that are not there yet, and remove those that the grid has no longer."""
-    with reported():
-        plan, folder = _plan(cfg)
-        removed = [] if config.by_hand() else cells.remove_others(folder, [cell.name for cell in plan])
-        stale = [cell for cell in plan if not cells.is_current(folder / cell.name, cell.inputs)]
-        started, fits_s = time.monotonic(), 0.0
-        with config.compute(cfg).parallel():
-            n_workers = effective_n_jobs(None)
-            tasks = (delayed(training.work)(task) for cell in stale for task in cell.tasks)
-            results = Parallel(return_as="generator")(tasks) if stale else iter(())
-            for cell in tqdm(stale, desc="train", unit=" cells", disable=None):
-                own = [next(results) for _ in cell.tasks]
-                predictions = training.predictions(cell.clips, cell.dealt.folds, own[: len(cell.dealt.folds)])
-                predictions = predictions.round(6)  # as they are stored
-                content, scores = cell.content(own), metrics.score(predictions, cfg.seed)
-                told = card.card(content, predictions, scores, cfg.seed)
-                cells.write(folder / cell.name, content, predictions, own[-1].model, told)
-                fits_s += (spent := sum(result.seconds for result in own))
-                doubts = len({said for result in own for said in result.warnings})
-                accuracy = report.interval(scores, "accuracy")
-                tqdm.write(
-                    f"{cell.name}: accuracy {accuracy}, {len(predictions)} clips, {spent:.1f} s"
-                    + (f", {doubts} warnings in its cell.json" if doubts else "")
-                )
-        print(
-            f"train {config.chosen('dataset')}: {len(stale)} cells fitted, {len(plan) - len(stale)} unchanged,"
-            f" {len(removed)} removed; {fits_s:.1f} s of fits in {time.monotonic() - started:.1f} s"
-            f" on {n_workers} workers"
-        )
-
-
-def _plan(cfg: DictConfig) -> tuple[list[planning.Cell], Path]:
-    dataset, grid = config.chosen("dataset"), config.grid()
-    plan = planning.Planner(
-        dataset, config.index(dataset), config.features(dataset), cfg.seed, config.plain(cfg.search), config.build
+    """Write the cells that are missing or out of date; remove those that are no longer in the grid."""
+    start, fits_s = time.monotonic(), 0.0
+    plan, folder = _plan_cells(cfg)
+    removed = [] if config.is_by_hand() else cells.remove_others(folder, [cell.name for cell in plan])
+    stale = [cell for cell in plan if not cells.is_current(folder / cell.name, cell.inputs)]
+    with config.make_compute(cfg).use():
+        n_workers = effective_n_jobs(None)
+        for fitted in grid.fit_cells(stale, folder):
+            scores, fits_s = metrics.score(fitted.predictions, cfg.seed), fits_s + fitted.seconds
+            n_warnings = len({message for search in fitted.cell.searches for message in search.warnings})
+            warnings = f", {n_warnings} warnings in its cell.json" if n_warnings else ""
+            accuracy = "{accuracy:.3f} ({accuracy_low:.3f} to {accuracy_high:.3f}), {n_clips} clips".format(**scores)
+            tqdm.write(f"{fitted.cell.plan.name}: accuracy {accuracy}, {fitted.seconds:.1f} s{warnings}")
+    print(
+        f"train {config.get_choice('dataset')}: {len(stale)} cells fitted, {len(plan) - len(stale)} unchanged,"
+        f" {len(removed)} removed; {fits_s:.1f} s of fits in {time.monotonic() - start:.1f} s on {n_workers} workers"
     )
-    if config.by_hand():
-        leaf = config.with_members(config.plain(cfg.classifier), cfg.seed)
-        names = {group: config.chosen(group) for group in ("split", "features", "classifier")}
-        cell = plan.cell(config.own_cell_name(), names, config.plain(cfg.split), leaf)
-        return [cell], config.sweep_folder(dataset)
-    splits = config.leaves("split", grid.splits, cfg.seed)
-    classifiers = config.leaves("classifier", grid.classifiers, cfg.seed)
-    return [
-        plan.cell(
-            config.cell_name(split, features, classifier),
-            {"split": split, "features": features, "classifier": classifier},
-            splits[split],
-            classifiers[classifier],
-        )
-        for split, features, classifier in grid.cells
-    ], config.cell_folder(dataset)
+
+
+def _plan_cells(cfg: DictConfig) -> tuple[list[PlannedCell], Path]:
+    name, seed = config.get_choice("dataset"), cfg.seed
+    index, features, search = paths.locate_index(name), paths.locate_features(name), config.to_plain(cfg.search)
+    planner = Planner(name, index, features, seed, search, config.build)
+    if config.is_by_hand():
+        classifier = config.add_members(config.to_plain(cfg.classifier), seed)
+        cell = planner.plan_cell(config.name_cell(), config.to_plain(cfg.split), classifier)
+        return [cell], paths.locate_sweeps(name)
+    names = config.read_grid()
+    splits = config.read_leaves("split", names.splits, seed)
+    classifiers = config.read_leaves("classifier", names.classifiers, seed)
+    plan = [planner.plan_cell(cell, splits[cell.split], classifiers[cell.classifier]) for cell in names.cells]
+    return plan, paths.locate_cells(name)
 
 
 if __name__ == "__main__":
-    config.run(main)
+    config.run_stage(main, READS)

@@ -1,0 +1,265 @@
+"""What each command of `regenre` does; `main` says how it is called.
+
+Heavy libraries are imported where they are used, so that `--help` and mistakes answer at once.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regenre.errors import UserError, join_lines
+
+if TYPE_CHECKING:
+    from regenre.inference.answers import Answer
+
+_BATCH = 8  # files per task
+
+
+def learn(arguments: argparse.Namespace) -> None:
+    """Set the grid, run the pipeline, and print which model is best."""
+    from regenre import config, paths
+    from regenre.cli import recipes
+    from regenre.inference.model import find_best
+
+    written = recipes.apply_recipe(arguments.recipe, arguments.source)
+    names = " and ".join(map(os.path.relpath, written))
+    print(f"set in {names}: recipe {arguments.recipe}, {arguments.source}", flush=True)
+    if config.read_grid().dataset == "folder":  # DVC does not see that the folder changed
+        _run_dvc("repro", "--force", "--single-item", "download")
+    _run_dvc("repro")
+    reports, name = paths.locate_reports(), find_best().name
+    card, page = (paths.shorten(reports / file) for file in (f"cards/{name}.md", "index.html"))
+    print(f"best model: {name}. Its card: {card}; all results: {page}")
+    print("now: regenre classify FILE")
+
+
+def classify(arguments: argparse.Namespace) -> None:
+    """Print the genres of each file."""
+    from regenre.inference import answers
+    from regenre.inference.model import read_model
+    from regenre.reporting import plots
+
+    folder = _find_model(arguments)
+    model = read_model(folder)  # a wrong model is reported once, before any work
+    paths = list(_list_files(arguments.files))
+    if arguments.plot and len(paths) != 1:
+        raise UserError(f"--plot: one file expected, {len(paths)} found; classify them one by one")
+    if arguments.window is not None and arguments.window < model.min_duration_s:
+        raise UserError(f"--window: {model.min_duration_s:g} s or more expected, {arguments.window:g} found")
+    if not arguments.json and not arguments.csv:
+        print(f"model {folder.name} ({model.cell.plan.dataset}, {len(model.genres)} genres)", file=sys.stderr)
+    n_without_text, header, failed = 0, True, list[str]()
+    classify_file = partial(_classify_file, folder, arguments.window)
+    for path, answer in _run_each([(path,) for path in paths], classify_file, arguments.jobs, "classify", failed):
+        n_without_text += not answer.has_text
+        if arguments.csv:
+            text = answers.make_rows(path, answer).to_csv(index=False, header=header, float_format="%.6f").rstrip()
+        elif arguments.json:
+            text = answers.format_json(path, answer)
+        else:
+            text = answers.format_line(path, answer, arguments.top)
+        header = False
+        _print(text)
+        if arguments.plot:
+            figure = plots.draw_timeline(answer.starts_s, answer.timeline, answer.genres, path)
+            plots.save_figure(arguments.plot, figure)
+    if n_without_text:
+        _print(f"regenre: the model reads a text beside each file (FILE.txt); {n_without_text} have none", sys.stderr)
+    _report_failed(failed, len(paths))
+
+
+def show(arguments: argparse.Namespace) -> None:
+    """Write the figure or the page of one file."""
+    from regenre import files
+    from regenre.inference.api import make_analysis
+    from regenre.reporting.file_page import FilePage
+    from regenre.reporting.gallery import FAMILIES
+
+    target = arguments.out or Path(arguments.file.with_suffix(".png").name)
+    if target.suffix not in (".png", ".html"):
+        raise UserError(f"--out: a name that ends in .png or .html expected, {target} found")
+    if arguments.start < 0 or arguments.length <= 0:
+        raise UserError(
+            "--start, --length: 0 s or more, and more than 0 s, expected;"
+            f" {arguments.start:g}, {arguments.length:g} found"
+        )
+    analysis = make_analysis(arguments.families.split(","), arguments.sr)
+    panels = make_analysis(FAMILIES, arguments.sr).families
+    page = FilePage.read(arguments.file, analysis, panels, arguments.start, arguments.length)
+    content = page.render_png() if target.suffix == ".png" else page.render_page().encode()
+    files.write_atomically(target, lambda temporary: temporary.write_bytes(content))
+    print(target)
+
+
+def clean(arguments: argparse.Namespace) -> None:
+    """Write each file without its pauses."""
+    from regenre.cli import convert as audio_files
+
+    options = {
+        "below_db": arguments.below, "pause_s": arguments.pause, "ends": arguments.ends, "force": arguments.force,
+    }  # fmt: skip
+    _write_each(arguments, partial(audio_files.clean, **options), None)
+
+
+def convert(arguments: argparse.Namespace) -> None:
+    """Write each file in another format."""
+    from regenre.cli import convert as audio_files
+
+    options = {"sr": arguments.rate, "mono": arguments.mono, "bits": arguments.bits, "force": arguments.force}
+    if arguments.rate is not None and not 1 <= arguments.rate <= 1_000_000:
+        raise UserError(f"--rate: 1 to 1,000,000 Hz expected, {arguments.rate} found")
+    suffix = arguments.to or (arguments.out.suffix if arguments.out else "")
+    _write_each(arguments, partial(audio_files.convert, **options), f".{suffix.lstrip('.')}" if suffix else None)
+
+
+def register(arguments: argparse.Namespace) -> None:
+    """Put a model into the registry, and print how to serve it."""
+    from regenre import paths
+    from regenre.inference import mlflow_model
+    from regenre.inference.model import read_model
+    from regenre.learning.digest import list_requirements
+    from regenre.reporting import tracking
+
+    folder = _find_model(arguments)
+    model = mlflow_model.ServedModel(read_model(folder))
+    plan, reports = model.model.cell.plan, paths.locate_reports()
+    if folder.parent.parent.name == "sweeps":
+        kind, figure, card = "sweep", folder / "confusion.png", folder / "card.md"
+    else:
+        kind, figure, card = "grid", reports / f"figures/confusion/{plan.name}.png", reports / f"cards/{plan.name}.md"
+    if not (figure.is_file() and card.is_file()):
+        raise UserError(
+            f"{figure} and {card} expected; run `dvc repro`, for a cell of your own `dvc repro -f -s track`"
+        )
+    run = tracking.describe_cell(folder, figure, card, plan.seed, kind)
+    example = mlflow_model.make_example(model.model.sr)
+    name = arguments.name or f"regenre-{plan.dataset}"
+    requirements = list_requirements(plan.classifier)
+    version, uri = tracking.register_model(folder, name, run, example, model.predict(example), requirements)
+    print(f"{name} version {version}: {folder.name}, in {uri}")
+    print(
+        f"now: MLFLOW_TRACKING_URI={uri} mlflow models serve -m models:/{name}/{version} --env-manager local"
+        " --host 127.0.0.1 --port 5001"
+    )
+
+
+def _run_dvc(*arguments: str) -> None:
+    from regenre import paths
+
+    process = subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=paths.find_root())
+    if process.returncode:
+        raise SystemExit(process.returncode)  # the stage has printed why
+
+
+def _find_model(arguments: argparse.Namespace) -> Path:
+    from regenre.inference.model import find_best, find_cell
+
+    return (find_cell(arguments.model) if arguments.model else find_best()).resolve()
+
+
+def _classify_file(folder: Path, window_s: float | None, path: Path) -> "Answer":
+    from regenre.inference.model import read_model
+
+    return read_model(folder).classify_file(path, window_s)  # read once per process
+
+
+def _write_each(arguments: argparse.Namespace, write: Callable[[Path, Path], Any], suffix: str | None) -> None:
+    """Write one new file per file."""
+    targets, failed = dict(_name_targets(arguments, suffix)), list[str]()
+    counts = Counter(targets.values())
+    for path, target in targets.items():
+        if counts[target] > 1:
+            raise UserError(
+                f"{path}: a target of its own expected, another file has {target} too; name them one by one"
+            )
+    for path, output in _run_each(list(targets.items()), write, arguments.jobs, "write", failed):
+        clipped = f", {output.n_clipped} samples clipped to full scale" if output.n_clipped else ""
+        _print(f"{path} -> {output.target}: {output.source_s:.2f} s -> {output.target_s:.2f} s{clipped}")
+    _report_failed(failed, len(targets))
+
+
+def _name_targets(arguments: argparse.Namespace, suffix: str | None) -> Iterator[tuple[str, Path]]:
+    """Yield each file and the name of its new file; files of a folder keep their place below it."""
+    has_folder = any(Path(name).is_dir() for name in arguments.files)
+    if not arguments.out and has_folder:
+        raise UserError("--out: a folder for the new files expected, because FILE is a folder; none found")
+    several = len(arguments.files) > 1 or has_folder
+    is_folder = arguments.out and (several or arguments.out.is_dir() or not arguments.out.suffix)
+    for name in arguments.files:
+        for path in _list_files([name]):
+            source = Path(path)
+            target = source.with_suffix(suffix or source.suffix)
+            if is_folder:
+                below = target.relative_to(name) if Path(name).is_dir() else Path(target.name)
+                yield path, arguments.out / below
+            elif arguments.out:
+                yield path, arguments.out
+            else:
+                yield path, target if target != source else source.with_suffix(f".new{source.suffix}")
+
+
+def _run_each(
+    files: Sequence[tuple[Any, ...]], work: Callable[..., Any], n_jobs: int, title: str, failed: list[str]
+) -> Iterator[tuple[str, Any]]:
+    """Yield each file with its result, in order; report files that cannot be used and add them to `failed`.
+
+    A file is a tuple: its name, and whatever else `work` takes.
+    """
+    from joblib import Parallel, delayed, effective_n_jobs
+    from tqdm import tqdm
+
+    batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
+    workers = min(effective_n_jobs(n_jobs), len(batches))
+    results = Parallel(workers, return_as="generator")(delayed(_run_batch)(work, batch) for batch in batches)
+    with tqdm(total=len(files), desc=title, unit=" files", disable=None) as bar:
+        for batch in results:
+            for path, result in batch:
+                bar.update()
+                if isinstance(result, str):
+                    failed.append(path)
+                    name = path if path.isprintable() else repr(path)
+                    _print(f"regenre: {name}: {result}", sys.stderr)
+                else:
+                    yield path, result
+
+
+def _report_failed(failed: list[str], n: int) -> None:
+    if failed:
+        raise SystemExit(f"regenre: {len(failed)} of {n} files could not be used")
+
+
+def _run_batch(work: Callable[..., Any], files: Sequence[tuple[Any, ...]]) -> list[tuple[str, Any]]:
+    """Return each file's result, or the message that says what is wrong with it."""
+    results: list[tuple[str, Any]] = []
+    for path, *more in files:
+        try:
+            results.append((path, work(Path(path), *more)))
+        except UserError as error:
+            results.append((path, join_lines(str(error).removeprefix(f"{path}: "))))
+    return results
+
+
+def _list_files(names: Sequence[str]) -> Iterator[str]:
+    """Yield the files, and the audio files in the folders at any depth, sorted by name."""
+    from regenre.audio import FORMATS
+
+    for name in names:
+        if not Path(name).is_dir():
+            yield name
+            continue
+        inside = sorted(path for path in Path(name).rglob("*") if path.suffix.lower() in FORMATS and path.is_file())
+        if not inside:
+            raise UserError(f"{name}: a folder with audio files expected, none found; choose another")
+        yield from map(str, inside)
+
+
+def _print(text: str, file: Any = None) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(text, file=file or sys.stdout)  # above the progress bar

@@ -1,0 +1,39 @@
+"""The interface of a dataset: source -> clips on disk and the facts about them.
+
+A dataset is a frozen dataclass whose fields are the settings of its leaf in `conf/dataset/`.
+
+    Dataset      what every dataset offers
+    CLIP_FACTS   columns of the table that `Dataset.list_clips` returns
+
+Conventions: `path` is relative to the raw folder, or "" for a clip without a file; `group` is what must not straddle
+folds (artist, recording), and the clip itself if no group is known. A clip that should exist but is missing has a row.
+"""
+
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import pandas as pd
+
+CLIP_FACTS = ["clip_id", "path", "genre", "group"]
+
+
+class Dataset(Protocol):
+    """What every dataset offers.
+
+    Attributes
+    ----------
+    audio : True if the clips are audio files, False if they are rows of a table
+    """
+
+    audio: ClassVar[bool]
+
+    def download(self, raw: Path) -> str:
+        """Fill the empty folder `raw`; return one line that names the source.
+
+        Files are synthesised, fetched, unpacked or linked.
+        """
+        ...
+
+    def list_clips(self, raw: Path) -> pd.DataFrame:
+        """Return one row per clip in `raw`, columns `CLIP_FACTS`; no audio is opened."""
+        ...

@@ -1,0 +1,156 @@
+"""Scores, comparisons and tables of all cells of a grid: what `evaluate` computes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from regenre.evaluation import comparison, metrics
+from regenre.evaluation.comparison import Hits
+from regenre.evaluation.suspects import SUSPECTS, find_suspects
+from regenre.learning.cells import Cell, TextCounts
+from regenre.paths import CellName
+
+_RANDOM = "stratified_kfold"  # a random split: its models know the artist's other clips, and so tell most about labels
+
+
+@dataclass(frozen=True)
+class TestedCell:
+    """A cell and its predictions."""
+
+    __test__ = False  # no test of pytest's
+
+    cell: Cell
+    predictions: pd.DataFrame
+
+    @property
+    def hits(self) -> Hits:
+        """Which clips it classifies correctly."""
+        return Hits.count(self.predictions, [fold.train + fold.valid for fold in self.cell.plan.folds])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The tables of reports/.
+
+    Attributes
+    ----------
+    summary : one row per cell: names, scores with intervals, indistinguishable from the best of its split
+    per_genre : one row per cell and genre
+    comparisons : `comparison.compare_with_best` of each split
+    leak : `comparison.measure_leak`, one row per cell of a split that is not the most honest
+    suspects : labels that are probably wrong
+    excluded : clips that are left out, with the reason
+    expected : `comparison.estimate_chosen` under the most honest split
+    texts : of the cells that read texts
+    """
+
+    summary: pd.DataFrame
+    per_genre: pd.DataFrame
+    comparisons: pd.DataFrame
+    leak: pd.DataFrame
+    suspects: pd.DataFrame
+    excluded: pd.DataFrame
+    expected: float
+    texts: TextCounts | None
+
+
+def evaluate(dataset: str, cells: Mapping[CellName, TestedCell], clips: pd.DataFrame, seed: int) -> Evaluation:
+    """Score all cells and compare them.
+
+    Parameters
+    ----------
+    cells : of one grid
+    clips : the clip table, including the excluded clips
+    seed : of the bootstrap
+    """
+    keys = {name: {"dataset": dataset, **name.columns} for name in cells}
+    rows = [{**keys[name], **metrics.score(tested.predictions, seed)} for name, tested in cells.items()]
+    genres = [metrics.score_genres(tested.predictions, seed).assign(**keys[name]) for name, tested in cells.items()]
+    hits = {name: tested.hits for name, tested in cells.items()}
+    comparisons = compare_cells(hits, seed)
+    first = ["dataset", *CellName.COLUMNS]
+    return Evaluation(
+        summary=pd.DataFrame(rows).merge(
+            comparisons[[*CellName.COLUMNS, "indistinguishable"]], on=list(CellName.COLUMNS)
+        ),
+        per_genre=pd.concat(genres)[[*first, *genres[0].columns.drop(first)]],
+        comparisons=comparisons,
+        leak=measure_leaks(hits, seed),
+        suspects=_find_suspects(cells, clips),
+        excluded=list_excluded(clips, {name.split: tested.cell.plan.excluded for name, tested in cells.items()}),
+        expected=estimate_chosen(hits, seed),
+        texts=next((tested.cell.plan.texts for tested in cells.values() if tested.cell.plan.texts), None),
+    )
+
+
+def compare_cells(hits: Mapping[CellName, Hits], seed: int) -> pd.DataFrame:
+    """Compare each split's cells with the best of them (`comparison.compare_with_best`)."""
+    splits = dict.fromkeys(name.split for name in hits)
+    parts = [{name: cell_hits for name, cell_hits in hits.items() if name.split == split} for split in splits]
+    return pd.concat([comparison.compare_with_best(part, seed) for part in parts], ignore_index=True)
+
+
+def measure_leaks(hits: Mapping[CellName, Hits], seed: int) -> pd.DataFrame:
+    """Measure what each other split claims beyond the most honest one (`comparison.measure_leak`): one row per cell."""
+    honest = choose_honest(hits)
+    rows: list[dict[str, Any]] = []
+    for name, cell_hits in hits.items():
+        if name.split != honest:
+            same = CellName(honest, name.features, name.classifier)
+            leak = comparison.measure_leak(hits[same], cell_hits, seed)
+            rows.append({**name.columns, "honest_split": honest, **leak})
+    columns = [*CellName.COLUMNS, "honest_split", "n_clips", "honest", "claimed", "leak", "leak_low", "leak_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def estimate_chosen(hits: Mapping[CellName, Hits], seed: int) -> float:
+    """Estimate the accuracy of the cell that is chosen under the most honest split (`comparison.estimate_chosen`)."""
+    honest = choose_honest(hits)
+    return comparison.estimate_chosen({name: part for name, part in hits.items() if name.split == honest}, seed)
+
+
+def choose_honest(names: Mapping[CellName, Any]) -> str:
+    """Return the most honest split of these cells."""
+    return comparison.choose_honest([name.split for name in names])
+
+
+def list_excluded(clips: pd.DataFrame, by_split: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """List the clips that are left out and why: faulty clips (split `*`), then what each split leaves out."""
+    faulty = clips[clips["status"] != "ok"].assign(split="*")[["clip_id", "split", "fault", "reason"]]
+    rows = [
+        (clip_id, split, "not_in_split", reason)
+        for split, reasons in by_split.items()
+        for clip_id, reason in reasons.items()
+    ]
+    return pd.concat([faulty, pd.DataFrame(rows, columns=faulty.columns)]).sort_values(["split", "clip_id"])
+
+
+def select_best(summary: pd.DataFrame) -> pd.Series:
+    """Return the row with the highest accuracy under the most honest split of the grid."""
+    rows = summary[summary["split"] == comparison.choose_honest(list(summary["split"]))]
+    return rows.iloc[int(rows["accuracy"].to_numpy().argmax())]
+
+
+def find_best(cells: Mapping[CellName, pd.DataFrame]) -> CellName:
+    """Return the most accurate cell under the most honest split, by the predictions of each."""
+    honest = choose_honest(cells)
+    scores = {name: Hits.count(part).accuracy for name, part in cells.items() if name.split == honest}
+    return max(scores, key=scores.__getitem__)
+
+
+def select_genres_of_best(summary: pd.DataFrame, per_genre: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the per-genre scores of the best cell under every split, and the figure's title."""
+    best = select_best(summary)
+    rows = per_genre[(per_genre["features"] == best["features"]) & (per_genre["classifier"] == best["classifier"])]
+    return rows, f"{best['dataset']}: F1 by genre, {best['features']} with {best['classifier']}"
+
+
+def _find_suspects(cells: Mapping[CellName, TestedCell], clips: pd.DataFrame) -> pd.DataFrame:
+    """Find suspect labels by the random split's cells, or else by every cell that tests whole clips."""
+    at_random = [tested.predictions for name, tested in cells.items() if name.split == _RANDOM]
+    clip_ids = set(clips["clip_id"])
+    whole = [tested.predictions for tested in cells.values() if set(tested.predictions["clip_id"]) <= clip_ids]
+    predictions = at_random or whole
+    return find_suspects(predictions) if predictions else pd.DataFrame(columns=SUSPECTS)

@@ -1,0 +1,191 @@
+"""Extraction of features from clips, in one pass over the audio.
+
+Each clip is decoded and transformed once; all families are computed from that transform.
+
+    Analysis       settings that determine how samples become features
+    FeatureTables  pooled features and sequences of all clips
+    extract        the pass over all clips, in parallel
+    pool           pooling of one family for one clip
+    name_columns   names of the pooled values of a family
+    cut_pieces     pieces of a clip
+    make_probe     samples to compare two versions of the code
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from regenre import audio
+from regenre.errors import UserError
+from regenre.features.family import Family, is_per_clip
+from regenre.features.frames import Frames
+from regenre.features.pooling import Pooling, average_blocks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Features = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # of one clip: family -> pooled row, family -> sequence
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Settings that determine how samples become features.
+
+    Parameters
+    ----------
+    families : name -> family
+    pooling : pooling of the families that describe each frame
+    sr : sampling rate in Hz to which each clip is resampled
+    n_fft, hop_length : window and hop of the shared transform, in samples
+    n_averaged : number of frames averaged into one frame of a sequence; 0: no sequences
+    """
+
+    families: dict[str, Family]
+    pooling: Pooling
+    sr: int
+    n_fft: int
+    hop_length: int
+    n_averaged: int = 0
+
+    def __call__(self, y: np.ndarray) -> Features:
+        """Compute the features of one clip from its samples at `sr`."""
+        frames = Frames(y, self.sr, self.n_fft, self.hop_length)
+        values = {name: family(frames) for name, family in self.families.items()}
+        rows = {name: pool(family, values[name], frames.hop_s, self.pooling) for name, family in self.families.items()}
+        if not self.n_averaged:
+            return rows, {}
+        return rows, {name: average_blocks(values[name], self.n_averaged).T for name in self.framewise}
+
+    @property
+    def framewise(self) -> list[str]:
+        """Names of the families that describe each frame."""
+        return [name for name, family in self.families.items() if not is_per_clip(family)]
+
+    def name_columns(self, name: str) -> list[str]:
+        """Return the names of the pooled values of a family."""
+        return name_columns(name, self.families[name], self.pooling)
+
+    def name_frame_columns(self, name: str) -> list[str]:
+        """Return the names of the values of a family in a sequence."""
+        return [f"{name}__{feature}__frame" for feature in self.families[name].names]
+
+
+@dataclass(frozen=True)
+class FeatureTables:
+    """Features of clips.
+
+    Attributes
+    ----------
+    clip_ids : clip_id of each row
+    pooled : family name -> table with clip_id and the columns of the family, one row per clip, in the input order
+    sequences : family name -> one matrix per clip, float32, shape (n_frames, n_features); only families that describe
+        each frame
+    """
+
+    clip_ids: pd.Series
+    pooled: dict[str, pd.DataFrame]
+    sequences: dict[str, list[np.ndarray]]
+
+
+def extract(
+    clips: pd.DataFrame, raw: Path, analysis: Analysis, piece_s: float = 0.0
+) -> tuple[FeatureTables, FeatureTables]:
+    """Extract the features of each clip, in the processes of the current `compute` backend.
+
+    Parameters
+    ----------
+    clips : usable rows of the clip table
+    raw : folder to which `path` is relative
+    piece_s : length in seconds of the pieces of each clip, whose features are extracted too; 0: no pieces
+
+    Returns
+    -------
+    features of the clips
+    features of the pieces, with clip_id `<clip_id>#<number>`; empty if `piece_s` is 0
+
+    Raises
+    ------
+    UserError
+        The audio of a clip cannot be read.
+    """
+    if not analysis.families:
+        return FeatureTables(clips["clip_id"], {}, {}), FeatureTables(clips["clip_id"].iloc[:0], {}, {})
+    import pandas as pd  # not at the top: it would take a sixth of the memory of each worker
+
+    results = Parallel(return_as="generator")(
+        delayed(_extract_clip)(clip_id, raw.absolute() / path, analysis, piece_s)
+        for clip_id, path in zip(clips["clip_id"], clips["path"], strict=True)
+    )
+    features = list(tqdm(results, total=len(clips), desc="extract", unit=" clips", disable=None))
+    piece_ids = [
+        f"{clip_id}#{number}"
+        for clip_id, (_, *pieces) in zip(clips["clip_id"], features, strict=True)
+        for number in range(len(pieces))
+    ]
+    return (
+        _build_tables(clips["clip_id"], [clip for clip, *_ in features], analysis),
+        _build_tables(
+            pd.Series(piece_ids, name="clip_id", dtype=object),
+            [piece for _, *pieces in features for piece in pieces],
+            analysis,
+        ),
+    )
+
+
+def _build_tables(clip_ids: pd.Series, features: list[Features], analysis: Analysis) -> FeatureTables:
+    import pandas as pd
+
+    if not features:
+        return FeatureTables(clip_ids, {}, {})
+    tables = {}
+    for name in analysis.families:
+        values = pd.DataFrame(np.stack([row[name] for row, _ in features]), columns=analysis.name_columns(name))
+        tables[name] = pd.concat([clip_ids.reset_index(drop=True), values], axis=1)
+    sequences = {name: [sequence[name] for _, sequence in features] for name in features[0][1]}
+    return FeatureTables(clip_ids, tables, sequences)
+
+
+def _extract_clip(clip_id: str, path: Path, analysis: Analysis, piece_s: float) -> list[Features]:
+    """Return the features of the clip, then those of its pieces."""
+    with threadpool_limits(1):  # no nested parallelism, and the same sums for any number of workers
+        try:
+            y = audio.load(path, analysis.sr)
+        except audio.AudioError as error:
+            raise UserError(
+                f"clip {clip_id}: {error}, but the clip table lists it as usable; run `dvc repro index` again"
+            ) from error
+        return [analysis(samples) for samples in (y, *cut_pieces(y, round(piece_s * analysis.sr)))]
+
+
+def make_probe(sr: int) -> np.ndarray:
+    """Return three seconds of chords and noise, to test whether two versions compute the same features."""
+    t = np.arange(3 * sr) / sr
+    notes = sum(np.sin(2 * np.pi * 220 * 2 ** (step / 12) * t) for step in (0, 4, 7, 16))
+    noise = np.random.default_rng(20020).standard_normal(len(t))
+    return (0.1 * notes * (1 - t % 0.5) + 0.02 * noise * (t % 0.25 < 0.05)).astype(np.float32)
+
+
+def cut_pieces(y: np.ndarray, n: int) -> list[np.ndarray]:
+    """Cut samples into pieces of n and drop the rest; a shorter clip is one piece; n = 0 yields no pieces."""
+    return [y[start : start + n] for start in range(0, max(1, len(y) - n + 1), n)] if n else []
+
+
+def name_columns(name: str, family: Family, pooling: Pooling) -> list[str]:
+    """Return the names of the values of `pool`."""
+    return (
+        [f"{name}__{feature}" for feature in family.names]
+        if is_per_clip(family)
+        else pooling.name_columns(name, family.names)
+    )
+
+
+def pool(family: Family, values: np.ndarray, hop_s: float, pooling: Pooling) -> np.ndarray:
+    """Pool the values of one family for one clip, float32; values per clip are returned unchanged."""
+    return values if is_per_clip(family) else pooling(values, hop_s)

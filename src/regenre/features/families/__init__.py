@@ -1,0 +1,1 @@
+"""The feature families, one module each; `regenre.features.family` defines their interface."""

@@ -1,0 +1,39 @@
+"""Linear-frequency cepstral coefficients."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regenre.features import filterbanks
+from regenre.features.cepstra import compute_cepstra, convert_to_db, number_names
+from regenre.features.frames import Frames
+
+
+@dataclass(frozen=True)
+class Lfcc:
+    """DCT-II of the log power in linearly spaced triangular bands (Davis and Mermelstein 1980, section II-A).
+
+    Like `Mfcc`, but the centres of the bands are equally spaced in Hz. Silence yields
+    c[0] = -100 sqrt(n_bands) and zeros.
+
+    Parameters
+    ----------
+    n_lfcc : number of coefficients, the 0th included
+    n_bands : number of bands
+    fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: sr / 2
+    """
+
+    n_lfcc: int
+    n_bands: int
+    fmin_hz: float
+    fmax_hz: float | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Numbers of the coefficients: `00`, `01`, ..."""
+        return number_names(self.n_lfcc)
+
+    def __call__(self, frames: Frames) -> np.ndarray:
+        """Compute the coefficients, float32, shape (n_lfcc, n_frames)."""
+        bank = filterbanks.make_linear(frames.sr, frames.n_fft, self.n_bands, self.fmin_hz, self.fmax_hz)
+        return compute_cepstra(convert_to_db(frames.sum_bands(bank)), self.n_lfcc)

@@ -1,0 +1,48 @@
+"""Statistical spectrum descriptors: the distribution of loudness in each critical band."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regenre.features.frames import Frames
+from regenre.features.loudness import N_BANDS, compute_sonogram, cut_segments
+
+_STATISTICS = ("mean", "median", "variance", "skewness", "kurtosis", "min", "max")
+
+
+@dataclass(frozen=True)
+class SpectrumDescriptors:
+    """Seven statistics of each band's loudness over texture windows (Lidy and Rauber 2005, section 2.2).
+
+    The loudness of each band (`compute_sonogram`, in sone) is cut into segments of `segment_s` that overlap by
+    half. Each segment yields mean, median, variance, skewness, kurtosis (3 for a normal distribution), minimum and
+    maximum; the result is the median of each over segments. Constant loudness has skewness and kurtosis 0.
+    Silence yields 0.
+
+    Parameters
+    ----------
+    segment_s : length of a segment in seconds; a shorter clip is one segment
+    """
+
+    segment_s: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`<band>__<statistic>`, e.g. `07__skewness`."""
+        return tuple(f"{band:02d}__{statistic}" for statistic in _STATISTICS for band in range(N_BANDS))
+
+    def __call__(self, frames: Frames) -> np.ndarray:
+        """Compute the statistics, float32, shape (168,)."""
+        n = max(1, round(self.segment_s / frames.hop_s))
+        segments = cut_segments(compute_sonogram(frames), n).astype(np.float64)
+        mean = segments.mean(axis=2)
+        deviation = segments - mean[..., None]
+        variance = np.square(deviation).mean(axis=2)
+        constant = variance <= np.square(1e-6 * mean)  # the rest is rounding of float32
+        std = np.where(constant, np.inf, np.sqrt(variance))
+        skewness = (deviation**2 * deviation).mean(axis=2) / std**3
+        kurtosis = np.square(deviation**2).mean(axis=2) / std**4
+        median, low, high = np.median(segments, axis=2), segments.min(axis=2), segments.max(axis=2)
+        statistics = np.stack([mean, median, variance, skewness, kurtosis, low, high])
+        medians: np.ndarray = np.median(statistics, axis=2).ravel().astype(np.float32)
+        return medians

@@ -1,0 +1,96 @@
+"""The features of a dataset on disk: extracted, joined with tables from elsewhere, and written with their records."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from regenre import files, records, tables
+from regenre.errors import UserError
+from regenre.features import extraction
+from regenre.features.extraction import Analysis, FeatureTables
+from regenre.features.family import Family, TableFamily
+from regenre.tables import FamilyRecord, FeatureSet
+
+
+def write_features(
+    folder: Path,
+    clips: pd.DataFrame,
+    raw: Path,
+    families: Mapping[str, Family | TableFamily],
+    analysis: Analysis,
+    piece_s: float,
+    sets: Mapping[str, tuple[list[str], list[str]]],
+    settings: Mapping[str, Any],
+) -> str:
+    """Write the features of all clips.
+
+    Parameters
+    ----------
+    folder : the target
+    clips : usable rows of the clip table
+    raw : folder that `path` is relative to
+    families : name -> family, of all feature sets
+    analysis : of the families that are computed from audio
+    piece_s : length of pieces in seconds; 0 for none
+    sets : feature set -> its families, and the patterns of its columns
+    settings : `audio`, `frames`, `pooling`, `sequences` and `family` of the configuration
+
+    Returns
+    -------
+    one line that counts clips and columns
+
+    Raises
+    ------
+    UserError
+        A family needs audio and there is none, or has one value per clip and the split deals pieces.
+    """
+    from_tables = {name: family for name, family in families.items() if isinstance(family, TableFamily)}
+    if analysis.families and not clips["path"].any():
+        raise UserError(
+            f"family {min(analysis.families)}: audio expected, but the dataset has none; use external or text"
+        )
+    if piece_s and from_tables:
+        raise UserError(
+            f"family {min(from_tables)}: one row per clip cannot be cut into pieces; take segment_kfold out of splits"
+        )
+    whole, pieces = extraction.extract(clips, raw, analysis, piece_s)
+    whole.pooled.update({name: family.read_table(name, clips, raw) for name, family in from_tables.items()})
+    _write_tables(folder, whole, analysis, sets, settings)
+    if piece_s:
+        _write_tables(folder / tables.PIECES, pieces, analysis, sets, settings)
+    columns = ", ".join(_count_columns(name, table) for name, table in sorted(whole.pooled.items()))
+    return f"{len(clips)} clips{f' and {len(pieces.clip_ids)} pieces' if piece_s else ''}; columns: {columns}"
+
+
+def _count_columns(family: str, table: pd.DataFrame) -> str:
+    n_without = int((table.iloc[:, 1:].select_dtypes("object") == "").to_numpy().sum())
+    return f"{family} {table.shape[1] - 1}" + (f" ({n_without} clips have none)" if n_without else "")
+
+
+def _write_tables(
+    folder: Path,
+    features: FeatureTables,
+    analysis: Analysis,
+    sets: Mapping[str, tuple[list[str], list[str]]],
+    settings: Mapping[str, Any],
+) -> None:
+    probes = analysis(extraction.make_probe(analysis.sr))[0]
+    family_records: dict[str, FamilyRecord] = {}
+    for family, table in sorted(features.pooled.items()):
+        tables.write_pooled(folder / f"{family}.parquet", table)
+        if family in features.sequences:
+            names = analysis.name_frame_columns(family)
+            tables.write_sequences(folder / f"{family}.npz", features.clip_ids, features.sequences[family], names)
+        family_records[family] = FamilyRecord(
+            settings=settings["family"][family],
+            md5=files.compute_md5(folder / f"{family}.parquet"),
+            framewise=family in analysis.framewise,
+            frames_md5=files.compute_md5(folder / f"{family}.npz") if family in features.sequences else None,
+            probe=[float(f"{value:.6g}") for value in probes[family]] if family in probes else None,
+        )
+    shared = {key: settings[key] for key in ("audio", "frames", "pooling", "sequences")}
+    for features_name, (names, patterns) in sets.items():
+        record = FeatureSet({name: family_records[name] for name in names}, patterns, **shared)
+        records.write_record(folder / f"{features_name}.json", record)

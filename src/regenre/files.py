@@ -1,0 +1,65 @@
+"""Files: their digests, and writing them so that a reader never sees half a file.
+
+compute_md5        digest of a file's bytes
+write_atomically   write one file under a temporary name, then rename it
+write_text         write UTF-8 text atomically
+write_json         write JSON with sorted keys atomically
+fill_folder        fill a folder, all or nothing
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def compute_md5(path: Path) -> str:
+    """Return the MD5 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Call `write` with a temporary path beside `path`, then rename that file to `path`.
+
+    Missing parent folders are made. If `write` fails, no temporary file remains and an existing file is unchanged.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON with sorted keys atomically."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+@contextmanager
+def fill_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder to fill; it replaces `folder` when the block ends without an error.
+
+    If the block fails, nothing of the new folder remains and an existing one is unchanged.
+    """
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,57 @@
+"""A model's answer for one file, and how it is written down."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regenre import tables
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Probabilities of the genres of a file.
+
+    Attributes
+    ----------
+    genres : sorted
+    starts_s : start of each window, shape (n_windows,); one window for a clip
+    timeline : probabilities, shape (n_windows, n_genres)
+    has_text : whether the text that the model reads was there; True for a model that reads none
+    """
+
+    genres: tuple[str, ...]
+    starts_s: np.ndarray
+    timeline: np.ndarray
+    has_text: bool = True
+
+    @property
+    def proba(self) -> dict[str, float]:
+        """Genre -> probability, the mean over windows, the most probable first."""
+        mean = self.timeline.mean(axis=0)
+        return {self.genres[place]: float(mean[place]) for place in np.argsort(-mean, kind="stable")}
+
+
+def format_line(path: str, answer: Answer, n_top: int) -> str:
+    """Return a file's most probable genres as one line of text."""
+    top = list(answer.proba.items())[:n_top]
+    return f"{path}: " + ", ".join(f"{genre} {share:.3f}" for genre, share in top)
+
+
+def format_json(path: str, answer: Answer) -> str:
+    """Return a file's answer as one line of JSON, with the timeline if there is more than one window."""
+    content: dict[str, Any] = {"file": path, "proba": {genre: round(p, 6) for genre, p in answer.proba.items()}}
+    if len(answer.starts_s) > 1:
+        content["timeline"] = [
+            {"start_s": round(float(start), 3), **dict(zip(answer.genres, np.round(row, 6).tolist(), strict=True))}
+            for start, row in zip(answer.starts_s, answer.timeline, strict=True)
+        ]
+    return json.dumps(content)
+
+
+def make_rows(path: str, answer: Answer) -> pd.DataFrame:
+    """Return a file's answer as a table, one row per window: file, start_s, proba__<genre>."""
+    proba = pd.DataFrame(answer.timeline, columns=[tables.PROBA + genre for genre in answer.genres])
+    return pd.concat([pd.DataFrame({"file": path, "start_s": answer.starts_s}), proba], axis=1)

@@ -1,0 +1,108 @@
+"""Features and genres of a file or of samples, for notebooks and programs, with the project's own settings.
+
+    from regenre import extract, classify
+
+The project is found as `paths` says: at or above the working directory, or where regenre is installed from.
+"""
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from regenre import audio, config, tables
+from regenre.errors import UserError
+from regenre.features.extraction import Analysis
+from regenre.features.family import TableFamily
+from regenre.inference.model import convert_samples, find_best, find_cell, read_model
+
+Source = str | PathLike[str] | np.ndarray
+
+
+def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> pd.Series:
+    """Return the features of one clip.
+
+    Parameters
+    ----------
+    source : path of an audio file; or samples, shape (n_samples,) or (n_samples, n_channels), full scale 1
+    features : name of a feature set: a leaf of conf/features, or a family
+    sr : sampling rate of the samples in Hz
+
+    Returns
+    -------
+    float32 values indexed by column, `<family>__<feature>__<statistic>`, the same as in the tables of `dvc repro`
+
+    Raises
+    ------
+    UserError
+        The audio cannot be used, the feature set does not exist, or it is not computed from audio.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from regenre import extract
+    >>> t = np.arange(10 * 22_050) / 22_050
+    >>> shape = extract(0.5 * np.sin(2 * np.pi * 440 * t), "spectral_shape", sr=22_050)
+    >>> f"{shape['spectral_shape__centroid__mean']:.0f} Hz"
+    '441 Hz'
+    """
+    config.check_names("features", "features", [features])
+    families, patterns = config.read_feature_set(features)
+    analysis = make_analysis(sorted(families))  # the order in which training joins the tables
+    if isinstance(source, np.ndarray):
+        y = convert_samples(source, _require_sr(sr), analysis.sr)
+    else:
+        with audio.name_errors(Path(source)):
+            y = audio.load(Path(source), analysis.sr)
+    with threadpool_limits(1):  # as in the pipeline: another number of threads sums in another order
+        rows, _ = analysis(y)
+    columns = [column for name in rows for column in analysis.name_columns(name)]
+    places = tables.match_columns(columns, patterns)
+    return pd.Series(np.concatenate(list(rows.values())), index=columns).iloc[places]
+
+
+def make_analysis(families: Sequence[str], sr: int | None = None) -> Analysis:
+    """Return how these families are computed, with the project's settings, or at another sampling rate in Hz."""
+    settings = config.compose_config()
+    config.check_names("families", "family", list(families))
+    built = {name: config.build(settings["family"][name]) for name in families}
+    for name, family in built.items():
+        if isinstance(family, TableFamily):
+            raise UserError(f"families: families that are computed from audio expected, {name} found; leave it out")
+    return Analysis(built, config.build(settings["pooling"]), sr or settings["audio"]["sr"], **settings["frames"])
+
+
+def classify(source: Source, model: str | None = None, sr: int | None = None, text: str = "") -> dict[str, float]:
+    """Return the probabilities of the genres of a clip or a recording, the most probable first.
+
+    Parameters
+    ----------
+    source, sr : as in `extract`; a recording longer than one and a half training clips gets the mean over windows
+    model : name or folder of a cell; None for the best honest cell of the last `dvc repro`
+    text : of samples, for a model that reads a text; the text of a file lies beside it
+
+    Raises
+    ------
+    UserError
+        The audio cannot be used, or there is no such model.
+
+    Examples
+    --------
+    >>> from regenre import classify
+    >>> classify("song.mp3")  # doctest: +SKIP
+    {'jazz': 0.61, 'blues': 0.21, ...}
+    """
+    reader = read_model(find_cell(model) if model else find_best())
+    if isinstance(source, np.ndarray):
+        return reader.classify_samples(source, _require_sr(sr), text).proba
+    with audio.name_errors(Path(source)):
+        return reader.classify_file(Path(source)).proba
+
+
+def _require_sr(sr: int | None) -> int:
+    if sr is None:
+        raise UserError("samples: a sampling rate expected, none found; pass it, e.g. sr=22_050")
+    return sr

@@ -1,0 +1,221 @@
+"""A trained model put to use: any audio -> probabilities of genres, over time for a long recording.
+
+Features come from the code and the settings that training used: `Model.read` computes the features of a fixed signal
+and refuses a model that was trained on others. Loading runs no code from the model's file.
+
+    Model            a cell's model with the features that it reads
+    read_model       the model of a cell's folder, read once
+    find_best        the best honest cell of the last `dvc repro`
+    find_cell        a cell by its name
+    convert_samples  an array of any type and rate -> what the features are computed from
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from regenre import audio, config, paths, tables
+from regenre.errors import UserError
+from regenre.evaluation.grid import select_best
+from regenre.features import extraction
+from regenre.features.extraction import Analysis
+from regenre.inference.answers import Answer
+from regenre.learning import models
+from regenre.learning.cells import RECORD, Cell
+from regenre.paths import CellName
+from regenre.tabular.text import SUFFIX, Text, read_text_beside
+
+TOLERANCE = 1e-3  # relative: how far the features of the same code may differ on another processor
+
+
+@dataclass(frozen=True)
+class Model:
+    """A cell's model, with the features that it reads.
+
+    Attributes
+    ----------
+    analysis : how the features are computed
+    texts : names of the families that are texts: one, or none
+    """
+
+    name: str
+    estimator: Any
+    cell: Cell
+    analysis: Analysis
+    texts: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the cell in a folder.
+
+        Raises
+        ------
+        UserError
+            There is no cell; it reads a table of features; this version computes other features than it was trained on.
+        """
+        if not (folder / RECORD).is_file():
+            raise UserError(f"model {folder}: no cell there; run `dvc repro`, or pass --model with the name of a cell")
+        cell = Cell.read(folder)
+        features = cell.plan.features
+        families = {name: config.build(family.settings) for name, family in sorted(features.families.items())}
+        texts = tuple(name for name, family in families.items() if isinstance(family, Text))
+        computed = {name: family for name, family in families.items() if name not in texts}
+        if not all(features.families[name].probe for name in computed):
+            raise UserError(
+                f"model {folder.name}: a model that reads audio expected, one that reads a table found; choose another"
+            )
+        pooling = config.build(features.pooling)
+        analysis = Analysis(
+            computed, pooling, features.audio["sr"], **features.frames,
+            n_averaged=features.sequences["n_averaged"] if features.sequences else 0,
+        )  # fmt: skip
+        model = cls(folder.name, models.load_model(folder / "model.skops"), cell, analysis, texts)
+        model._check_features()
+        return model
+
+    @property
+    def sr(self) -> int:
+        """Sampling rate in Hz that audio is brought to."""
+        return self.analysis.sr
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window of a long recording: the median training clip's; infinite for a model without audio."""
+        return math.inf if self.cell.plan.duration_s is None else self.cell.plan.duration_s
+
+    @property
+    def min_duration_s(self) -> float:
+        """Length of the shortest clip that it was trained on and that it answers."""
+        return float(self.cell.plan.features.audio["min_duration_s"])
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """Its genres, sorted."""
+        return tuple(map(str, self.estimator.classes_))
+
+    def compute_features(self, y: np.ndarray, text: str = "") -> np.ndarray:
+        """Return what the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
+        with threadpool_limits(1):  # as in training: another number of threads sums in another order
+            return self._compute_features(y, text)
+
+    def classify_samples(self, samples: np.ndarray, sr: int, text: str = "") -> Answer:
+        """Classify samples of any rate, shape (n_samples,) or (n_samples, n_channels), as one clip.
+
+        Raises
+        ------
+        AudioError
+            NaN, silence, no samples, or fewer than a training clip may have.
+        """
+        y = convert_samples(samples, sr, self.sr)
+        audio.check_length(len(y), self.sr, self.min_duration_s)
+        with threadpool_limits(1):
+            proba = self._predict(y, text)
+        return Answer(self.genres, np.zeros(1), proba[None], bool(text) or not self.texts)
+
+    def classify_file(self, path: Path, window_s: float | None = None) -> Answer:
+        """Classify a file; one that is longer than one and a half windows is classified window by window.
+
+        Silent windows get equal probabilities. A model that reads a text reads the one beside the file, `<file>.txt`;
+        a model that reads nothing else also takes that text file itself.
+
+        Raises
+        ------
+        AudioError
+            The file cannot be used, or is shorter than a training clip may be; see `audio`.
+        """
+        text = read_text_beside(path) if self.texts else ""
+        with threadpool_limits(1):
+            if text and not self.analysis.families and path.suffix == SUFFIX:
+                parts = [(0.0, self._predict(np.empty(0), text))]
+            else:
+                parts = list(self._classify_windows(path, window_s or self.window_s, text))
+        starts, timeline = zip(*parts, strict=True)
+        return Answer(self.genres, np.array(starts), np.stack(timeline), bool(text) or not self.texts)
+
+    def _classify_windows(self, path: Path, window_s: float, text: str) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield start and probabilities of each window."""
+        equal = np.full(len(self.genres), 1 / len(self.genres))
+        for start_s, y in audio.read_windows(path, self.sr, window_s):
+            if start_s == 0:  # the last window of a long recording is at least half a window
+                audio.check_length(len(y), self.sr, self.min_duration_s)
+            is_silent = float(np.abs(y).max()) < audio.SILENCE_PEAK
+            yield start_s, equal if is_silent else self._predict(y, text)
+
+    def _predict(self, y: np.ndarray, text: str) -> np.ndarray:
+        proba: np.ndarray = self.estimator.predict_proba(self._compute_features(y, text))[0]
+        return proba
+
+    def _compute_features(self, y: np.ndarray, text: str) -> np.ndarray:
+        rows, sequences = self.analysis(y)
+        patterns = self.cell.plan.features.columns
+        if sequences:
+            columns = [column for name in sequences for column in self.analysis.name_frame_columns(name)]
+            clip = np.empty(1, dtype=object)
+            clip[0] = np.concatenate(list(sequences.values()), axis=1)[:, tables.match_columns(columns, patterns)]
+            return clip
+        names = {name: self.analysis.name_columns(name) for name in rows} | {
+            name: [f"{name}__words__clip"] for name in self.texts
+        }
+        values = {**rows, **{name: np.array([text], dtype=object) for name in self.texts}}
+        order = sorted(values)  # the order in which training joins the tables
+        columns = [column for name in order for column in names[name]]
+        return np.concatenate([values[name] for name in order])[None, tables.match_columns(columns, patterns)]
+
+    def _check_features(self) -> None:
+        rows, _ = self.analysis(extraction.make_probe(self.sr))
+        for name, row in rows.items():
+            expected = self.cell.plan.features.families[name].probe or []
+            if len(row) != len(expected) or not np.allclose(row, expected, rtol=TOLERANCE, atol=TOLERANCE):
+                raise UserError(
+                    f"model {self.name}: this version's {name} differs from what the model was trained on;"
+                    " train it again with `dvc repro`, or use the version that made it"
+                )
+
+
+def read_model(folder: Path) -> Model:
+    """Return the model of a cell; read it once as long as the cell stays the same."""
+    record = folder / RECORD
+    return _read_once(str(folder.resolve()), record.stat().st_mtime_ns if record.is_file() else 0)
+
+
+@lru_cache(maxsize=4)
+def _read_once(folder: str, _stamp: int) -> Model:
+    return Model.read(Path(folder))
+
+
+def find_best() -> Path:
+    """Return the folder of the most accurate cell under the most honest split of the last `dvc repro`."""
+    best = select_best(tables.read_report(paths.locate_reports() / "summary.csv"))
+    return paths.locate_cells(best["dataset"]) / str(CellName.read_row(best.to_dict()))
+
+
+def find_cell(name: str) -> Path:
+    """Return the folder of a cell by its name, in any dataset's grid, or by its path."""
+    if (Path(name) / RECORD).is_file():
+        return Path(name)
+    folders = sorted(path.parent for path in paths.locate_cells("").glob(f"*/*/{RECORD}"))
+    matches = [folder for folder in folders if folder.name == name]
+    if not matches:
+        names = sorted({folder.name for folder in folders})
+        raise UserError(f"model {name!r}: no such cell; there are {', '.join(names[:5]) or 'none'}; run `dvc repro`")
+    return matches[0]
+
+
+def convert_samples(samples: np.ndarray, found_sr: int, sr: int) -> np.ndarray:
+    """Return an array of samples as the features need it: float32, mono, at `sr`."""
+    array = np.asarray(samples)
+    if array.ndim not in (1, 2) or array.dtype.kind not in "fi":
+        raise UserError(
+            "samples: floating-point numbers of full scale 1 or signed integers, shape (n_samples,) or"
+            f" (n_samples, n_channels), expected; {array.dtype} of shape {array.shape} found"
+        )
+    if array.size == 0:
+        raise audio.AudioError("empty", "at least one sample expected, none found")
+    full_scale = 2.0 ** (8 * array.dtype.itemsize - 1) if array.dtype.kind == "i" else 1.0
+    return audio.prepare((array / full_scale).astype(np.float32).reshape(len(array), -1), found_sr, sr)

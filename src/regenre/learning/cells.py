@@ -1,0 +1,157 @@
+"""A cell on disk: predictions.csv, model.skops, and cell.json, which is written last.
+
+cell.json is the record `Cell`. It holds `inputs`, the digest of everything that decides the cell (`digest`), and the
+digests of its other files. A cell whose digests still match is not fitted again, so an edit costs only the cells that
+it touches.
+"""
+
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from regenre import files, records, tables
+from regenre.errors import UserError
+from regenre.paths import CellName
+from regenre.tables import FeatureSet
+
+RECORD = "cell.json"
+_FILES = ("predictions.csv", "model.skops")
+_REMEDY = "run `dvc repro`"
+
+
+@dataclass(frozen=True)
+class FoldSizes:
+    """Number of clips in each part of a fold."""
+
+    train: int
+    valid: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """What one fit chose.
+
+    Attributes
+    ----------
+    fold : number of the fold; None for the cell's model, which is fitted on all folds
+    chosen : parameter -> value
+    score : mean over the inner folds; None where nothing could be chosen
+    inner_folds : sizes of the folds that the choice was made on
+    warnings : what did not converge or could not be fitted
+    """
+
+    fold: int | None
+    chosen: dict[str, Any]
+    score: float | None
+    inner_folds: list[FoldSizes]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class TextCounts:
+    """How many clips there are, how many have no text, and how many texts contain the name of their genre."""
+
+    clips: int
+    without: int
+    naming_their_genre: int
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """What is known of a cell before it is fitted.
+
+    Attributes
+    ----------
+    search : `metric` and `n_folds` of the choice of hyper-parameters
+    split, classifier : the leaves
+    features : the part of the feature set that the classifier reads
+    index_md5 : digest of the clip table
+    folds : sizes of the folds
+    excluded : clip_id -> why the split leaves it out
+    fitted_on : genre -> number of clips that the cell's model is fitted on
+    duration_s : median length of a clip in seconds; None without audio
+    texts : None for features without texts
+    """
+
+    dataset: str
+    name: CellName
+    seed: int
+    search: dict[str, Any]
+    split: dict[str, Any]
+    classifier: dict[str, Any]
+    features: FeatureSet
+    index_md5: str
+    folds: list[FoldSizes]
+    excluded: dict[str, str]
+    fitted_on: dict[str, int]
+    duration_s: float | None
+    texts: TextCounts | None
+
+    @property
+    def md5(self) -> dict[str, str]:
+        """Digests of the files that the cell was fitted on: of the clip table, and of each family's values."""
+        families = self.features.families.items()
+        return {"index": self.index_md5, **{name: str(family.md5 or family.frames_md5) for name, family in families}}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The content of cell.json.
+
+    Attributes
+    ----------
+    inputs : digest of everything that decides the cell
+    searches : one per fold, then the model's
+    outputs : file -> digest
+    """
+
+    FORMAT: ClassVar[int] = 1
+
+    plan: CellPlan
+    inputs: str
+    searches: list[Search]
+    outputs: dict[str, str]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Cell":
+        """Read cell.json in a folder.
+
+        Raises
+        ------
+        UserError
+            There is no cell, or another version wrote it.
+        """
+        return records.read_record(folder / RECORD, cls, _REMEDY)
+
+    def write(self, folder: Path, predictions: pd.DataFrame, model: bytes) -> None:
+        """Write the cell's files into a folder, emptied first; the record's `outputs` are their digests."""
+        shutil.rmtree(folder, ignore_errors=True)  # a killed run may have left temporary files
+        tables.write_predictions(folder / "predictions.csv", predictions)
+        files.write_atomically(folder / "model.skops", lambda temporary: temporary.write_bytes(model))
+        records.write_record(folder / RECORD, replace(self, outputs=_digest_files(folder)))
+
+
+def is_current(folder: Path, inputs: str) -> bool:
+    """Return whether the cell in a folder is complete and has these inputs."""
+    try:
+        cell = Cell.read(folder)
+    except UserError:
+        return False
+    return cell.inputs == inputs and cell.outputs == _digest_files(folder)
+
+
+def remove_others(folder: Path, names: Collection[str]) -> list[str]:
+    """Remove everything from a folder of cells that has none of these names; return the names of what was removed."""
+    others = sorted(path for path in folder.glob("*") if path.name not in names)
+    for path in others:
+        shutil.rmtree(path)
+    return [path.name for path in others]
+
+
+def _digest_files(folder: Path) -> dict[str, str]:
+    return {name: files.compute_md5(folder / name) if (folder / name).is_file() else "" for name in _FILES}

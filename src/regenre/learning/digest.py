@@ -1,0 +1,149 @@
+"""The digest of everything that decides a cell: its plan, the arrays of its tasks, code, and libraries.
+
+Nothing is listed by hand. The code is the module that runs tasks, the modules of all objects that the tasks hold, and
+every module of regenre that these import. So an edit of the vectoriser of texts touches the cells that have texts, an
+edit of a classifier its own cells, and an edit of a page none.
+
+    digest_inputs      the digest of a cell
+    find_code          modules -> the modules that they import, with digests
+    find_libraries     the libraries that these import, with versions
+    list_requirements  what a model needs elsewhere
+"""
+
+import ast
+import json
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from hashlib import md5
+from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from regenre import files, records
+from regenre.learning import tasks
+from regenre.learning.cells import CellPlan
+from regenre.learning.tasks import Task
+
+_PACKAGE = "regenre"
+
+
+def digest_inputs(plan: CellPlan, cell_tasks: Sequence[Task]) -> str:
+    """Return the MD5 of everything that decides a cell."""
+    modules = {tasks.__name__, *(kind.__module__ for task in cell_tasks for kind in _list_types(task))}
+    own = {name for name in modules if name.partition(".")[0] == _PACKAGE}
+    code = find_code(own)
+    parts = {
+        "plan": records.convert_to_plain(plan),
+        "arrays": [_digest_arrays(task) for task in cell_tasks],
+        "code": code,
+        "libraries": find_libraries({*code, *modules}),
+    }
+    return md5(json.dumps(parts, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+
+
+def find_code(modules: Collection[str]) -> dict[str, str]:
+    """Return the modules and all modules of regenre that they import, each with the MD5 of its source.
+
+    Imports under `if TYPE_CHECKING` are left out, since they never run.
+    """
+    code: dict[str, str] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in code:
+            source, imports = _read_module(name)
+            code[name] = source
+            waiting += [module for module in imports if module.partition(".")[0] == _PACKAGE]
+    return code
+
+
+def find_libraries(modules: Collection[str]) -> dict[str, str]:
+    """Return the libraries that modules of regenre import, or that other modules are part of, with their versions."""
+    names = set()
+    for module in modules:
+        top = module.partition(".")[0]
+        names |= {name.partition(".")[0] for name in _read_module(module)[1]} if top == _PACKAGE else {top}
+    distributions = _map_distributions()
+    libraries = {distributions[name] for name in names - {_PACKAGE} - sys.stdlib_module_names if name in distributions}
+    return {library: version(library) for library in sorted(libraries)}
+
+
+@cache
+def _map_distributions() -> dict[str, str]:
+    return {package: min(names) for package, names in packages_distributions().items()}
+
+
+@cache
+def _read_module(name: str) -> tuple[str, frozenset[str]]:
+    """Return the MD5 of a module's source and the names of the modules that it imports."""
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"{name} has no source")
+    path = Path(spec.origin)
+    return files.compute_md5(path), frozenset(_list_imports(ast.parse(path.read_bytes())))
+
+
+def _list_imports(node: ast.AST) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom) and child.module:
+            yield from (_resolve(child.module, alias.name) for alias in child.names)
+        else:
+            yield from _list_imports(child)
+
+
+def _resolve(module: str, name: str) -> str:
+    """Return the module that `from module import name` reads: a submodule if there is one of that name."""
+    if module.partition(".")[0] == _PACKAGE and find_spec(module).submodule_search_locations:  # type: ignore[union-attr]
+        return f"{module}.{name}" if find_spec(f"{module}.{name}") else module
+    return module
+
+
+def _list_types(value: Any) -> Iterator[type]:
+    """List the types of an object and of all that it holds."""
+    if is_dataclass(value) and not isinstance(value, type):
+        yield type(value)
+        for field in fields(value):
+            yield from _list_types(getattr(value, field.name))
+    elif isinstance(value, BaseEstimator):
+        yield type(value)
+        yield from _list_types(value.get_params(deep=False))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _list_types(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _list_types(item)
+
+
+def _digest_arrays(task: Task) -> str:
+    folds = [task.fold, *task.inner]
+    positions = [part for fold in folds for part in (fold.train, fold.valid, fold.test)]
+    return task.values.md5 + tasks.digest_arrays([task.genre, task.group, *positions])
+
+
+def list_requirements(classifier: Mapping[str, Any]) -> dict[str, str]:
+    """Return `regenre` and the libraries that fitted the cells of a classifier's leaf, with versions.
+
+    What else regenre needs, its own package names.
+    """
+    targets = set(_list_targets(classifier))
+    code = find_code({tasks.__name__, *(name for name in targets if name.partition(".")[0] == _PACKAGE)})
+    return {_PACKAGE: version(_PACKAGE)} | find_libraries({*code, *targets})
+
+
+def _list_targets(leaf: Any) -> Iterator[str]:
+    """List the modules that a leaf names under `_target_`."""
+    if isinstance(leaf, Mapping):
+        if "_target_" in leaf:
+            yield str(leaf["_target_"]).rpartition(".")[0]
+        for value in leaf.values():
+            yield from _list_targets(value)

@@ -1,0 +1,124 @@
+"""The project's root, the files of the pipeline below it, and the names of cells.
+
+The root is the folder that `REGENRE_ROOT` names; else the nearest folder, from the working directory upward, that
+holds the file `.regenre`; else the folder of the sources, if regenre is installed from a checkout (`pip install -e`).
+A `conf/` in the working directory means nothing.
+
+    find_root  the project's root
+    locate_*   files and folders below it
+    shorten    a path as people want to read it
+    CellName   a cell's name, as parts and as text
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from regenre.errors import UserError
+
+MARKER = ".regenre"
+VARIABLE = "REGENRE_ROOT"
+_SOURCES = Path(__file__).parents[2]  # the checkout of an editable installation
+
+
+@dataclass(frozen=True, order=True)
+class CellName:
+    """The name of a cell: a point of the grid.
+
+    Parameters
+    ----------
+    split, features, classifier : names in conf/
+    changes : settings that were changed on the command line, e.g. `classifier.search.C=[1.5]`; "" in the grid
+    """
+
+    COLUMNS: ClassVar[list[str]] = ["split", "features", "classifier"]
+
+    split: str
+    features: str
+    classifier: str
+    changes: str = ""
+
+    def __str__(self) -> str:
+        """Return the text that names files, DVC plots and MLflow runs."""
+        text = f"{self.split}-{self.features}-{self.classifier}"
+        return f"{text},{self.changes}" if self.changes else text
+
+    @classmethod
+    def read_row(cls, row: Mapping[Any, Any]) -> Self:
+        """Return the name in the columns `COLUMNS` of a table's row."""
+        return cls(*(str(row[column]) for column in cls.COLUMNS))
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The name as the columns of a table."""
+        return {column: getattr(self, column) for column in self.COLUMNS}
+
+
+def find_root() -> Path:
+    """Return the project's root, an absolute path.
+
+    Raises
+    ------
+    UserError
+        There is no project here, or none at `REGENRE_ROOT`.
+    """
+    if os.environ.get(VARIABLE):
+        root = Path(os.environ[VARIABLE]).expanduser().absolute()
+        if not (root / MARKER).is_file():
+            raise UserError(f"{VARIABLE}={root}: a project's folder (with the file {MARKER}) expected, none found")
+        return root
+    here = Path.cwd()
+    for folder in (here, *here.parents, _SOURCES):
+        if (folder / MARKER).is_file():
+            return folder
+    raise UserError(
+        f"{here}: a project's folder (with the file {MARKER}) expected here or above, none found;"
+        f" run from a project or set {VARIABLE}"
+    )
+
+
+def locate_conf() -> Path:
+    """Return the folder of the settings."""
+    return find_root() / "conf"
+
+
+def locate_params() -> Path:
+    """Return the path of params.yaml."""
+    return find_root() / "params.yaml"
+
+
+def locate_reports() -> Path:
+    """Return the folder of the reports."""
+    return find_root() / "reports"
+
+
+def locate_raw(dataset: str) -> Path:
+    """Return the folder of a dataset's clips."""
+    return find_root() / "data/raw" / dataset
+
+
+def locate_index(dataset: str) -> Path:
+    """Return the path of the clip table."""
+    return find_root() / "data/index" / f"{dataset}.parquet"
+
+
+def locate_features(dataset: str) -> Path:
+    """Return the folder of the features: `<family>.parquet`, and `<feature set>.json` that lists what a set reads."""
+    return find_root() / "data/features" / dataset
+
+
+def locate_cells(dataset: str) -> Path:
+    """Return the folder of the grid's cells, one folder each."""
+    return find_root() / "data/cells" / dataset
+
+
+def locate_sweeps(dataset: str) -> Path:
+    """Return the folder of the cells that were trained from the command line."""
+    return find_root() / "data/sweeps" / dataset
+
+
+def shorten(path: Path) -> str:
+    """Return a path relative to the working directory if it lies below it, else absolute."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

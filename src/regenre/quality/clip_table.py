@@ -1,0 +1,109 @@
+"""The clip table: every clip is opened once, and a clip with a fault is a row with the reason.
+
+Clips of the same recording (`audit`) join one group, so that a grouped split keeps them on one side.
+
+    index_clips   clips of a dataset -> clip table and findings of the audit
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from regenre import audio, tables
+from regenre.errors import UserError
+from regenre.files import compute_md5
+from regenre.quality import audit
+
+_DEFAULT_FACTS: dict[str, object] = {
+    "duration_s": np.nan, "sr": 0, "channels": 0, "md5": "", "status": "ok", "fault": "", "reason": "",
+}  # fmt: skip
+
+
+def index_clips(
+    clips: pd.DataFrame, raw: Path, min_duration_s: float, audio_given: bool = True
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Open every clip; return the clip table and the findings of the audit.
+
+    Parameters
+    ----------
+    clips : columns `dataset.CLIP_FACTS`
+    raw : folder that `path` is relative to
+    min_duration_s : shorter clips are excluded as `too_short`
+    audio_given : False for clips that are rows of a table: no file is opened and every clip is usable
+
+    Returns
+    -------
+    clip table : columns `tables.CLIPS`
+    findings : columns `audit.FINDINGS`
+
+    Raises
+    ------
+    UserError
+        A genre has no usable clip, or there are fewer than two genres.
+    """
+    measurements: dict[str, audit.Measurements] = {}
+    if audio_given:
+        results = Parallel(return_as="generator")(
+            delayed(_inspect_clip)(raw.absolute(), path, min_duration_s) for path in clips["path"]
+        )
+        facts, measured_clips = zip(
+            *tqdm(results, total=len(clips), desc="index", unit=" clips", disable=None), strict=True
+        )
+        measurements = {
+            clip_id: measurement
+            for clip_id, measurement in zip(clips["clip_id"], measured_clips, strict=True)
+            if measurement is not None
+        }
+    else:
+        facts = tuple([_DEFAULT_FACTS] * len(clips))
+    table = pd.concat([clips, pd.DataFrame(facts, index=clips.index)], axis=1)
+    _check_genres(table)
+    findings = audit.list_findings(table, measurements) if audio_given else pd.DataFrame(columns=audit.FINDINGS)
+    table["group"] = _join_groups(table, findings)
+    return table[tables.CLIPS], findings
+
+
+def _inspect_clip(raw: Path, path: str, min_duration_s: float) -> tuple[dict[str, object], audit.Measurements | None]:
+    """Return a clip's columns of the clip table, and its measurements if it is usable."""
+    facts, measurements = dict(_DEFAULT_FACTS), None
+    try:
+        if not path:
+            raise audio.AudioError("missing", "the source does not hold this clip")
+        facts["md5"] = compute_md5(raw / path) if (raw / path).is_file() else ""
+        samples, sr = audio.decode(raw / path)
+        facts |= {"duration_s": len(samples) / sr, "sr": sr, "channels": samples.shape[1]}
+        audio.check_samples(samples, sr, min_duration_s)
+        measurements = audit.measure(samples, sr)
+    except audio.AudioError as error:
+        facts |= {"status": "excluded", "fault": error.fault, "reason": str(error)}
+    return facts, measurements
+
+
+def _join_groups(table: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
+    """Return the groups; those that share a recording become one, with the first name in alphabetical order."""
+    group = table.set_index("clip_id")["group"]
+    names = pd.Index(sorted(set(group)))
+    replicas = findings[findings["related_clip_id"] != ""]
+    first, second = (names.get_indexer(pd.Index(group[replicas[column]])) for column in ("clip_id", "related_clip_id"))
+    edges = scipy.sparse.coo_matrix((np.ones(len(replicas)), (first, second)), shape=(len(names), len(names)))
+    _, component = scipy.sparse.csgraph.connected_components(edges, directed=False)
+    joint_names = pd.Series(names).groupby(component).transform("first")
+    return table["group"].map(dict(zip(names, joint_names, strict=True)))
+
+
+def _check_genres(table: pd.DataFrame) -> None:
+    n_usable = table.assign(usable=table["status"] == "ok").groupby("genre")["usable"].sum()
+    if (n_usable == 0).any():
+        genre = n_usable.idxmin()
+        reason = table[table["genre"] == genre]["reason"].iloc[0]
+        raise UserError(
+            f"genre {genre}: no usable clip (the first: {reason}); repair or replace its files, or remove the genre"
+        )
+    if len(n_usable) < 2:
+        raise UserError(
+            f"at least two genres expected, {len(n_usable)} found ({', '.join(n_usable.index) or 'no clip at all'})"
+        )

@@ -1,0 +1,107 @@
+"""The card of a model: what it was trained on, how well it does and how sure that is, what it cannot do.
+
+Written where scores are computed, from the same predictions: an edit of its words fits nothing.
+"""
+
+import pandas as pd
+
+from regenre.evaluation import comparison, metrics
+from regenre.evaluation.grid import TestedCell
+from regenre.learning.cells import Cell
+from regenre.reporting import summary
+
+
+def render_card(tested: TestedCell, seed: int) -> str:
+    """Return the card of a cell's model as Markdown.
+
+    Parameters
+    ----------
+    seed : of the intervals
+    """
+    cell, predictions = tested.cell, tested.predictions
+    plan, scores = cell.plan, metrics.score(predictions, seed)
+    length = "" if plan.duration_s is None else f" of a clip of about {plan.duration_s:.0f} s"
+    parts = [
+        f"# {plan.name}, of {plan.dataset}",
+        f"Tells {len(plan.fitted_on)} genres{length}: {', '.join(plan.fitted_on)}.",
+        "## How well",
+        _phrase_scores(scores, plan.name.split),
+        _format_genres(predictions, plan.fitted_on, seed),
+        "## Trained on",
+        _format_origin(cell),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in _list_limits(cell, scores, set(predictions["actual"]))),
+        "## Use",
+        f"`regenre classify FILE --model {plan.name}`; for MLflow `regenre register --model {plan.name}`."
+        " The model is stored without pickle; loading it runs no code from its file.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _phrase_scores(scores: dict[str, float], split: str) -> str:
+    titles = {
+        "accuracy": "accuracy",
+        "macro_f1": "macro F1",
+        "log_loss": "log loss",
+        "calibration_error": "calibration error",
+    }
+    listed = ", ".join(f"{title} {summary.format_interval(scores, score)}" for score, title in titles.items())
+    sentences = [
+        f"Under `{split}`: {listed} (95 % intervals), on {scores['n_clips']} clips of {scores['n_groups']} groups in"
+        f" {scores['n_folds']} folds.",
+        "The model itself was fitted afterwards on all of these clips, so no clip is left to test it."
+        if scores["n_folds"] > 1
+        else "The model is the one that was tested.",
+    ]
+    if split not in comparison.HONEST:
+        sentences.insert(1, "**This split lets an artist or a recording be on both sides: these scores are too high.**")
+    return " ".join([*sentences, *summary.phrase_doubts(scores)])
+
+
+def _format_genres(predictions: pd.DataFrame, fitted_on: dict[str, int], seed: int) -> str:
+    scores = metrics.score_genres(predictions, seed)
+    table = pd.DataFrame({"genre": scores["genre"], "trained on": scores["genre"].map(fitted_on).fillna(0).astype(int)})
+    table["tested"] = scores["support"]
+    for score in metrics.PER_GENRE:
+        table[score] = [
+            summary.format_interval(row, score) if pd.notna(row[score]) else "" for _, row in scores.iterrows()
+        ]
+    return str(table.to_markdown(index=False, disable_numparse=True))
+
+
+def _format_origin(cell: Cell) -> str:
+    plan = cell.plan
+    chosen = ", ".join(f"{name} = {value}" for name, value in cell.searches[-1].chosen.items())
+    rows = [
+        ("dataset", f"{plan.dataset}, {sum(plan.fitted_on.values())} clips"),
+        ("left out", f"{len(plan.excluded)} clips by the split; faulty clips are in reports/excluded.csv"),
+        ("features", f"{plan.name.features}: {', '.join(plan.features.families)}"),
+        ("classifier", plan.name.classifier),
+        ("chosen on the training clips", chosen or "nothing"),
+        ("audio", f"mono, {plan.features.audio['sr']} Hz"),
+        ("seed", plan.seed),
+        *((f"MD5 of {name}", md5) for name, md5 in plan.md5.items()),
+        ("MD5 of all inputs of the model", cell.inputs),
+    ]
+    if plan.texts:
+        rows.append(("texts", f"{plan.texts.without} of {plan.texts.clips} clips have none"))
+    return str(pd.DataFrame(rows, columns=["what", "value"]).to_markdown(index=False, disable_numparse=True))
+
+
+def _list_limits(cell: Cell, scores: dict[str, float], tested: set[str]) -> list[str]:
+    plan = cell.plan
+    limits = [
+        'It cannot answer "none of these": every sound gets one of its genres, also noise, speech, or other music.',
+        "It learned how these clips sound, with their recordings and their labels; expect lower scores on other"
+        " collections.",
+        f"Its probabilities are off by {scores['calibration_error']:.2f} on average (calibration error).",
+    ]
+    untested = sorted(set(plan.fitted_on) - tested)
+    if untested:
+        limits.append(f"Never tested, because all of their clips are of one group: {', '.join(untested)}.")
+    if plan.texts and plan.texts.naming_their_genre:
+        limits.append(
+            f"{plan.texts.naming_their_genre} of its texts contain the name of their genre; expect lower scores on"
+            " texts that do not."
+        )
+    return limits

@@ -1,0 +1,297 @@
+"""Figures of the results, and their files.
+
+Conventions: a `draw_` function returns a matplotlib Figure without a window. Colour is never the only sign: cells show
+their numbers, bars have hatches, lines have markers.
+
+    save_figure          write a PNG file
+    render_png           bytes of a PNG
+    render_svg           text of an SVG for a page
+    draw_confusion       confusion matrix
+    draw_heat_map        accuracy of each feature set and classifier
+    draw_genre_f1        F1 of each genre
+    draw_leak            accuracy of each feature set and classifier under each split
+    draw_learning_curve  accuracy over the number of training clips
+    draw_importance      accuracy lost when a family is shuffled
+    draw_timeline        probabilities over time
+    draw_sound           waveform and spectrogram of a clip
+    draw_words           a sentence in place of a figure
+"""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from regenre import files
+
+DPI = 110
+INK = "#0b0b0c"  # colour of lines and text; `render_svg` replaces it by the colour of the page
+_MARKERS = "osD^vP"  # one per split
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a PNG file; the same figure yields the same bytes."""
+    files.write_atomically(path, lambda temporary: temporary.write_bytes(render_png(figure)))
+
+
+def render_svg(name: str, draw: Callable[[], Figure]) -> str:
+    """Return an SVG for a page: lines and text in the page's colour, no background.
+
+    The same figure yields the same text.
+
+    Parameters
+    ----------
+    name : prefix of the ids in the SVG, unique in the page
+    draw : function that draws the figure
+    """
+    colors: dict[Any, str] = dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
+    )
+    settings: dict[Any, str] = {
+        "axes.facecolor": "none",
+        "figure.facecolor": "none",
+        "svg.fonttype": "none",
+        "svg.hashsalt": "regenre",
+    }
+    stream = io.StringIO()
+    with matplotlib.rc_context({**colors, **settings}):
+        draw().savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    text = re.sub(r"<g id=\"[^\"]*\"", "<g", text[text.index("<svg") :]).replace(INK, "currentColor")
+    text = re.sub(r'(?<= id=")|(?<=url\(#)|(?<=href="#)', f"{name}-", text)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    return re.sub(r"<svg ", '<svg aria-hidden="true" focusable="false" ', text, count=1)
+
+
+def render_png(figure: Figure, dpi: int = DPI) -> bytes:
+    """Return the bytes of a PNG; the same figure yields the same bytes."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def draw_confusion(counts: np.ndarray, genres: list[str], cell: str) -> Figure:
+    """Draw a confusion matrix: counts as numbers, share of the actual genre as colour.
+
+    Parameters
+    ----------
+    counts : number of clips, shape (n_genres, n_genres); rows are actual genres, columns predicted ones
+    genres : names of the rows and columns
+    cell : name of the cell, for the title
+    """
+    title = f"{cell}: {counts.sum()} clips, accuracy {np.trace(counts) / counts.sum():.3f}"
+    side = 2.6 + 0.48 * len(genres)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.add_subplot()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    _write_numbers(axes, shares, [[str(count) if count else "" for count in row] for row in counts])
+    axes.set_xticks(range(len(genres)), genres, rotation=45, ha="right")
+    axes.set_yticks(range(len(genres)), genres)
+    axes.set(xlabel="predicted", ylabel="actual")
+    axes.set_title(title, fontsize="medium")
+    return figure
+
+
+def draw_heat_map(summary: pd.DataFrame) -> Figure:
+    """Draw the accuracy and its interval of each feature set (rows) and classifier (columns), one panel per split.
+
+    Parameters
+    ----------
+    summary : one row per cell, with dataset, split, features, classifier, n_clips (clips or pieces), accuracy,
+        accuracy_low, accuracy_high
+    """
+    splits = list(dict.fromkeys(summary["split"]))
+    features, classifiers = list(dict.fromkeys(summary["features"])), list(dict.fromkeys(summary["classifier"]))
+    figure = Figure(
+        figsize=(1.8 + 1.35 * len(classifiers), 0.8 + (0.8 + 0.45 * len(features)) * len(splits)), layout="constrained"
+    )
+    panels = figure.subplots(len(splits), 1, squeeze=False)[:, 0]
+    for axes, split in zip(panels, splits, strict=True):
+        rows = summary[summary["split"] == split].set_index(["features", "classifier"])
+        grid = [[rows.loc[(feature, classifier)] for classifier in classifiers] for feature in features]
+        values = np.array([[cell["accuracy"] for cell in row] for row in grid])
+        axes.imshow(values, cmap="viridis", vmin=0, vmax=1, aspect="auto")
+        _write_numbers(
+            axes,
+            values,
+            [
+                [f"{cell['accuracy']:.2f}\n{cell['accuracy_low']:.2f} to {cell['accuracy_high']:.2f}" for cell in row]
+                for row in grid
+            ],
+            dark_is_low=True,
+        )
+        axes.set_xticks(range(len(classifiers)), classifiers)
+        axes.set_yticks(range(len(features)), features)
+        axes.set_title(f"{split}, n = {rows['n_clips'].iloc[0]}", fontsize="medium")
+    figure.suptitle(f"{summary['dataset'].iloc[0]}: accuracy and 95 % interval")
+    return figure
+
+
+def draw_genre_f1(per_genre: pd.DataFrame, title: str) -> Figure:
+    """Draw the F1 of each genre as bars, one colour and hatch per split.
+
+    Parameters
+    ----------
+    per_genre : one row per split and genre, with split, genre, f1
+    title : title of the figure
+    """
+    genres, splits = sorted(per_genre["genre"].unique()), list(dict.fromkeys(per_genre["split"]))
+    figure = Figure(figsize=(3 + 0.6 * len(genres), 4), layout="constrained")
+    axes = figure.add_subplot()
+    width = 0.8 / len(splits)
+    for number, split in enumerate(splits):
+        f1 = per_genre[per_genre["split"] == split].set_index("genre")["f1"].reindex(genres)
+        places = np.arange(len(genres)) + (number - (len(splits) - 1) / 2) * width
+        bars = axes.bar(places, f1, width, label=split, hatch=("", "//", "..", "xx")[number % 4], edgecolor="white")
+        axes.bar_label(bars, [f"{value:.2f}" for value in f1], fontsize="x-small", rotation=90, padding=2)
+    axes.set_xticks(range(len(genres)), genres, rotation=45, ha="right")
+    axes.set(ylim=(0, 1.15), ylabel="F1")
+    axes.set_title(title, fontsize="medium")
+    figure.legend(loc="outside lower center", ncols=len(splits), frameon=False)
+    return figure
+
+
+def draw_leak(summary: pd.DataFrame, most: int = 20) -> Figure:
+    """Draw the accuracy and its interval of each feature set and classifier under each split.
+
+    Parameters
+    ----------
+    summary : as for `draw_heat_map`
+    most : maximum number of pairs of feature set and classifier; pairs rank by their lowest accuracy over the splits
+    """
+    splits = list(dict.fromkeys(summary["split"]))
+    pairs = summary.groupby(["features", "classifier"], sort=False)["accuracy"].min().sort_values(kind="stable")
+    pairs = pairs.iloc[-most:]
+    figure = Figure(figsize=(8, 1.6 + 0.32 * len(pairs)), layout="constrained")
+    axes = figure.add_subplot()
+    for number, split in enumerate(splits):
+        rows = summary[summary["split"] == split].set_index(["features", "classifier"]).reindex(pairs.index)
+        value, low, high = (rows[f"accuracy{end}"].to_numpy() for end in ("", "_low", "_high"))
+        places = np.arange(len(pairs)) + 0.14 * (number - (len(splits) - 1) / 2)
+        errors = np.abs(np.stack([value - low, high - value]))
+        axes.errorbar(value, places, xerr=errors, fmt=_MARKERS[number % 6], markersize=5, linewidth=1, label=split)
+    axes.set_yticks(range(len(pairs)), [f"{features}, {classifier}" for features, classifier in pairs.index])
+    axes.set(xlim=(0, 1), xlabel="accuracy and 95 % interval")
+    axes.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=min(3, len(splits)), frameon=False)
+    return figure
+
+
+def draw_learning_curve(points: pd.DataFrame, title: str) -> Figure:
+    """Draw accuracy over the number of training clips: a solid line where measured, a dashed one where extrapolated.
+
+    Parameters
+    ----------
+    points : one row per number of clips, with n_train, measured, accuracy, accuracy_low, accuracy_high
+    title : title of the figure
+    """
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.add_subplot()
+    measurements = points[points["measured"]]
+    extrapolation = pd.concat([measurements.tail(1), points[~points["measured"]]])
+    for rows, style, label in ((measurements, "o-", "measured"), (extrapolation, "s--", "extrapolated")):
+        (line,) = axes.plot(rows["n_train"], rows["accuracy"], style, label=label)
+        axes.fill_between(
+            rows["n_train"], rows["accuracy_low"], rows["accuracy_high"], alpha=0.2, color=line.get_color()
+        )
+    axes.set(xlabel="training clips", ylabel="accuracy and 95 % interval", ylim=(0, 1))
+    axes.set_xscale("log")
+    axes.set_xticks(points["n_train"], [f"{n:.0f}" for n in points["n_train"]])
+    axes.minorticks_off()
+    axes.set_title(title, fontsize="medium")
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def draw_importance(table: pd.DataFrame, title: str) -> Figure:
+    """Draw the losses of accuracy with their intervals as bars, the first 20 rows from top to bottom.
+
+    Parameters
+    ----------
+    table : one row per family, with of (its name), loss, loss_low, loss_high; the largest loss first
+    title : title of the figure
+    """
+    rows = table.iloc[:20].iloc[::-1]
+    figure = Figure(figsize=(7, 1.3 + 0.3 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    errors = np.abs(np.stack([rows["loss"] - rows["loss_low"], rows["loss_high"] - rows["loss"]]))
+    axes.barh(range(len(rows)), rows["loss"], xerr=errors, height=0.6, ecolor=INK)
+    axes.set_yticks(range(len(rows)), rows["of"])
+    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.set(xlabel="accuracy lost, and 95 % interval")
+    axes.set_title(title, fontsize="medium")
+    return figure
+
+
+def draw_timeline(starts_s: np.ndarray, proba: np.ndarray, genres: Sequence[str], title: str) -> Figure:
+    """Draw the probabilities of the genres over time, stacked.
+
+    The five genres with the highest peaks are drawn on their own, all others as one.
+
+    Parameters
+    ----------
+    starts_s : start of each window in seconds, shape (n_windows,)
+    proba : probabilities, shape (n_windows, n_genres)
+    genres : names of the columns of `proba`
+    title : title of the figure
+    """
+    top = sorted(np.argsort(-proba.max(axis=0), kind="stable")[:5])
+    shares = [proba[:, place] for place in top] + [np.delete(proba, top, axis=1).sum(axis=1)]
+    names = [genres[place] for place in top] + ["others"]
+    step = np.diff(starts_s).mean() if len(starts_s) > 1 else 1.0
+    edges = np.append(starts_s, starts_s[-1] + step)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    base = np.zeros(len(starts_s))
+    for number, (share, name) in enumerate(zip(shares, names, strict=True)):
+        axes.fill_between(
+            edges, np.append(base, base[-1]), np.append(base + share, (base + share)[-1]), step="post", label=name,
+            hatch=("", "//", "..", "xx", "\\\\", "")[number], edgecolor="white", linewidth=0.3,
+        )  # fmt: skip
+        base = base + share
+    axes.set(xlim=(edges[0], edges[-1]), ylim=(0, 1), xlabel="s", ylabel="probability")
+    axes.set_title(title, fontsize="medium")
+    figure.legend(loc="outside right center", frameon=False)
+    return figure
+
+
+def draw_sound(y: np.ndarray, sr: int) -> Figure:
+    """Draw a small figure of a clip: waveform above, spectrogram below."""
+    figure = Figure(figsize=(3.2, 1.7), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1, 2])
+    n = max(1, len(y) // 1200)
+    peaks = np.abs(y[: len(y) // n * n]).reshape(-1, n).max(axis=1)
+    above.fill_between(np.arange(len(peaks)) * n / sr, -peaks, peaks, linewidth=0)
+    above.set(ylim=(-1, 1), yticks=[])
+    below.specgram(y + 1e-6, NFFT=1024, Fs=sr, noverlap=0, cmap="magma", vmin=-120, vmax=-30)
+    below.set(yticks=[], xlabel="s")
+    return figure
+
+
+def draw_words(text: str) -> Figure:
+    """Draw a sentence in place of a figure."""
+    figure = Figure(figsize=(6, 1))
+    figure.text(0.5, 0.5, text, ha="center", va="center")
+    return figure
+
+
+def _write_numbers(axes: Axes, values: np.ndarray, texts: list[list[str]], dark_is_low: bool = False) -> None:
+    for (row, column), value in np.ndenumerate(values):
+        on_dark = value < 0.5 if dark_is_low else value > 0.5
+        axes.text(
+            column,
+            row,
+            texts[row][column],
+            ha="center",
+            va="center",
+            color="white" if on_dark else "black",
+            fontsize="small",
+        )

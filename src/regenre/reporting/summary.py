@@ -1,0 +1,104 @@
+"""Scores -> `reports/summary.md`, and the sentences that the page and the model cards share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regenre.evaluation import comparison
+from regenre.evaluation.grid import Evaluation, select_best
+from regenre.learning.cells import TextCounts
+from regenre.paths import CellName
+
+FEW_GROUPS = 30  # below this number, bootstrap intervals cover less than they claim
+FEW_CLIPS = 100  # below this number, a single clip changes the second decimal of the accuracy
+
+
+def render_summary(evaluation: Evaluation) -> str:
+    """Return the text of `reports/summary.md`: the answer, the table of cells, and the clips that were left out."""
+    summary = evaluation.summary
+    title = f"# {summary['dataset'].iloc[0]}: {len(summary)} cells"
+    answer = " ".join(phrase_answer(summary, evaluation.leak, evaluation.expected))
+    texts = [_phrase_texts(evaluation.texts)] if evaluation.texts else []
+    return "\n\n".join([title, answer, _format_table(summary), *texts, _phrase_excluded(evaluation.excluded)]) + "\n"
+
+
+def phrase_answer(summary: pd.DataFrame, leak: pd.DataFrame, expected: float) -> list[str]:
+    """Return the answer in sentences: the best cell, its rivals, the cost of choosing it, the leak, and the doubts.
+
+    Parameters
+    ----------
+    summary, leak, expected : of an `evaluation.grid.Evaluation`
+    """
+    best = select_best(summary)
+    rivals = summary[summary["split"] == best["split"]]
+    n_rivals = int(rivals["indistinguishable"].sum()) - 1
+    sentences = [
+        f"Highest under `{best['split']}`: `{best['features']}` with `{best['classifier']}`, accuracy"
+        f" {format_interval(best, 'accuracy')} on {best['n_clips']} clips of {best['n_groups']} groups."
+    ]
+    if len(rivals) > 1:
+        sentences.append(
+            f"{n_rivals} of the other {len(rivals) - 1} cells cannot be told from it (groups' signs flipped, Holm,"
+            f" 5 %); a cell chosen so is to be expected at {expected:.3f} on new groups."
+        )
+    rows = leak[(leak["features"] == best["features"]) & (leak["classifier"] == best["classifier"])]
+    if best["n_groups"] < best["n_clips"] and best["split"] in comparison.HONEST:
+        sentences += [
+            f"On the same clips `{row['split']}` claims {row['claimed']:.3f}; the difference,"
+            f" {row['leak']:+.3f} ({row['leak_low']:+.3f} to {row['leak_high']:+.3f}), is leak."
+            for _, row in rows.iterrows()
+            if row["split"] not in comparison.HONEST
+        ]
+    return sentences + phrase_doubts(best)
+
+
+def phrase_doubts(scores: Mapping[str, Any] | pd.Series) -> list[str]:
+    """Return what few groups or few clips leave open about a cell's scores, in sentences."""
+    sentences = []
+    if scores["n_groups"] == scores["n_clips"]:
+        sentences.append(
+            "No groups are known: an artist or a recording may be on both sides of a fold, so this may be too high."
+        )
+    if scores["n_groups"] < FEW_GROUPS:
+        sentences.append(f"Intervals from {scores['n_groups']} groups are too narrow.")
+    if scores["n_clips"] < FEW_CLIPS:
+        sentences.append(f"With so few clips a single one moves the accuracy by {1 / scores['n_clips']:.3f}.")
+    return sentences
+
+
+def format_interval(row: Mapping[str, Any] | pd.Series, score: str) -> str:
+    """Return a score with its interval."""
+    return f"{row[score]:.3f} ({row[f'{score}_low']:.3f} to {row[f'{score}_high']:.3f})"
+
+
+def _format_table(summary: pd.DataFrame) -> str:
+    table = summary[CellName.COLUMNS].copy()
+    table["clips"] = summary["n_clips"]
+    table["groups"] = summary["n_groups"]
+    for score, title in (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("matthews", "Matthews")):
+        table[f"{title} (95 % interval)"] = [format_interval(row, score) for _, row in summary.iterrows()]
+    table["log loss"] = summary["log_loss"].map("{:.3f}".format)
+    table["as good as the best"] = np.where(summary["indistinguishable"], "yes", "no")
+    return str(table.to_markdown(index=False, disable_numparse=True))
+
+
+def _phrase_excluded(excluded: pd.DataFrame) -> str:
+    if excluded.empty:
+        return "No clip was left out."
+    counts = excluded.groupby(["split", "fault"], as_index=False).size().to_dict("records")
+    parts = [
+        f"{row['size']} {row['fault']} ({'every split' if row['split'] == '*' else row['split']})" for row in counts
+    ]
+    return f"Left out: {', '.join(parts)}. Each with its reason in `reports/excluded.csv`."
+
+
+def _phrase_texts(texts: TextCounts) -> str:
+    sentence = f"Texts: {texts.clips - texts.without} of {texts.clips} clips have one."
+    if not texts.naming_their_genre:
+        return sentence
+    return (
+        f"{sentence} {texts.naming_their_genre} of these name their clip's genre: scores of `text` are too high unless"
+        " such words are `ignored` (conf/family/text.yaml)."
+    )

@@ -1,0 +1,92 @@
+"""What the commands print and write; commands that need a model are tested in test_project.py."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from helpers import ROOT, SR, noise, sine
+
+from regenre.cli.main import main
+
+
+@pytest.fixture
+def sounds(tmp_path: Path, monkeypatch) -> Path:
+    """Return a project with the settings, a folder of audio files, and no results."""
+    monkeypatch.delenv("REGENRE_ROOT", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".regenre").touch()
+    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    (tmp_path / "in/deep").mkdir(parents=True)
+    pause = np.zeros(SR)
+    for name in ("a.wav", "deep/b.flac"):
+        soundfile.write(tmp_path / "in" / name, np.concatenate([sine(440), pause, sine(440)]), SR)
+    (tmp_path / "in/bad.mp3").write_text("not audio")
+    return tmp_path
+
+
+def run(*arguments: str) -> str:
+    """Run a command that fails; return its message."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return str(caught.value.code)
+
+
+def test_clean_and_convert_write_new_files_in_their_places(sounds: Path, capsys) -> None:
+    before = {path: path.read_bytes() for path in (sounds / "in").rglob("*.*")}
+    main(["clean", "in/a.wav"])
+    assert soundfile.info("in/a.new.wav").duration == pytest.approx(2.1, abs=0.05)
+    Path("in/a.new.wav").unlink()
+    assert run("convert", "in", "--to", "ogg", "--rate", "16000", "--out", "out") == (
+        "regenre: 1 of 3 files could not be used"
+    )
+    printed = capsys.readouterr()
+    assert "in/deep/b.flac -> out/deep/b.ogg: 3.00 s -> 3.00 s" in printed.out
+    assert "regenre: in/bad.mp3: libsndfile cannot read it" in printed.err
+    assert sorted(str(path.relative_to("out")) for path in Path("out").rglob("*.*")) == ["a.ogg", "deep/b.ogg"]
+    assert soundfile.info("out/a.ogg").samplerate == 16_000
+    assert {path: path.read_bytes() for path in (sounds / "in").rglob("*.*")} == before
+    main(["convert", "in/a.wav", "in/deep/b.flac", "--to", ".wav", "--bits", "24", "--out", "wav"])
+    assert soundfile.info("wav/b.wav").subtype == "PCM_24"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("clean", "in"), "--out: a folder for the new files expected"),
+        (("clean", "in/a.wav", "--out", "in/a.wav"), "1 of 1 files"),
+        (
+            ("convert", "in/a.wav", "in/deep/../a.wav", "--out", "o"),
+            "in/a.wav: a target of its own expected, another file has o/a.wav too; name them one by one",
+        ),
+        (("convert", "in/a.wav", "--rate", "0"), "--rate: 1 to 1,000,000 Hz expected, 0 found"),
+        (("show", "in/a.wav", "--out", "a.pdf"), "--out: a name that ends in .png or .html expected"),
+        (("show", "in/bad.mp3"), "in/bad.mp3: libsndfile cannot read it"),
+        (("show", "in/a.wav", "--families", "mfc"), "families: 'mfc' is not in conf/family/"),
+        (("show", "in/a.wav", "--start", "9"), "in/a.wav: 3.00 s, more than 9.00 s expected"),
+        (("classify", "in/a.wav", "--model", "none"), "model 'none': no such cell; there are none; run `dvc repro`"),
+        (("classify", "in/a.wav"), "summary.csv is missing; run `dvc repro` first"),
+        (("register",), "summary.csv is missing; run `dvc repro` first"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(sounds: Path, arguments: tuple[str, ...], message: str) -> None:
+    line = run(*arguments)
+    assert message in line
+    assert "\n" not in line
+
+
+def test_show_writes_a_figure_or_a_page_that_needs_no_network(sounds: Path, capsys) -> None:
+    soundfile.write("long.wav", noise(8.0), SR)
+    main(["show", "long.wav", "--length", "3"])
+    assert Path("long.png").read_bytes().startswith(b"\x89PNG")
+    arguments = ["show", "long.wav", "--out", "long.html", "--families", "lpcc,rhythm", "--start", "2", "--length", "4"]
+    main(arguments)
+    page = Path("long.html").read_text()
+    main(arguments)
+    assert Path("long.html").read_text() == page
+    assert "<h1>long.wav, 2 to 6 s of 8.0 s</h1>" in page
+    assert "rhythm__tempo_bpm__clip" in page
+    assert "lpcc__01__mean" in page
+    assert 'src="data:audio/mpeg;base64,' in page
+    assert "http" not in page
+    assert capsys.readouterr().out.split() == ["long.png", "long.html", "long.html"]

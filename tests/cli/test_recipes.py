@@ -1,0 +1,58 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers import ROOT
+from omegaconf import OmegaConf
+
+from regenre import config
+from regenre.cli import recipes
+from regenre.errors import UserError
+
+NAMES = sorted(path.stem for path in (ROOT / "conf/recipe").glob("*.yaml"))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch) -> Path:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copy(ROOT / ".regenre", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REGENRE_ROOT", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_sets_the_grid_to_names_in_conf(name: str, project: Path) -> None:
+    assert (project / f"conf/recipe/{name}.yaml").read_text().startswith("# ")
+    assert recipes.apply_recipe(name, "synthetic_sounds") == [project / "params.yaml"]
+    assert config.read_grid().dataset == "synthetic_sounds"
+    recipe = OmegaConf.to_container(OmegaConf.load(project / f"conf/recipe/{name}.yaml"))
+    assert {key: getattr(config.read_grid(), key) for key in recipe} == recipe
+
+
+def test_edits_keep_the_order_of_keys_and_the_comments(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "my classes").mkdir()
+    before = {name: (project / name).read_text().splitlines() for name in ("params.yaml", "conf/dataset/folder.yaml")}
+    recipes.apply_recipe("speech_music_birds", "my classes")
+    assert OmegaConf.load("conf/dataset/folder.yaml").folder == str(tmp_path / "my classes")
+    assert config.read_grid().dataset == "folder"
+    for name, lines in before.items():
+        after = (project / name).read_text().splitlines()
+        assert [line.partition(":")[0] for line in after] == [line.partition(":")[0] for line in lines]
+        assert [line.partition("#")[2] for line in after] == [line.partition("#")[2] for line in lines]
+    assert "groups: null" in (project / "conf/dataset/folder.yaml").read_text()
+
+
+def test_an_unknown_recipe_or_source_raises_and_changes_no_file(project: Path) -> None:
+    with pytest.raises(UserError, match="'x' is not in conf/recipe/; choose from speech_music_birds"):
+        recipes.apply_recipe("x", "synthetic")
+    with pytest.raises(
+        UserError, match="nowhere: a folder with one sub-folder per class expected, or one of folder, gtzan"
+    ):
+        recipes.apply_recipe("speech_music_birds", "nowhere")
+    with pytest.raises(UserError, match="nothing: a folder"):
+        recipes.apply_recipe("speech_music_birds", "")
+    with pytest.raises(UserError, match="folder: a folder"):
+        recipes.apply_recipe("speech_music_birds", "folder")
+    assert (project / "params.yaml").read_text() == (ROOT / "params.yaml").read_text()

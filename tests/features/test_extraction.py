@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from helpers import SR, build_family, build_leaf, frames_of, noise
+
+from regenre.compute import Local
+from regenre.errors import UserError
+from regenre.features import extraction
+from regenre.features.extraction import Analysis, extract
+
+FAMILIES = {name: build_family(name) for name in ("mfcc", "spectral_shape")}
+POOLING = build_leaf("pooling", "mean_std")
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> pd.DataFrame:
+    for number in range(5):
+        soundfile.write(tmp_path / f"{number}.wav", noise(1 + number / 3, seed=number), SR)
+    return pd.DataFrame({"clip_id": list("abcde"), "path": [f"{number}.wav" for number in range(5)]})
+
+
+def extract_pooled(clips: pd.DataFrame, raw: Path, n_jobs: int = 1) -> dict[str, pd.DataFrame]:
+    with Local(n_jobs).use():
+        return extract(clips, raw, Analysis(FAMILIES, POOLING, SR, 2048, 512))[0].pooled
+
+
+def test_tables_have_one_row_per_clip_and_one_column_per_feature_and_statistic(
+    clips: pd.DataFrame, tmp_path: Path
+) -> None:
+    tables = extract_pooled(clips, tmp_path)
+    assert tables["mfcc"].shape == (5, 1 + 2 * 20)
+    assert list(tables["spectral_shape"].columns[:3]) == [
+        "clip_id", "spectral_shape__centroid__mean", "spectral_shape__spread__mean",
+    ]  # fmt: skip
+    assert np.isfinite(tables["mfcc"].drop(columns="clip_id").to_numpy()).all()
+
+
+def test_features_do_not_depend_on_the_order_of_clips_or_the_number_of_workers(
+    clips: pd.DataFrame, tmp_path: Path
+) -> None:
+    one, two = (
+        extract_pooled(clips, tmp_path),
+        extract_pooled(clips.iloc[::-1].reset_index(drop=True), tmp_path, n_jobs=2),
+    )
+    for name in FAMILIES:
+        pd.testing.assert_frame_equal(one[name], two[name].sort_values("clip_id", ignore_index=True), check_exact=True)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_error_names_a_clip_that_became_unreadable(clips: pd.DataFrame, tmp_path: Path, n_jobs: int) -> None:
+    (tmp_path / "2.wav").write_text("not audio")
+    with pytest.raises(UserError, match=r"clip c: libsndfile cannot read it.*run `dvc repro index` again"):
+        extract_pooled(clips, tmp_path, n_jobs)
+
+
+def test_sequences_hold_block_means_of_families_that_describe_each_frame(clips: pd.DataFrame, tmp_path: Path) -> None:
+    families = {name: build_family(name) for name in ("mfcc", "rhythm")}
+    features, pieces = extract(clips, tmp_path, Analysis(families, POOLING, SR, 2048, 512, n_averaged=8))
+    assert pieces.pooled == {}
+    assert list(features.sequences) == ["mfcc"]
+    mfcc = FAMILIES["mfcc"](frames_of(noise(1, seed=0)))
+    assert [len(sequence) for sequence in features.sequences["mfcc"]] == [6, 8, 9, 11, 13]
+    np.testing.assert_allclose(features.sequences["mfcc"][0][0], mfcc[:, :8].mean(axis=1), rtol=1e-2, atol=0.05)
+
+
+def test_a_piece_has_the_features_of_a_clip_with_its_samples(clips: pd.DataFrame, tmp_path: Path) -> None:
+    analysis = Analysis(FAMILIES, POOLING, SR, 2048, 512, n_averaged=8)
+    _, pieces = extract(clips, tmp_path, analysis, piece_s=0.7)
+    assert list(pieces.clip_ids) == ["a#0", "b#0", "c#0", "c#1", "d#0", "d#1", "e#0", "e#1", "e#2"]
+    y, _ = soundfile.read(tmp_path / "2.wav", dtype="float32")
+    n = round(0.7 * SR)
+    soundfile.write(tmp_path / "piece.wav", y[n : 2 * n], SR)
+    alone = extract_pooled(pd.DataFrame({"clip_id": ["c#1"], "path": ["piece.wav"]}), tmp_path)
+    for name in FAMILIES:
+        row = pieces.pooled[name].set_index("clip_id").loc[["c#1"]].reset_index()
+        pd.testing.assert_frame_equal(row, alone[name], check_exact=True)
+    assert len(pieces.sequences["mfcc"]) == 9
+
+
+def test_a_clip_shorter_than_a_piece_is_one_piece() -> None:
+    assert [len(piece) for piece in extraction.cut_pieces(np.zeros(5), 7)] == [5]
+    assert [len(piece) for piece in extraction.cut_pieces(np.zeros(15), 7)] == [7, 7]
+    assert extraction.cut_pieces(np.zeros(15), 0) == []

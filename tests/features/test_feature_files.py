@@ -1,0 +1,87 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from helpers import SR, build_family, build_leaf, noise
+
+from regenre import records, tables
+from regenre.errors import UserError
+from regenre.features.extraction import Analysis
+from regenre.features.feature_files import write_features
+from regenre.tables import FeatureSet
+
+NAMES = ["energy", "mfcc", "rhythm"]
+SETS = {"mfcc": (["mfcc"], ["*"]), "both": (["energy", "rhythm"], ["energy__rms__*", "rhythm__*"])}
+SETTINGS: dict[str, Any] = {
+    "audio": {"sr": SR}, "frames": {"n_fft": 2048}, "pooling": {}, "sequences": {"n_averaged": 8},
+    "family": {name: {"_target_": name} for name in (*NAMES, "external")},
+}  # fmt: skip
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> pd.DataFrame:
+    for number in range(3):
+        soundfile.write(tmp_path / f"{number}.wav", noise(2.0, seed=number), SR)
+    return pd.DataFrame({"clip_id": list("abc"), "path": [f"{number}.wav" for number in range(3)]}, dtype=object)
+
+
+def write(tmp_path: Path, clips: pd.DataFrame, piece_s: float = 0.0, n_averaged: int = 0, **more: Any) -> str:
+    families = {name: build_family(name) for name in NAMES}
+    analysis = Analysis(families, build_leaf("pooling", "mean_std"), SR, 2048, 512, n_averaged)
+    return write_features(
+        tmp_path / "features", clips, tmp_path, {**families, **more}, analysis, piece_s, SETS, SETTINGS
+    )
+
+
+def read(tmp_path: Path, name: str) -> FeatureSet:
+    return records.read_record(tmp_path / "features" / name, FeatureSet, "write it")
+
+
+def test_every_family_is_a_table_with_its_digest_and_probe(tmp_path: Path, clips: pd.DataFrame) -> None:
+    assert write(tmp_path, clips) == "3 clips; columns: energy 10, mfcc 40, rhythm 17"
+    record = read(tmp_path, "both.json")
+    assert record.columns == ["energy__rms__*", "rhythm__*"]
+    assert [len(family.probe or []) for family in record.families.values()] == [10, 17]
+    assert [family.framewise for family in record.families.values()] == [True, False]
+    assert all(len(family.md5 or "") == 32 and family.frames_md5 is None for family in record.families.values())
+    pooled = tables.read_pooled([tmp_path / "features/mfcc.parquet"], clips["clip_id"])
+    assert pooled.shape == (3, 40)
+
+
+def test_frames_are_written_for_frame_wise_families(tmp_path: Path, clips: pd.DataFrame) -> None:
+    write(tmp_path, clips, n_averaged=8)
+    assert len(read(tmp_path, "mfcc.json").families["mfcc"].frames_md5 or "") == 32
+    assert read(tmp_path, "both.json").families["rhythm"].frames_md5 is None
+    _, lengths = tables.read_sequences([tmp_path / "features/mfcc.npz"], clips["clip_id"])
+    assert list(lengths) == [11, 11, 11]
+
+
+def test_pieces_have_tables_of_their_own(tmp_path: Path, clips: pd.DataFrame) -> None:
+    assert write(tmp_path, clips, piece_s=0.5).startswith("3 clips and 12 pieces; columns: ")
+    pieces = pd.read_parquet(tmp_path / "features/pieces/mfcc.parquet")
+    assert list(pieces["clip_id"].iloc[:5]) == ["a#0", "a#1", "a#2", "a#3", "b#0"]
+
+
+def test_the_same_clips_give_the_same_bytes(tmp_path: Path, clips: pd.DataFrame) -> None:
+    write(tmp_path, clips)
+    first = {path.name: path.read_bytes() for path in (tmp_path / "features").iterdir()}
+    write(tmp_path, clips)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "features").iterdir()} == first
+
+
+def test_a_table_joins_clips_and_cannot_be_cut_into_pieces(tmp_path: Path, clips: pd.DataFrame) -> None:
+    clips[["clip_id"]].assign(number=np.arange(3)).to_csv(tmp_path / "table.csv", index=False)
+    external = build_family("external", tables=str(tmp_path / "table.csv"))
+    assert "external 1, mfcc 40" in write(tmp_path, clips, external=external)
+    with pytest.raises(UserError, match="family external: one row per clip cannot be cut into pieces; take segment_"):
+        write(tmp_path, clips, piece_s=0.5, external=external)
+
+
+def test_families_of_audio_need_audio(tmp_path: Path, clips: pd.DataFrame) -> None:
+    with pytest.raises(
+        UserError, match="family energy: audio expected, but the dataset has none; use external or text"
+    ):
+        write(tmp_path, clips.assign(path=""))

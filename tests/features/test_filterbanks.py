@@ -1,0 +1,98 @@
+import librosa
+import numpy as np
+import pytest
+import scipy.signal
+from helpers import SR, frames_of, noise, sine
+from spafe.fbanks.bark_fbanks import Fm
+
+from regenre.features import filterbanks
+
+N_FFT = 2048
+BANKS = {
+    "mel": filterbanks.make_mel(SR, N_FFT, 40, 0.0, None),
+    "linear": filterbanks.make_linear(SR, N_FFT, 64, 0.0, None),
+    "bark": filterbanks.make_bark(SR, N_FFT, 40, 0.0, None),
+    "gammatone": filterbanks.make_gammatone(SR, N_FFT, 64, 50.0, None),
+    "third_octave": filterbanks.make_third_octave(SR, N_FFT, 40.0),
+}
+F_HZ = filterbanks.list_bins_hz(SR, N_FFT)
+
+
+@pytest.mark.parametrize("name", BANKS)
+def test_no_band_is_empty_and_bands_run_from_low_to_high(name: str) -> None:
+    bank = BANKS[name]
+    assert bank.dtype == np.float32
+    assert (bank.sum(axis=1) > 0).all()
+    assert (np.diff(bank @ F_HZ / bank.sum(axis=1)) >= 0).all()
+    with pytest.raises(ValueError, match="read-only"):
+        bank[0, 0] = 1
+
+
+@pytest.mark.parametrize("name", BANKS)
+@pytest.mark.parametrize("hz", [400.0, 1500.0, 6000.0])
+def test_a_sine_is_strongest_in_the_band_around_it(name: str, hz: float) -> None:
+    bank = BANKS[name]
+    levels = frames_of(sine(hz)).sum_bands(bank / bank.max(axis=1, keepdims=True))[:, 20]
+    loudest = F_HZ[bank[levels.argmax()] >= 0.4 * bank[levels.argmax()].max()]
+    assert loudest.min() - SR / N_FFT <= hz <= loudest.max() + SR / N_FFT
+
+
+def test_the_mel_bank_equals_librosas() -> None:
+    np.testing.assert_array_equal(BANKS["mel"], librosa.filters.mel(sr=SR, n_fft=N_FFT, n_mels=40))
+
+
+def test_linear_triangles_sum_to_one_between_the_outer_centres() -> None:
+    edges = np.linspace(0, SR / 2, 66)
+    inside = (edges[1] <= F_HZ) & (edges[-2] >= F_HZ)
+    np.testing.assert_allclose(BANKS["linear"].sum(axis=0)[inside], 1, rtol=1e-6)
+
+
+def test_bark_curves_equal_spafes() -> None:
+    """Only the curves are compared: spafe's banks have the outer centres on the edges and n_fft + 1 bins."""
+    rates = np.linspace(0, filterbanks.convert_hz_to_bark(SR / 2), 42)[1:-1]
+    bins = filterbanks.convert_hz_to_bark(F_HZ)
+    for band in (5, 20, 39):
+        curve = [Fm(rate, rates[band]) for rate in bins]
+        np.testing.assert_allclose(BANKS["bark"][band], curve, atol=1e-6)
+    np.testing.assert_allclose(filterbanks.convert_bark_to_hz(bins), F_HZ, atol=1e-9)
+
+
+def test_gammatone_bandwidths_equal_erbs() -> None:
+    """The integral of (1 + x^2)^-4 is 5 pi / 16, so the area of a band is 1.019 * 5 pi / 16 = 1.0004 ERB."""
+    centres = filterbanks.space_erb_centres_hz(64, 50.0, SR / 2)
+    inner = (centres > 300) & (centres < 8000)  # bands whose flanks lie within 0 to sr / 2
+    area = BANKS["gammatone"].sum(axis=1) * SR / N_FFT
+    np.testing.assert_allclose(area[inner], filterbanks.compute_erb_hz(centres[inner]), rtol=0.01)
+    assert filterbanks.compute_erb_hz(1000.0) == pytest.approx(132.6, abs=0.1)  # as in Glasberg and Moore
+
+
+def test_gammatone_magnitudes_equal_those_of_the_impulse_response() -> None:
+    t = np.arange(4 * SR) / SR
+    fine_hz = np.fft.rfftfreq(len(t), 1 / SR)
+    for band, hz in enumerate(filterbanks.space_erb_centres_hz(64, 50.0, SR / 2)):
+        if 200 < hz < 9000:
+            impulse = (
+                t**3 * np.exp(-2 * np.pi * 1.019 * filterbanks.compute_erb_hz(hz) * t) * np.cos(2 * np.pi * hz * t)
+            )
+            response = np.square(np.abs(np.fft.rfft(impulse)))
+            power = np.interp(F_HZ, fine_hz, response / np.interp(hz, fine_hz, response))
+            near = np.abs(F_HZ - hz) < 3 * filterbanks.compute_erb_hz(hz)
+            # the response has a mirror image at -hz, which the formula leaves out
+            np.testing.assert_allclose(BANKS["gammatone"][band][near], power[near], atol=5e-3)
+
+
+def test_gammatone_bands_have_the_power_of_gammatone_filters_in_time() -> None:
+    """The reference is scipy's filter, on ten seconds of noise."""
+    y = noise(10.0)
+    power = frames_of(y).sum_bands(BANKS["gammatone"])[:, 4:-4].mean(axis=1) * 2 / (N_FFT * 0.375 * N_FFT)
+    for band in (20, 40, 55):
+        hz = filterbanks.space_erb_centres_hz(64, 50.0, SR / 2)[band]
+        filtered = scipy.signal.lfilter(*scipy.signal.gammatone(hz, "iir", fs=SR), y)
+        assert power[band] == pytest.approx(np.mean(filtered**2), rel=0.05)
+
+
+def test_erb_centres_are_equally_spaced_in_erb_rate() -> None:
+    centres = filterbanks.space_erb_centres_hz(64, 50.0, 11_025.0)
+    assert (centres[0], centres[-1]) == (pytest.approx(50), pytest.approx(11_025))
+    steps = np.diff(21.4 * np.log10(4.37e-3 * centres + 1))  # Glasberg and Moore 1990, eq. 4
+    np.testing.assert_allclose(steps, steps[0])

@@ -1,0 +1,38 @@
+import librosa
+import numpy as np
+import pytest
+from helpers import SR, frames_of, noise, sine
+
+
+def test_a_sine_is_strongest_in_the_bin_of_its_frequency() -> None:
+    frames = frames_of(sine(1000))
+    peak = frames.frequencies_hz[frames.magnitude[:, 20].argmax()]
+    assert peak == pytest.approx(1000, abs=SR / 2048)
+
+
+def test_magnitudes_equal_librosas() -> None:
+    y = noise()
+    reference = librosa.stft(y, n_fft=2048, hop_length=512)
+    np.testing.assert_allclose(frames_of(y).magnitude, np.abs(reference), atol=1e-5 * np.abs(reference).max())
+
+
+@pytest.mark.parametrize("n", [1, 511, 512, 2047, 2048, 5000])
+def test_signals_of_any_length_have_one_frame_per_hop(n: int) -> None:
+    frames = frames_of(np.ones(n, np.float32))
+    assert frames.power.shape == frames.log_power.shape == (1025, 1 + n // 512)
+    assert frames.times_s.shape == (1 + n // 512,)
+
+
+def test_power_obeys_parsevals_theorem() -> None:
+    frames = frames_of(noise())
+    samples = frames.y[512 * 10 - 1024 : 512 * 10 + 1024] * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(2048) / 2048))
+    power = frames.power[:, 10]
+    assert (2 * power.sum() - power[0] - power[-1]) / 2048 == pytest.approx(np.square(samples).sum(), rel=1e-5)
+
+
+def test_the_bands_of_a_bank_are_computed_once() -> None:
+    frames, bank = frames_of(noise()), np.ones((3, 1025), np.float32)
+    assert frames.sum_bands(bank) is frames.sum_bands(bank)
+    np.testing.assert_allclose(frames.sum_bands(bank)[1], frames.power.sum(axis=0), rtol=1e-5)
+    for scale in range(5):  # each bank is freed before the next: their ids must not be confused
+        np.testing.assert_allclose(frames.sum_bands(scale * bank)[0], scale * frames.sum_bands(bank)[0], rtol=1e-5)

@@ -1,0 +1,153 @@
+"""What several tests share: signals that we know, tables, learners on points that are easy to tell apart."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import hydra
+import numpy as np
+import pandas as pd
+from omegaconf import OmegaConf
+from sklearn.dummy import DummyClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+
+from regenre.features.frames import Frames
+from regenre.learning import estimator, splits, tasks
+from regenre.learning.cells import CellPlan, FoldSizes
+from regenre.learning.estimator import Learner
+from regenre.learning.splits import Fold
+from regenre.learning.tasks import Result, Task, Values
+from regenre.paths import CellName
+from regenre.tables import FamilyRecord, FeatureSet
+
+SR = 22_050
+ROOT = Path(__file__).parents[1]
+
+
+def sine(hz: float, duration_s: float = 1.0, sr: int = SR, peak: float = 0.5) -> np.ndarray:
+    return (peak * np.sin(2 * np.pi * hz * np.arange(round(duration_s * sr)) / sr)).astype(np.float32)
+
+
+def noise(duration_s: float = 1.0, sr: int = SR, seed: int = 0) -> np.ndarray:
+    return (0.1 * np.random.default_rng(seed).standard_normal(round(duration_s * sr))).astype(np.float32)
+
+
+def clicks(bpm: float, duration_s: float = 30.0, sr: int = SR) -> np.ndarray:
+    """Bursts of noise, 20 ms each, one a beat."""
+    y, burst = np.zeros(round(duration_s * sr), np.float32), noise(0.02, sr)
+    for start in np.arange(0.5, duration_s - 0.1, 60 / bpm):
+        y[round(start * sr) :][: len(burst)] += burst
+    return y
+
+
+def silence(duration_s: float = 1.0, sr: int = SR) -> np.ndarray:
+    return np.zeros(round(duration_s * sr), np.float32)
+
+
+def frames_of(y: np.ndarray, sr: int = SR) -> Frames:
+    return Frames(y, sr, n_fft=2048, hop_length=512)
+
+
+def clip_table(genres: list[str], groups: list[str]) -> pd.DataFrame:
+    clip_ids = [f"{genre}.{number:05d}" for number, genre in enumerate(genres)]
+    return pd.DataFrame({"clip_id": clip_ids, "genre": genres, "group": groups}, dtype=object)
+
+
+def predictions() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "clip_id": ["b", "a"],
+            "group": ["1", "2"],
+            "fold": [0, 0],
+            "actual": ["x", "y"],
+            "predicted": ["x", "x"],
+            "proba__x": [1 / 3, 0.75],
+            "proba__y": [2 / 3, 0.25],
+        }
+    )
+
+
+LEARNERS = {
+    "svm": Learner(SVC(break_ties=True), True, {"C": [10, 0.1]}),
+    "knn": Learner(KNeighborsClassifier(), True, {"n_neighbors": [5, 1]}),
+    "dummy": Learner(DummyClassifier()),
+}
+LEARNERS["vote"] = Learner(members={name: LEARNERS[name] for name in ("svm", "knn")})
+
+
+def blobs(n: int = 60, distance: float = 4.0) -> tuple[np.ndarray, pd.DataFrame]:
+    clips = clip_table(["a", "b", "c"] * (n // 3), [f"group_{number // 6}" for number in range(n)])
+    centres = distance * clips["genre"].map({"a": 0, "b": 1, "c": 2}).to_numpy(float)
+    return np.random.default_rng(0).normal(centres[:, None], 1, (n, 4)), clips
+
+
+def run_folds(learner: Learner, X: np.ndarray, clips: pd.DataFrame, folds: list[Fold]) -> list[Result]:
+    genre, group = (clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
+    inner = [splits.deal_inner(clips, fold, 3, 1) for fold in folds]
+    return [
+        tasks.run_task(Task("cell", learner, Values(X), genre, group, fold, parts, "balanced_accuracy", keep=True))
+        for fold, parts in zip(folds, inner, strict=True)
+    ]
+
+
+def predict_folds(learner: Learner, X: np.ndarray, clips: pd.DataFrame, folds: list[Fold]) -> pd.DataFrame:
+    return tasks.join_predictions(clips, folds, run_folds(learner, X, clips, folds))
+
+
+def fit_all(learner: Learner, X: np.ndarray, clips: pd.DataFrame) -> Any:
+    genre, group = (clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
+    return estimator.fit(learner, X, genre, group, [], "balanced_accuracy")[0]
+
+
+def sum_squares(value: np.ndarray) -> float:
+    time.sleep(0.02)
+    return float((value**2).sum())
+
+
+def die_once(marker: str, value: float) -> float:
+    """The first worker that takes this dies, as a lost machine would."""
+    if not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), 9)
+    return value
+
+
+def build_leaf(group: str, name: str, **settings: Any) -> Any:
+    """What a leaf of conf/ makes, with some of its settings changed; for leaves that interpolate nothing."""
+    leaf = OmegaConf.merge(OmegaConf.load(ROOT / "conf" / group / f"{name}.yaml"), settings)
+    return hydra.utils.instantiate(leaf, _convert_="all")
+
+
+def build_family(name: str, **settings: Any) -> Any:
+    """A family with the settings of its leaf, some of them changed."""
+    return build_leaf("family", name, **settings)
+
+
+def make_plan(**changes: Any) -> CellPlan:
+    """Return the plan of a cell of 16 clips in 4 folds, with some of its fields changed."""
+    plan = CellPlan(
+        dataset="d",
+        name=CellName("grouped_kfold", "mfcc", "knn"),
+        seed=1,
+        search={"metric": "accuracy", "n_folds": 2},
+        split={"n_folds": 4},
+        classifier={"scale": True},
+        features=FeatureSet({"mfcc": FamilyRecord({"n": 13}, "abc", True)}, ["*"], {"sr": SR}, {}, {}, None),
+        index_md5="def",
+        folds=[FoldSizes(train=12, valid=0, test=4)] * 4,
+        excluded={},
+        fitted_on={"a": 8, "b": 8},
+        duration_s=30.0,
+        texts=None,
+    )
+    return replace(plan, **changes)
+
+
+def wait_until(condition: Callable[[], bool], step_s: float = 0.05) -> None:
+    """Wait for an event; the caller's condition also holds when it can no longer come."""
+    while not condition():
+        time.sleep(step_s)

@@ -1,0 +1,84 @@
+"""What decides a cell: exactly what its tasks hold and what these import."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import blobs
+from sklearn.neighbors import KNeighborsClassifier
+
+from regenre.learning import digest, splits
+from regenre.learning.classifiers.hmm import Hmm
+from regenre.learning.estimator import Learner
+from regenre.learning.tasks import Task, Values
+from regenre.learning.words import Words
+
+KNN = Learner(KNeighborsClassifier(), True, {"n_neighbors": [5, 1]})
+WORDS = Words(0, 1, 2, (), (64.0,))
+
+
+def make_task(learner: Learner = KNN, words: Words | None = None, seed: int = 1) -> Task:
+    X, clips = blobs()
+    genre, group = (clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
+    fold = splits.GroupedKFolds(2, seed).deal(clips)[0]
+    values = Values(X.astype(object) if words else X, words=words)
+    return Task("cell", learner, values, genre, group, fold, splits.deal_inner(clips, fold, 2, 1), "accuracy")
+
+
+def list_code(task: Task) -> set[str]:
+    modules = {kind.__module__ for kind in digest._list_types(task)}
+    return set(digest.find_code({name for name in modules if name.startswith("regenre.")}))
+
+
+def test_the_code_of_a_cell_is_what_fits_it() -> None:
+    code = list_code(make_task())
+    assert {"regenre.learning.tasks", "regenre.learning.estimator", "regenre.learning.models"} <= code
+    rooms = {name.split(".")[1] for name in code}
+    assert not rooms & {"datasets", "quality", "features", "tabular", "evaluation", "reporting", "config", "stages"}
+    assert "regenre.learning.words" not in code
+    assert "regenre.learning.classifiers.hmm" not in code
+
+
+def test_the_vectoriser_decides_cells_with_texts_alone() -> None:
+    assert list_code(make_task(words=WORDS)) - list_code(make_task()) == {"regenre.learning.words"}
+
+
+def test_a_classifier_decides_its_own_cells_alone() -> None:
+    more = list_code(make_task(Learner(Hmm()))) - list_code(make_task())
+    assert more == {"regenre.learning.classifiers.hmm", "regenre.learning.classifiers.densities"}
+    vote = Learner(members={"one": KNN, "other": Learner(Hmm())})
+    assert more <= list_code(make_task(vote))
+
+
+def test_the_libraries_of_a_cell_are_those_that_its_code_imports() -> None:
+    without = digest.find_libraries(list_code(make_task()))
+    assert {"numpy", "pandas", "scikit-learn", "skops", "threadpoolctl"} <= set(without)
+    assert not {"mlflow", "hydra-core", "dvc", "hmmlearn", "librosa"} & set(without)
+    assert "hmmlearn" in digest.find_libraries(list_code(make_task(Learner(Hmm()))))
+    assert "scipy" in digest.find_libraries({"scipy.optimize"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda task: replace(task, values=Values(task.values.array + 1e-9)),
+        lambda task: replace(task, genre=np.roll(task.genre, 1)),
+        lambda task: replace(task, group=np.roll(task.group, 1)),
+        lambda task: replace(task, fold=replace(task.fold, train=task.fold.train[1:])),
+        lambda task: replace(task, inner=task.inner[1:]),
+        lambda task: replace(task, values=Values(task.values.array, np.full(60, 1))),
+    ],
+)
+def test_every_array_of_a_task_decides(change) -> None:
+    task = make_task()
+    assert digest._digest_arrays(make_task()) == digest._digest_arrays(task)
+    assert digest._digest_arrays(change(task)) != digest._digest_arrays(task)
+
+
+def test_requirements_are_what_fitted_a_classifier() -> None:
+    leaf = {"_target_": "regenre.learning.estimator.Learner", "estimator": {"_target_": "sklearn.svm.SVC"}}
+    needed = digest.list_requirements(leaf)
+    assert {"regenre", "numpy", "skops", "scikit-learn"} <= set(needed)
+    assert not {"hmmlearn", "distributed", "mlflow"} & set(needed)
+    leaf["estimator"] = {"_target_": "regenre.learning.classifiers.hmm.Hmm"}
+    assert "hmmlearn" in digest.list_requirements(leaf)

@@ -1,0 +1,76 @@
+"""Cells of a small corpus, fitted and written."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from regenre import compute, tables
+from regenre.errors import UserError
+from regenre.learning import models
+from regenre.learning.cells import Cell, is_current
+from regenre.learning.grid import fit_cells
+from regenre.learning.plan import PlannedCell, Planner
+from regenre.paths import CellName
+
+SPLIT = {"_target_": "regenre.learning.splits.GroupedKFolds", "n_folds": 2, "seed": 1}
+
+
+def plan_cells(planner: Planner, n_neighbors: int = 5) -> list[PlannedCell]:
+    leaves = {
+        "knn": {"_target_": "sklearn.neighbors.KNeighborsClassifier", "n_neighbors": n_neighbors},
+        "dummy": {"_target_": "sklearn.dummy.DummyClassifier"},
+    }
+    learner = {"_target_": "regenre.learning.estimator.Learner", "scale": True}
+    return [
+        planner.plan_cell(CellName("grouped_kfold", "mfcc", name), SPLIT, {**learner, "estimator": leaf})
+        for name, leaf in leaves.items()
+    ]
+
+
+def measure_accuracy(predictions: pd.DataFrame) -> float:
+    return float((predictions["actual"] == predictions["predicted"]).mean())
+
+
+def test_fitted_cells_are_current_and_hold_what_was_yielded(
+    make_planner: Callable[..., Planner], tmp_path: Path
+) -> None:
+    cells = plan_cells(make_planner())
+    folder = tmp_path / "cells"
+    with compute.Local(1).use():
+        fitted = list(fit_cells(cells, folder))
+    assert sorted(path.name for path in folder.iterdir()) == ["grouped_kfold-mfcc-dummy", "grouped_kfold-mfcc-knn"]
+    for planned, yielded in zip(cells, fitted, strict=True):
+        assert is_current(folder / planned.name, planned.inputs)
+        cell = Cell.read(folder / planned.name)
+        assert cell.plan == yielded.cell.plan == planned.plan
+        assert cell.searches == yielded.cell.searches
+        assert yielded.seconds > 0
+        predictions = tables.read_predictions(folder / planned.name / "predictions.csv")
+        assert sorted(predictions["clip_id"]) == sorted(planned.clips["clip_id"])
+        assert len(predictions) == len(yielded.predictions)
+        assert list(models.load_model(folder / planned.name / "model.skops").classes_) == ["a", "b", "c"]
+    accuracy = {cell.cell.plan.name.classifier: measure_accuracy(cell.predictions) for cell in fitted}
+    assert accuracy["knn"] > 0.9 > 0.5 > accuracy["dummy"]
+
+
+def test_two_processes_write_the_same_bytes_as_one(make_planner: Callable[..., Planner], tmp_path: Path) -> None:
+    for n_jobs in (1, 2):
+        with compute.Local(n_jobs).use():
+            list(fit_cells(plan_cells(make_planner()), tmp_path / f"cells_{n_jobs}"))
+    files = sorted(path.relative_to(tmp_path / "cells_1") for path in (tmp_path / "cells_1").rglob("*.*"))
+    assert len(files) == 6
+    for file in files:
+        assert (tmp_path / "cells_1" / file).read_bytes() == (tmp_path / "cells_2" / file).read_bytes()
+
+
+def test_no_cell_is_written_for_an_empty_grid(tmp_path: Path) -> None:
+    assert list(fit_cells([], tmp_path / "cells")) == []
+    assert not (tmp_path / "cells").exists()
+
+
+def test_an_error_of_a_fit_names_the_cell(make_planner: Callable[..., Planner], tmp_path: Path) -> None:
+    cells = plan_cells(make_planner(), n_neighbors=50)
+    with compute.Local(1).use(), pytest.raises(UserError, match="grouped_kfold-mfcc-knn, 30 training clips: Expected"):
+        list(fit_cells(cells, tmp_path / "cells"))

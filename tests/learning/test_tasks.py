@@ -1,0 +1,187 @@
+"""Tasks: what is fitted on a fold's training clips, what its test clips yield, and how results are joined."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import LEARNERS, blobs, make_plan, predict_folds, run_folds
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+
+from regenre.errors import UserError
+from regenre.learning import splits
+from regenre.learning.cells import FoldSizes
+from regenre.learning.estimator import Learner
+from regenre.learning.splits import Fold, GroupedKFolds, StratifiedKFolds
+from regenre.learning.tasks import Task, Values, assemble_cell, digest_arrays, run_task
+from regenre.tables import PREDICTIONS
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_each_clip_is_predicted_once_and_a_second_run_is_identical(name: str) -> None:
+    X, clips = blobs()
+    folds = GroupedKFolds(4, seed=1).deal(clips)
+    predictions = predict_folds(LEARNERS[name], X, clips, folds)
+    proba = predictions[["proba__a", "proba__b", "proba__c"]].to_numpy()
+    assert list(predictions.columns[:5]) == PREDICTIONS
+    assert sorted(predictions["clip_id"]) == sorted(clips["clip_id"])
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=2e-6)  # six decimals
+    assert (np.array(["a", "b", "c"])[proba.argmax(axis=1)] == predictions["predicted"]).all()
+    pd.testing.assert_frame_equal(predictions, predict_folds(LEARNERS[name], X, clips, folds))
+
+
+def test_distant_genres_are_recognised_and_noise_is_not() -> None:
+    X, clips = blobs(120)
+    folds = GroupedKFolds(4, seed=1).deal(clips)
+    easy = predict_folds(LEARNERS["svm"], X, clips, folds)
+    assert (easy["actual"] == easy["predicted"]).mean() > 0.95
+    hard = predict_folds(LEARNERS["svm"], np.random.default_rng(0).normal(size=X.shape), clips, folds)
+    assert (hard["actual"] == hard["predicted"]).mean() < 0.5
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Records every matrix that it is fitted on; the larger `bias`, the more probable is genre a."""
+
+    matrices: list[np.ndarray] = []  # noqa: RUF012 - on the class, since estimators are cloned
+
+    def __init__(self, bias: float = 0.0) -> None:
+        self.bias = bias
+
+    def fit(self, X: np.ndarray, y: Sequence[str]) -> "Recorder":
+        self.classes_ = np.unique(y)
+        Recorder.matrices.append(X)
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        shares = np.ones((len(X), len(self.classes_)))
+        shares[:, 0] += self.bias
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def test_scaling_choice_and_fit_do_not_read_the_test_clips() -> None:
+    X, clips = blobs()
+    for fold in GroupedKFolds(3, seed=1).deal(clips):
+        Recorder.matrices = []
+        corrupt = X.copy()
+        corrupt[fold.test] = 1e9  # would shrink all other values if the scaler read them
+        run_folds(Learner(Recorder(), True, {"bias": [0.0, 1.0]}), corrupt, clips, [fold])
+        assert len(Recorder.matrices) == 2 * 3 + 1
+        assert max(np.abs(matrix).max() for matrix in Recorder.matrices) < 10
+        np.testing.assert_allclose(Recorder.matrices[-1].mean(axis=0), 0, atol=1e-9)
+        np.testing.assert_allclose(Recorder.matrices[-1].std(axis=0), 1, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["svm", "knn", "vote"])
+def test_leaks_in_the_test_rows_change_no_probability(name: str) -> None:
+    _, clips = blobs(120)
+    noise = np.random.default_rng(1).normal(size=(120, 4))
+    fold = GroupedKFolds(4, seed=1).deal(clips)[0]
+    leak = np.zeros((120, 1))
+    leak[fold.test, 0] = clips["genre"].iloc[fold.test].map({"a": 1, "b": 2, "c": 3})
+    plain, leaky = (predict_folds(LEARNERS[name], X, clips, [fold]) for X in (noise, np.hstack([noise, leak])))
+    pd.testing.assert_frame_equal(plain, leaky)  # the column is constant in training, so it is dropped
+    first, others = fold.test[:1], fold.test[1:]
+    moved = noise.copy()
+    moved[others] *= 1e6  # a scaler fitted on all clips would change the first clip's prediction
+    alone = predict_folds(LEARNERS[name], moved, clips, [fold]).set_index("clip_id").loc[clips["clip_id"].iloc[first]]
+    pd.testing.assert_frame_equal(alone, plain.set_index("clip_id").loc[clips["clip_id"].iloc[first]])
+
+
+def test_a_scaler_fitted_on_all_clips_changes_probabilities() -> None:
+    """Check that the test above can fail, with the leak built in."""
+    _, clips = blobs(120)
+    noise = np.random.default_rng(1).normal(size=(120, 4))
+    fold = GroupedKFolds(4, seed=1).deal(clips)[0]
+    moved = noise.copy()
+    moved[fold.test[1:]] *= 1e6
+    scaled = [(X - X.mean(axis=0)) / X.std(axis=0) for X in (noise, moved)]
+    one, two = (predict_folds(Learner(SVC()), X, clips, [fold])["proba__a"].iloc[0] for X in scaled)
+    assert abs(one - two) > 1e-3
+
+
+def test_warnings_of_scikit_learn_are_listed() -> None:
+    X, clips = blobs(distance=0.5)
+    folds = GroupedKFolds(2, seed=1).deal(clips)
+    learner = Learner(MLPClassifier(max_iter=2, random_state=0), True)
+    assert all("hasn't converged" in " ".join(result.warnings) for result in run_folds(learner, X, clips, folds))
+    assert run_folds(LEARNERS["knn"], X, clips, folds)[0].warnings == []
+
+
+def test_a_value_that_cannot_be_fitted_on_so_few_clips_is_listed_and_not_chosen() -> None:
+    X, clips = blobs(24)
+    fold = Fold(np.arange(24), splits.NOBODY)
+    learner = Learner(KNeighborsClassifier(), True, {"n_neighbors": [50, 3]})
+    (result,) = run_folds(learner, X, clips, [fold])
+    assert result.chosen == {"n_neighbors": 3}
+    assert result.warnings == ["{'n_neighbors': 50} cannot be fitted on so few clips"]
+
+
+def test_values_select_rows_and_sequences() -> None:
+    frames = Values(np.arange(12.0).reshape(6, 2), np.array([1, 3, 2]))
+    sequences = frames.select(np.array([2, 1]))
+    assert [clip.tolist() for clip in sequences] == [[[8, 9], [10, 11]], [[2, 3], [4, 5], [6, 7]]]
+    assert Values(np.arange(6.0).reshape(3, 2)).select(np.array([2, 0])).tolist() == [[4, 5], [0, 1]]
+
+
+def test_the_digest_of_arrays_depends_on_contents_type_and_shape() -> None:
+    array = np.arange(6.0)
+    others = [array + 1, array.astype(np.float32), array.reshape(2, 3), np.array(list(array), dtype=object)]
+    assert digest_arrays([array]) == digest_arrays([array.copy()])
+    assert digest_arrays([array[::2]]) == digest_arrays([array[::2].copy()])
+    assert len({digest_arrays([other]) for other in [array, *others]}) == 5
+    assert digest_arrays([np.array(["a", "b"], dtype=object)]) != digest_arrays([np.array(["ab", ""], dtype=object)])
+
+
+@pytest.mark.parametrize(
+    ("learner", "message"),
+    [
+        (Learner(KNeighborsClassifier(50), True), "cell, 12 training clips: Expected n_neighbors <= n_samples_fit"),
+        (Learner(LogisticRegression(C=-1)), "cell, 12 training clips: The 'C' parameter of LogisticRegression must be"),
+        (Learner(KNeighborsClassifier(), True, {"n_neighbors": [50]}), "cell, 12 training clips: Expected n_neighbors"),
+        (Learner(LogisticRegression(), True, {"C": [-1]}), "cell, 12 training clips: The 'C' parameter of"),
+        (Learner(SVC(), True, {"c": [1]}), "cell, 12 training clips: Invalid parameter 'c' for estimator SVC"),
+    ],
+    ids=["too few clips", "wrong value", "all values too large", "wrong values", "wrong name"],
+)
+def test_an_error_of_scikit_learn_becomes_one_line_with_the_cells_name(learner: Learner, message: str) -> None:
+    X, clips = blobs(24)
+    with pytest.raises(UserError, match=message) as caught:
+        run_folds(learner, X, clips, StratifiedKFolds(2, 1).deal(clips))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_genre_that_is_not_in_training_has_probability_zero() -> None:
+    X, clips = blobs(30)
+    is_c = (clips["genre"] == "c").to_numpy()
+    predictions = predict_folds(LEARNERS["knn"], X, clips, [Fold(np.flatnonzero(~is_c), np.flatnonzero(is_c))])
+    assert (predictions["proba__c"] == 0).all()
+    assert set(predictions["predicted"]) <= {"a", "b"}
+
+
+def test_a_cell_has_one_search_per_fold_and_one_of_its_model() -> None:
+    X, clips = blobs()
+    folds = GroupedKFolds(2, seed=1).deal(clips)
+    genre, group = (clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
+    fits = [*folds, Fold(splits.list_used(folds), splits.NOBODY)]
+    tasks = [
+        Task("cell", LEARNERS["knn"], Values(X), genre, group, fold, splits.deal_inner(clips, fold, 2, 1), "accuracy",
+             keep=number == 2)
+        for number, fold in enumerate(fits)
+    ]  # fmt: skip
+    results = [run_task(task) for task in tasks]
+    plan = make_plan(folds=[FoldSizes(**fold.sizes) for fold in folds])
+    cell, predictions, model = assemble_cell(plan, "digest", clips, tasks, results)
+    assert (cell.plan, cell.inputs, cell.outputs) == (plan, "digest", {})
+    assert [search.fold for search in cell.searches] == [0, 1, None]
+    assert [len(search.inner_folds) for search in cell.searches] == [2, 2, 2]
+    assert sorted(predictions["clip_id"]) == sorted(clips["clip_id"])
+    assert model == results[2].model != b""
+    assert results[0].model == results[1].model == b""
+    assert results[2].proba.shape == (0, 3)

@@ -1,0 +1,201 @@
+"""The page as text, and in a browser: on a wide screen, on a phone, in the dark scheme, by keyboard."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import noise
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver.common.by import By
+
+from regenre import tables
+from regenre.evaluation import grid, metrics
+from regenre.evaluation.comparison import Hits
+from regenre.paths import CellName
+from regenre.reporting import page
+
+GENRES = ["blues & co", "<rock>", "pop"]
+CELLS = [
+    CellName(split, features, classifier)
+    for split in ("stratified_kfold", "grouped_kfold")
+    for features in ("mfcc", "gfcc")
+    for classifier in ("svm", "knn")
+]
+
+
+def make_predictions(seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    actual = np.repeat(GENRES, 20)
+    shares = rng.dirichlet(np.ones(3), 60) + 0.5 * (actual[:, None] == np.array(GENRES))
+    table = pd.DataFrame({"clip_id": [f"clip {n:02d}" for n in range(60)], "fold": 0, "actual": actual})
+    table = table.assign(group=[f"g{n // 4}" for n in range(60)], predicted=np.array(GENRES)[shares.argmax(axis=1)])
+    return table.assign(**{f"proba__{genre}": shares[:, n] / shares.sum(axis=1) for n, genre in enumerate(GENRES)})
+
+
+def make_reports() -> page.Reports:
+    predictions = {cell: make_predictions(seed) for seed, cell in enumerate(CELLS)}
+    hits = {cell: Hits.count(rows, [40]) for cell, rows in predictions.items()}
+    keys = {cell: {"dataset": "test", **cell.columns} for cell in CELLS}
+    comparisons = grid.compare_cells(hits, 0)
+    summary = pd.DataFrame([{**keys[cell], **metrics.score(rows, 0)} for cell, rows in predictions.items()])
+    points = {"n_train": [10.0, 20, 40], "accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6}
+    return page.Reports(
+        summary=summary.merge(comparisons[[*CellName.COLUMNS, "indistinguishable"]], on=list(CellName.COLUMNS)),
+        per_genre=pd.concat([metrics.score_genres(rows, 0).assign(**keys[cell]) for cell, rows in predictions.items()]),
+        leak=grid.measure_leaks(hits, 0),
+        audit=pd.DataFrame([("clip 01", "dc", "", 0.1)], columns=["clip_id", "finding", "related_clip_id", "score"]),
+        suspects=pd.DataFrame(
+            [("clip 02", "pop", "<rock>", 0.1, 0.8, True)],
+            columns=["clip_id", "genre", "suspected_genre", "proba_genre", "proba_suspected", "confident"],
+        ),
+        importance=pd.DataFrame(
+            [("mfcc", 40, 0.2, 0.1, 0.3)], columns=["of", "n_columns", "loss", "loss_low", "loss_high"]
+        ),
+        learning_curve=pd.DataFrame(points).assign(measured=[True, True, False]),
+        study={"cell": "grouped_kfold-mfcc-svm", "more_data": "Is more data needed? Yes."},
+        expected=0.5,
+        predictions={cell: rows for cell, rows in predictions.items() if cell.split == "grouped_kfold"},
+        sounds={"clip 01": (noise(2.0), 22_050)},
+        published={"source": "them", "split": "fault_filtered", "accuracy": {"MFCC": 0.448}},
+        configuration='{"seed": 1}',
+    )
+
+
+def test_the_same_reports_yield_the_same_page_that_needs_no_network() -> None:
+    text = page.render_page(make_reports())
+    assert text == page.render_page(make_reports())
+    assert "<rock>" not in text
+    assert "&lt;rock&gt;" in text
+    for reference in ('src="http', 'href="http', "url(http", "@import", "<link"):
+        assert reference not in text
+
+
+def test_the_page_says_which_results_are_empty(tmp_path: Path) -> None:
+    """These are the reports of a table without audio, in a grid of one split whose best cell reads frames."""
+    full = make_reports()
+    empty = {}
+    for name in ("audit", "suspects", "importance", "leak"):
+        tables.write_csv(tmp_path / f"{name}.csv", getattr(full, name).iloc[:0])
+        empty[name] = tables.read_report(tmp_path / f"{name}.csv")
+    assert page.choose_sounds(empty["audit"], empty["suspects"]) == []
+    one = full.summary[full.summary["split"] == "grouped_kfold"]
+    text = page.render_page(replace(full, **empty, summary=one, sounds={}))
+    for message in ("Nothing was found.", "The grid has one split", "reads frames; columns to shuffle"):
+        assert message in text
+
+
+def test_the_worst_clips_have_their_sound_on_the_page() -> None:
+    audit = pd.DataFrame(
+        [("a", "dc", 0.1), ("b", "dc", -0.5), ("c", "dc", 0.2), ("d", "silent", np.nan)],
+        columns=["clip_id", "finding", "score"],
+    )
+    assert page.choose_sounds(audit, pd.DataFrame({"clip_id": ["x", "a"]})) == ["x", "a", "b", "c"]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    path.write_text(page.render_page(make_reports()), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        if os.environ.get("CI"):
+            pytest.fail("no chromium and chromedriver, but CI has to have them (.ci/run installs them)")
+        pytest.skip("no chromium and chromedriver: apt-get install chromium chromium-driver")
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+        "disable-component-update", "disable-sync", f"user-data-dir={tmp_path_factory.mktemp('browser')}",
+    ):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with Chrome(options, ChromeService(driver)) as browser:
+        yield browser
+
+
+def open_page(browser: Chrome, address: str, width: int = 1280, scheme: str = "light") -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get(address)
+
+
+def read_column(browser: Chrome, number: int) -> list[float]:
+    """Return a column of the leaderboard."""
+    rows = browser.find_elements(By.CSS_SELECTOR, "#leaderboard ~ .wide table")[0].find_elements(
+        By.CSS_SELECTOR, "tbody tr"
+    )
+    return [float(row.find_elements(By.CSS_SELECTOR, "td,th")[number].get_attribute("data-v")) for row in rows]
+
+
+def test_a_heading_sorts_by_keyboard_and_announces_the_order(browser: Chrome, address: str) -> None:
+    open_page(browser, address)
+    head = browser.find_element(By.XPATH, "//th[button='log loss']")
+    button = head.find_element(By.TAG_NAME, "button")
+    button.send_keys(Keys.ENTER)
+    assert head.get_attribute("aria-sort") == "descending"
+    assert read_column(browser, 12) == sorted(read_column(browser, 12), reverse=True)
+    button.send_keys(Keys.SPACE)
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert read_column(browser, 12) == sorted(read_column(browser, 12))
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_the_page_is_no_wider_than_the_screen(browser: Chrome, address: str, width: int) -> None:
+    open_page(browser, address, width)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_enough_contrast_in_either_scheme(browser: Chrome, address: str, scheme: str) -> None:
+    """Contrast of at least 4.5 (WCAG 2.2, 1.4.3), also on the darkest cell of a heat map and in figures."""
+    open_page(browser, address, scheme=scheme)
+    contrasts = browser.execute_script(
+        """
+        const rgb = text => text.match(/[\\d.]+/g).map(Number);
+        const over = (low, [r, g, b, a]) => low.map((v, i) => v * (1 - a) + [r, g, b][i] * a);
+        const under = element => { for (let at = element, left = []; ; at = at.parentElement) {
+          const [r, g, b, a = 1] = at ? rgb(getComputedStyle(at).backgroundColor) : [255, 255, 255, 1];
+          left.push([r, g, b, a]);
+          if (a === 1) return left.reverse().reduce(over, [0, 0, 0]); } };
+        const linear = v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+        const light = c => c.slice(0, 3).reduce((sum, v, i) => sum + linear(v / 255) * [.2126, .7152, .0722][i], 0);
+        return [...document.querySelectorAll("p, td, th, button, small, summary, a, pre, svg text")].map(e => {
+          const [x, y] = [light(rgb(getComputedStyle(e)[e.closest("svg") ? "fill" : "color"])), light(under(e))];
+          return [(Math.max(x, y) + .05) / (Math.min(x, y) + .05), e.tagName + ": " + e.textContent.slice(0, 30)]; });
+        """
+    )
+    assert len(contrasts) > 200
+    assert min(contrasts)[0] >= 4.5, min(contrasts)
+
+
+def test_a_screen_reader_can_read_the_page(browser: Chrome, address: str) -> None:
+    open_page(browser, address)
+    evaluate = browser.execute_script
+    assert evaluate("return document.documentElement.lang") == "en"
+    assert evaluate("return document.querySelectorAll('h1').length") == 1
+    assert evaluate("return document.querySelectorAll('table:not(:has(caption))').length") == 0
+    assert evaluate("return document.querySelectorAll('thead th:not([scope])').length") == 0
+    assert evaluate("return document.querySelectorAll('img:not([alt]), svg:not([aria-hidden])').length") == 0
+    ids = evaluate("return [...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+    targets = evaluate(
+        "return [...document.querySelectorAll('a[href^=\"#\"]')].map(e => e.getAttribute('href').slice(1))"
+    )
+    assert set(targets) <= set(ids)
+    browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    assert browser.switch_to.active_element.text == "Skip to the leaderboard"

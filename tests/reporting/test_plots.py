@@ -1,0 +1,69 @@
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from regenre.reporting import plots
+
+
+def make_summary() -> pd.DataFrame:
+    rows = list(itertools.product(("random", "grouped"), ("mfcc", "both"), ("svm", "knn")))
+    table = pd.DataFrame(rows, columns=["split", "features", "classifier"])
+    return table.assign(dataset="d", n_clips=20, accuracy=np.linspace(0, 1, 8), accuracy_low=0.0, accuracy_high=1.0)
+
+
+def make_genre_scores() -> pd.DataFrame:
+    return pd.DataFrame({"split": ["random"] * 2 + ["grouped"] * 2, "genre": list("abab"), "f1": [0.5, 1, 0, np.nan]})
+
+
+def make_curve() -> pd.DataFrame:
+    return pd.DataFrame({"n_train": [10, 20, 40], "accuracy": [0.2, 0.4, 0.5], "measured": [True, True, False]}).assign(
+        accuracy_low=0.1, accuracy_high=0.7
+    )
+
+
+def make_losses() -> pd.DataFrame:
+    return pd.DataFrame({"of": ["mfcc", "gfcc"], "loss": [0.2, -0.01], "loss_low": [0.1, -0.05], "loss_high": 0.3})
+
+
+FIGURES = {
+    "leak": lambda: plots.draw_leak(make_summary()),
+    "learning_curve": lambda: plots.draw_learning_curve(make_curve(), "title"),
+    "importance": lambda: plots.draw_importance(make_losses(), "title"),
+    "timeline": lambda: plots.draw_timeline(np.arange(4.0), np.full((4, 8), 0.125), list("abcdefgh"), "title"),
+    "sound": lambda: plots.draw_sound(np.sin(np.arange(30_000)), 22_050),
+    "confusion": lambda: plots.draw_confusion(np.array([[3, 1], [0, 0]]), ["a", "b"], "title"),
+    "heat_map": lambda: plots.draw_heat_map(make_summary()),
+    "words": lambda: plots.draw_words("a sentence"),
+    "per_genre_f1": lambda: plots.draw_genre_f1(make_genre_scores(), "title"),
+}
+
+
+def list_texts(figure: Figure) -> set[str]:
+    return {text.get_text() for axes in figure.axes for text in axes.texts}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_figure_yields_the_same_bytes(tmp_path: Path, name: str) -> None:
+    for file in ("1.png", "2.png"):
+        plots.save_figure(tmp_path / file, FIGURES[name]())
+    assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+def test_cells_and_bars_show_their_numbers() -> None:
+    assert {"3", "1"} <= list_texts(FIGURES["confusion"]())
+    assert "1.00\n0.00 to 1.00" in list_texts(FIGURES["heat_map"]())
+    assert {"0.50", "1.00", "0.00"} <= list_texts(FIGURES["per_genre_f1"]())
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_an_svg_takes_the_colour_of_the_page(name: str) -> None:
+    text = plots.render_svg(name, FIGURES[name])
+    assert text == plots.render_svg(name, FIGURES[name])
+    assert text.startswith('<svg aria-hidden="true"')
+    assert "currentColor" in text
+    assert '<g id="' not in text
+    assert plots.INK not in text

@@ -1,0 +1,66 @@
+import shutil
+
+import pytest
+from projects import Project
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("classifier=svm",), "train: classifier: 'svm' is not in conf/classifier/; choose from dummy, extra_trees"),
+        (("split=fault_filtered",), "fault_filtered needs all of GTZAN"),
+        (("split.n_folds=40",), "40 folds need at least 40"),
+        (("features=mfcc_spectral",), "add mfcc_spectral to params.yaml"),
+        (("audio.sr=16000",), "train: audio.sr=16000 changes nothing here, for this stage reads dataset, seed"),
+        (("seed=abc",), "'abc' of type 'str' could not be converted to Integer"),
+        (
+            ("classifier.search.n_neighbors=3", "classifier=knn"),
+            "search.n_neighbors: a list of values expected, 3 found",
+        ),
+        (
+            ("classifier=knn", "classifier.search.neighbours=[3]"),
+            "classifier.search.neighbours is no setting; to add it, put + before it",
+        ),
+        (("classifier=knn", "classifier.estimator.neighbours=3"), "classifier.estimator.neighbours is no setting"),
+        (("classifier=knn", "+classifier.search.neighbours=[3]"), "Invalid parameter 'neighbours'"),
+        (("classifier=knn", "+classifier.estimator.neighbours=3"), "unexpected keyword argument 'neighbours'"),
+        (("search.n_folds=few",), "'few' of type 'str' could not be converted to Integer"),
+        (("split.seed=x.y", "~split.n_folds"), "missing 1 required positional argument: 'n_folds'"),
+        (("--multirun", "classifier=knn,svm"), "train: classifier: 'svm' is not in conf/classifier/"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_mistake_on_the_command_line_is_one_line(project: Project, overrides: tuple[str, ...], message: str) -> None:
+    output = project.run_stage("train", *overrides, ok=False)
+    assert message in output
+    assert len(output.strip().splitlines()) == 1
+    assert output.startswith("regenre: ")
+
+
+def test_choices_on_the_command_line_make_a_cell_beside_the_grid(project: Project) -> None:
+    before = project.digest_files()
+    output = project.run_stage("train", "classifier=knn", "classifier.search.n_neighbors=[1]")
+    cell = "grouped_kfold-mfcc-knn,classifier.search.n_neighbors=[1]"
+    assert output.startswith(f"{cell}: accuracy")
+    assert (project.folder / "data/sweeps/synthetic" / cell / "predictions.csv").is_file()
+    output = project.run_stage("track")
+    assert "1 runs logged, 4 already there" in output
+    assert "# grouped_kfold-mfcc-knn" in (project.folder / "data/sweeps/synthetic" / cell / "card.md").read_text()
+    shutil.rmtree(project.folder / "data/sweeps")
+    assert project.digest_files() == before
+
+
+def test_parameters_can_be_added_and_removed(project: Project) -> None:
+    overrides = ("classifier=svm_rbf", "~classifier.search.gamma", "+classifier.search.degree=[2,3]")
+    output = project.run_stage("train", *overrides)
+    assert "1 cells fitted" in output
+    shutil.rmtree(project.folder / "data/sweeps")
+
+
+def test_several_choices_are_several_runs(project: Project) -> None:
+    output = project.run_stage("train", "--multirun", "classifier=knn", "classifier.search.n_neighbors=[1],[3]")
+    assert output.count("1 cells fitted") == 2
+    shutil.rmtree(project.folder / "data/sweeps")
+    shutil.rmtree(project.folder / "data/multirun")

@@ -1,0 +1,70 @@
+"""Texts beside clips and in tables."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers import build_family
+
+from regenre.errors import UserError
+from regenre.tabular.text import read_text_beside
+
+CLIPS = pd.DataFrame({"clip_id": ["a", "b", "c"], "path": ["x/a.wav", "x/b.flac", "x/c.mp3"]}, dtype=object)
+
+
+def test_the_text_beside_a_clip_comes_before_the_table_and_a_clip_may_have_no_text(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/b.txt").write_text("\ufeff Flûte \n", encoding="utf-8")
+    pd.DataFrame({"clip_id": ["a", "b"], "text": ["Drums", "not this"]}).to_csv(tmp_path / "t.csv", index=False)
+    for captions in (tmp_path / "t.csv", tmp_path):
+        table = build_family("text", captions=str(captions)).read_table("text", CLIPS, tmp_path)
+        assert table.to_dict("list") == {"clip_id": ["a", "b", "c"], "text__words__clip": ["Drums", "Flûte", ""]}
+
+
+def test_clips_without_audio_have_the_texts_of_the_table(tmp_path: Path) -> None:
+    pd.DataFrame({"clip_id": ["a"], "text": ["Drums"]}).to_csv(tmp_path / "t.csv", index=False)
+    table = build_family("text", captions=str(tmp_path)).read_table("text", CLIPS.assign(path=""), tmp_path)
+    assert table["text__words__clip"].tolist() == ["Drums", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "clip_id,text\n",
+            r"text expected beside a clip \(a.txt\) or in .*t.csv .*, none found for any clip; add some",
+        ),
+        ("clip_id,text\nz,no such clip\n", "none found for any clip"),
+        ("clip_id,words\na,x\n", "columns clip_id and text expected, clip_id, words found; rename them"),
+        ("clip_id,text\na,x\na,y\n", "one row per clip expected, clip a has more; keep one"),
+    ],
+    ids=["no row", "unknown clip", "missing column", "two rows for a clip"],
+)
+def test_a_table_without_usable_texts_raises(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "t.csv").write_text(content)
+    with pytest.raises(UserError, match=message):
+        build_family("text", captions=str(tmp_path / "t.csv")).read_table("text", CLIPS, tmp_path)
+
+
+def test_a_missing_table_raises(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none.csv: a CSV with clip_id and text expected, none found; put one there"):
+        build_family("text", captions=str(tmp_path / "none.csv")).read_table("text", CLIPS, tmp_path)
+
+
+def test_a_text_that_is_not_utf_8_raises(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(UserError, match=r"a.txt: UTF-8 expected, byte 3 is not; save it as UTF-8"):
+        read_text_beside(tmp_path / "a.wav")
+
+
+def test_a_file_without_a_text_has_the_empty_text(tmp_path: Path) -> None:
+    assert read_text_beside(tmp_path / "a.wav") == ""
+
+
+def test_texts_that_contain_the_name_of_their_genre_are_recognised() -> None:
+    text = build_family("text", captions="")
+    assert text.names_genre("Classic Hip-Hop with scratches", "hiphop")
+    assert text.names_genre("a slow blues", "blues")
+    assert not text.names_genre("popular in the sixties", "pop")
+    assert text.names_genre("a drone organ", "drone_organ")
+    assert not build_family("text", captions="", ignored=["blues"]).names_genre("a slow blues", "blues")

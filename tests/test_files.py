@@ -1,0 +1,92 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from regenre.files import compute_md5, fill_folder, write_atomically, write_json, write_text
+
+
+def list_names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def write_half(path: Path) -> None:
+    path.write_text("half")
+    raise OSError("disk full")
+
+
+def test_md5_is_that_of_rfc_1321(tmp_path: Path) -> None:
+    (tmp_path / "message").write_bytes(b"message digest")
+    assert compute_md5(tmp_path / "message") == "f96b697d7cb7938d525a2f31aaf161d0"
+
+
+def test_a_write_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(tmp_path / "new", write_half)
+    assert list_names(tmp_path) == []
+
+
+def test_a_write_that_fails_keeps_the_old_file(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "old")
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(tmp_path / "file", write_half)
+    assert list_names(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
+def test_a_write_replaces_the_old_file_only_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+
+    write_atomically(path, write)
+    assert path.read_text() == "new"
+    assert list_names(tmp_path) == ["file"]
+
+
+def test_missing_parent_folders_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "a/b/file", "ä")
+    assert (tmp_path / "a/b/file").read_bytes() == "ä".encode()
+
+
+def test_json_has_sorted_keys_at_every_level(tmp_path: Path) -> None:
+    content = {"b": {"d": 1, "c": 2}, "a": [3]}
+    write_json(tmp_path / "file.json", content)
+    text = (tmp_path / "file.json").read_text()
+    assert json.loads(text) == content
+    assert [character for character in text if character in "abcd"] == list("abcd")
+    assert text.endswith("}\n")
+
+
+def test_a_folder_that_fails_to_fill_keeps_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/old").touch()
+    with pytest.raises(OSError, match="disk full"), fill_folder(tmp_path / "raw") as folder:
+        write_half(folder / "new")
+    assert list_names(tmp_path) == ["raw", "raw/old"]
+
+
+def test_a_folder_that_fails_to_fill_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="disk full"), fill_folder(tmp_path / "raw") as folder:
+        write_half(folder / "new")
+    assert list_names(tmp_path) == []
+
+
+def test_a_full_folder_replaces_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/old").touch()
+    with fill_folder(tmp_path / "raw") as folder:
+        (folder / "new").touch()
+        assert list_names(tmp_path / "raw") == ["old"]
+    assert list_names(tmp_path) == ["raw", "raw/new"]
+
+
+def test_leftovers_of_a_killed_run_are_not_in_the_folder(tmp_path: Path) -> None:
+    (tmp_path / ".raw.tmp").mkdir()
+    (tmp_path / ".raw.tmp/leftover").touch()
+    with fill_folder(tmp_path / "raw") as folder:
+        assert list_names(folder) == []
+    assert list_names(tmp_path) == ["raw"]

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+from helpers import ROOT
+
+from regenre import paths
+from regenre.errors import UserError
+from regenre.paths import CellName
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("REGENRE_ROOT", raising=False)
+    (tmp_path / "project/notebooks/deep/conf").mkdir(parents=True)
+    (tmp_path / "project/notebooks/deep/conf/config.yaml").touch()
+    (tmp_path / "project/.regenre").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize("below", [".", "notebooks", "notebooks/deep"])
+def test_the_root_is_the_nearest_folder_with_the_marker(folder: Path, below: str, monkeypatch) -> None:
+    monkeypatch.chdir(folder / "project" / below)
+    assert paths.find_root() == folder / "project"
+    assert paths.locate_conf() == folder / "project/conf"
+
+
+def test_the_variable_comes_before_the_working_directory(folder: Path, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("REGENRE_ROOT", str(folder / "project"))
+    assert paths.locate_raw("gtzan") == folder / "project/data/raw/gtzan"
+    monkeypatch.setenv("REGENRE_ROOT", str(folder))
+    with pytest.raises(UserError, match=r"REGENRE_ROOT=.*: a project's folder \(.*.regenre\) expected, none found"):
+        paths.find_root()
+
+
+def test_without_a_project_the_sources_of_an_editable_installation_are_one(folder: Path, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    assert paths.find_root() == ROOT
+    monkeypatch.setattr(paths, "_SOURCES", folder)
+    with pytest.raises(UserError, match=r"expected here or above, none found; run from a project or set REGENRE_ROOT"):
+        paths.find_root()
+
+
+def test_a_cells_name_is_text_columns_and_a_row() -> None:
+    name = CellName("grouped_kfold", "mfcc", "knn")
+    assert str(name) == "grouped_kfold-mfcc-knn"
+    assert CellName.read_row({"dataset": "gtzan", **name.columns}) == name
+    assert str(CellName("a", "b", "c", "classifier.search.C=[1]")) == "a-b-c,classifier.search.C=[1]"
+
+
+def test_paths_below_the_working_directory_are_shortened(folder: Path, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    assert paths.shorten(folder / "project/reports") == "project/reports"
+    assert paths.shorten(Path("/elsewhere")) == "/elsewhere"
