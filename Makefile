@@ -1,16 +1,17 @@
 # make repro   set up, run the pipeline, print the table
 # make test    set up, lint, type-check, test
-# make learn FOLDER=folder  set up, from a folder with a sub-folder a class to a classifier
+# make learn FOLDER=folder  set up, then from a folder with one sub-folder per class to a classifier
 # make ui      open the MLflow UI on what the pipeline logged
 # make bench AUDIO=folder   speed and memory of extraction against its peers
-# make lock    resolve requirements.lock anew from pyproject.toml
+# make rooms   print the rooms of the sources, by floor, with what each imports
+# make lock    resolve requirements.lock again from pyproject.toml
 
 PYTHON ?= python3
 VENV ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 SETUP := $(VENV)/.regenre-is-set-up
 
-.PHONY: repro test learn ui lock bench
+.PHONY: repro test learn ui rooms lock bench
 
 repro: $(SETUP)
 	dvc repro
@@ -33,6 +34,9 @@ bench: $(SETUP)
 
 ui: $(SETUP)
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
+
+rooms: $(SETUP)
+	python tools/rooms.py
 
 lock: $(SETUP)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \

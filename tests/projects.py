@@ -22,7 +22,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.variables: dict[str, str] = {}
+        self.variables = {"REGENRE_JOBS": "1"}  # on a tiny corpus, starting workers costs more than they save
 
     @classmethod
     def make(cls, folder: Path) -> "Project":
@@ -38,6 +38,7 @@ class Project:
         )
         project.edit("conf/dataset/synthetic.yaml", n_artists=3, n_clips=2, duration_s=2.0)
         project.edit("conf/split/grouped_kfold.yaml", n_folds=2)
+        project.edit("conf/config.yaml", study={"shares": [0.7], "n_repeats": 1, "n_permutations": 2})
         return project
 
     @property
@@ -51,7 +52,7 @@ class Project:
         """Copy the project with all its results; cheaper than to undo a test's changes."""
         shutil.copytree(self.folder, folder, symlinks=True)
         other = copy(self)
-        other.folder, other.variables = folder, {"REGENRE_JOBS": "1"}  # starting workers costs more than they save here
+        other.folder, other.variables = folder, dict(self.variables)
         return other
 
     def edit(self, name: str, **changes: object) -> None:

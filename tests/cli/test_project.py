@@ -42,8 +42,8 @@ def test_a_folder_becomes_a_classifier(project: Project, classes: Path, tmp_path
     )
     output = copy.run("regenre", "learn", str(classes), "--recipe", "small")
     assert "best model: grouped_kfold-spectral_shape-knn. Its card: reports/cards/grouped_kfold-" in output
-    assert "With so few clips a single one moves the accuracy by 0.083" in output
-    assert "Texts: 10 of 12 clips have one. 10 of these name their clip's genre" in output
+    assert "With so few clips, a single one changes the accuracy by 0.083" in output
+    assert "Texts: 10 of 12 clips have one. 10 of these texts name their clip's genre" in output
     summary = pd.read_csv(copy.folder / "reports/summary.csv").set_index("features")
     excluded = pd.read_csv(copy.folder / "reports/excluded.csv").set_index("clip_id")["fault"]
     assert summary.loc["spectral_shape", ["accuracy", "accuracy_high"]].to_list() == [1.0, 1.0]

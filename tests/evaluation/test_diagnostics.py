@@ -97,3 +97,9 @@ def test_frames_have_no_columns_to_shuffle() -> None:
     table = diagnostics.measure_importance(plan_cell(X, clips, Learner(KNeighborsClassifier(3))), 2, 0)
     assert table.empty
     assert table.columns.tolist() == ["of", "n_columns", "loss", "loss_low", "loss_high"]
+
+
+def test_points_with_as_many_training_clips_leave_the_law_constant() -> None:
+    """In a tiny corpus every share of the groups may be the same two groups."""
+    law = diagnostics._fit_law(np.full(3, 20.0), np.array([[0.5, 0.6, 0.7]]), np.array([40.0]))
+    np.testing.assert_allclose(law, [[0.6]])

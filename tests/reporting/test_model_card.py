@@ -40,7 +40,7 @@ def test_a_card_describes_the_model_its_scores_and_its_limits() -> None:
     assert "accuracy 0.938 (0." in card
     assert "on 16 clips of 8 groups in 4 folds" in card
     assert "all of their clips are of one group: c." in card
-    assert "Intervals from 8 groups are too narrow." in card
+    assert "Intervals from only 8 groups are too narrow." in card
     assert "too high" not in card
 
 

@@ -85,7 +85,7 @@ def test_the_page_says_which_results_are_empty(tmp_path: Path) -> None:
     assert page.choose_sounds(empty["audit"], empty["suspects"]) == []
     one = full.summary[full.summary["split"] == "grouped_kfold"]
     text = page.render_page(replace(full, **empty, summary=one, sounds={}))
-    for message in ("Nothing was found.", "The grid has one split", "reads frames; columns to shuffle"):
+    for message in ("The audit found nothing.", "The grid has one split", "reads frames. Importance is"):
         assert message in text
 
 

@@ -31,7 +31,7 @@ def render(
 def test_the_answer_is_the_honest_one_with_the_leak_beside_it() -> None:
     text = render(make_cells())
     assert text.startswith("# d: 3 cells\n")
-    assert "Highest under `grouped_kfold`: `mfcc` with `svm`, accuracy 0.600 (0.500 to 0.500) on 200 clips" in text
+    assert "Best cell under `grouped_kfold`: `mfcc` with `svm`, accuracy 0.600 (0.500 to 0.500) on 200 clips" in text
     assert "1 of the other 1 cells" in text
     assert "0.580 on new groups" in text
     assert "`stratified_kfold` claims 0.900; the difference, +0.300 (+0.200 to +0.400), is leak" in text
@@ -58,8 +58,8 @@ def test_the_table_has_one_row_per_cell() -> None:
 
 def test_few_or_unknown_groups_and_few_clips_are_doubts() -> None:
     assert "No groups are known" in render(make_cells(n_groups=200))
-    assert "Intervals from 12 groups are too narrow" in render(make_cells(n_groups=12))
-    assert "a single one moves the accuracy by 0.062" in render(make_cells(n_clips=16, n_groups=16))
+    assert "Intervals from only 12 groups are too narrow" in render(make_cells(n_groups=12))
+    assert "a single one changes the accuracy by 0.062" in render(make_cells(n_clips=16, n_groups=16))
     text = render(make_cells())
     for doubt in ("No groups are known", "too narrow", "a single one"):
         assert doubt not in text
@@ -75,7 +75,7 @@ def test_excluded_clips_are_counted_by_fault_and_split() -> None:
 
 def test_texts_are_counted_and_those_that_name_their_genre_are_a_warning() -> None:
     text = render(make_cells(), texts=TextCounts(clips=16, without=3, naming_their_genre=9))
-    assert "Texts: 13 of 16 clips have one. 9 of these name their clip's genre" in text
+    assert "Texts: 13 of 16 clips have one. 9 of these texts name their clip's genre" in text
     assert "conf/family/text.yaml" in text
     text = render(make_cells(), texts=TextCounts(clips=16, without=3, naming_their_genre=0))
     assert "Texts: 13 of 16 clips have one." in text

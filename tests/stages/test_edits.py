@@ -20,7 +20,6 @@ def edited(project: Project) -> Project:
     ]
     pd.DataFrame({"clip_id": clips["clip_id"], "text": texts}).to_csv(project.folder / "data/texts/a.csv", index=False)
     project.edit("params.yaml", features=["mfcc", "mfcc_text"], classifiers=["knn"])
-    project.variables = {"REGENRE_JOBS": "1"}
     assert TEXT in project.repro()
     return project
 

@@ -134,7 +134,9 @@ def _fit_law(n: np.ndarray, accuracies: np.ndarray, at: np.ndarray) -> np.ndarra
     mean = accuracies.mean(axis=1, keepdims=True)
     for exponent in _EXPONENTS:
         x = n**-exponent
-        b = np.maximum(0, -(accuracies - mean) @ (x - x.mean()) / np.square(x - x.mean()).sum())[:, None]
+        spread = np.square(x - x.mean()).sum()  # 0 if every point has as many training clips
+        slopes = (accuracies - mean) @ (x - x.mean()) / spread if spread > 0 else np.zeros(len(accuracies))
+        b = np.maximum(0, -slopes)[:, None]
         a = mean + b * x.mean()
         over = a > 1
         a, b = np.where(over, 1, a), np.where(over, (1 - accuracies) @ x[:, None] / np.square(x).sum(), b)

@@ -31,7 +31,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scipy.special
-import scipy.stats
 
 from regenre.tables import PROBA, list_genres
 
@@ -227,7 +226,7 @@ def _find_level(n_groups: int) -> float:
     """Return the level of the lower quantile of an interval."""
     if n_groups < 2:
         return 0.0
-    t = scipy.stats.t.ppf((1 - CONFIDENCE) / 2, n_groups - 1)
+    t = scipy.special.stdtrit(n_groups - 1, (1 - CONFIDENCE) / 2)
     return float(scipy.special.ndtr(t * np.sqrt(n_groups / (n_groups - 1))))
 
 

@@ -14,8 +14,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
 from regenre.errors import UserError
 
 TRUSTED = ("sklearn.", "numpy.", "hmmlearn.", "regenre.", "scipy.")
@@ -26,6 +24,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can store
 
 def dump_model(estimator: Any) -> bytes:
     """Return the content of the file of a fitted estimator."""
+    import skops.io  # takes half a second
+
     return _normalise(skops.io.dumps(estimator))
 
 
@@ -39,6 +39,8 @@ def load_model(path: Path) -> Any:
     """
     if not path.is_file():
         raise UserError(f"model {path} is missing; run `dvc repro` first")
+    import skops.io
+
     types = skops.io.get_untrusted_types(file=path)
     untrusted = [name for name in types if not name.startswith(TRUSTED)]
     if untrusted:

@@ -27,18 +27,18 @@ _NAMED = 20  # largest number of rows whose names fit beside the panel
 _TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
 
-def draw_gallery(frames: Frames, title: str, families: Mapping[str, Family], shown: Sequence[str]) -> Figure:
+def draw_gallery(frames: Frames, title: str, families: Mapping[str, Family], names: Sequence[str]) -> Figure:
     """Draw waveform, spectrograms, cepstrum, chroma, tempogram, then some families; two panels per row.
 
     Parameters
     ----------
-    families : name -> family, with the settings of conf/: at least `chroma`, `rhythm` and the shown ones
-    shown : names of the families that get a panel of their own
+    families : name -> family, with the settings of conf/: at least `chroma`, `rhythm` and those of `names`
+    names : of the families that get a panel of their own
     """
     draw: list[Callable[[Axes, Frames], None]] = [
         _draw_waveform, _draw_spectrogram, _draw_mel, _draw_gammatone, _draw_bark, _draw_cepstrum,
         partial(_draw_chroma, chroma=families["chroma"]), partial(_draw_tempogram, rhythm=families["rhythm"]),
-        *(partial(_draw_family, name=name, family=families[name]) for name in shown),
+        *(partial(_draw_family, name=name, family=families[name]) for name in names),
     ]  # fmt: skip
     n_rows = (len(draw) + 1) // 2
     figure = Figure(figsize=(13, 3 * n_rows), layout="constrained")

@@ -45,9 +45,9 @@ def _phrase_scores(scores: dict[str, float], split: str) -> str:
         "log_loss": "log loss",
         "calibration_error": "calibration error",
     }
-    listed = ", ".join(f"{title} {summary.format_interval(scores, score)}" for score, title in titles.items())
+    values = ", ".join(f"{title} {summary.format_interval(scores, score)}" for score, title in titles.items())
     sentences = [
-        f"Under `{split}`: {listed} (95 % intervals), on {scores['n_clips']} clips of {scores['n_groups']} groups in"
+        f"Under `{split}`: {values} (95 % intervals), on {scores['n_clips']} clips of {scores['n_groups']} groups in"
         f" {scores['n_folds']} folds.",
         "The model itself was fitted afterwards on all of these clips, so no clip is left to test it."
         if scores["n_folds"] > 1

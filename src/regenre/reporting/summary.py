@@ -35,13 +35,14 @@ def phrase_answer(summary: pd.DataFrame, leak: pd.DataFrame, expected: float) ->
     rivals = summary[summary["split"] == best["split"]]
     n_rivals = int(rivals["indistinguishable"].sum()) - 1
     sentences = [
-        f"Highest under `{best['split']}`: `{best['features']}` with `{best['classifier']}`, accuracy"
+        f"Best cell under `{best['split']}`: `{best['features']}` with `{best['classifier']}`, accuracy"
         f" {format_interval(best, 'accuracy')} on {best['n_clips']} clips of {best['n_groups']} groups."
     ]
     if len(rivals) > 1:
         sentences.append(
-            f"{n_rivals} of the other {len(rivals) - 1} cells cannot be told from it (groups' signs flipped, Holm,"
-            f" 5 %); a cell chosen so is to be expected at {expected:.3f} on new groups."
+            f"{n_rivals} of the other {len(rivals) - 1} cells are not significantly worse (sign-flip test over groups,"
+            " Holm's correction, 5 % level). The best of several cells is partly luck: expect an accuracy of"
+            f" {expected:.3f} on new groups."
         )
     rows = leak[(leak["features"] == best["features"]) & (leak["classifier"] == best["classifier"])]
     if best["n_groups"] < best["n_clips"] and best["split"] in comparison.HONEST:
@@ -59,12 +60,12 @@ def phrase_doubts(scores: Mapping[str, Any] | pd.Series) -> list[str]:
     sentences = []
     if scores["n_groups"] == scores["n_clips"]:
         sentences.append(
-            "No groups are known: an artist or a recording may be on both sides of a fold, so this may be too high."
+            "No groups are known: an artist or a recording may be on both sides of a fold, so scores may be too high."
         )
     if scores["n_groups"] < FEW_GROUPS:
-        sentences.append(f"Intervals from {scores['n_groups']} groups are too narrow.")
+        sentences.append(f"Intervals from only {scores['n_groups']} groups are too narrow.")
     if scores["n_clips"] < FEW_CLIPS:
-        sentences.append(f"With so few clips a single one moves the accuracy by {1 / scores['n_clips']:.3f}.")
+        sentences.append(f"With so few clips, a single one changes the accuracy by {1 / scores['n_clips']:.3f}.")
     return sentences
 
 
@@ -99,6 +100,6 @@ def _phrase_texts(texts: TextCounts) -> str:
     if not texts.naming_their_genre:
         return sentence
     return (
-        f"{sentence} {texts.naming_their_genre} of these name their clip's genre: scores of `text` are too high unless"
-        " such words are `ignored` (conf/family/text.yaml)."
+        f"{sentence} {texts.naming_their_genre} of these texts name their clip's genre: scores of `text` are too high"
+        " unless such words are `ignored` (conf/family/text.yaml)."
     )

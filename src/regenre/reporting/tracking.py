@@ -224,7 +224,7 @@ def _list_settings(cell: Cell) -> dict[str, Any]:
         for search in cell.searches
         if search.chosen
     }
-    shared = {
+    settings = {
         name: getattr(features, name)
         for name in ("columns", "audio", "frames", "pooling", "sequences")
         if getattr(features, name) is not None
@@ -235,7 +235,7 @@ def _list_settings(cell: Cell) -> dict[str, Any]:
         "search": plan.search,
         "split": plan.split,
         "classifier": plan.classifier,
-        **shared,
+        **settings,
         **({"chosen": chosen} if chosen else {}),
     }
 

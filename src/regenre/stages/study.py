@@ -40,12 +40,12 @@ def main(cfg: DictConfig) -> None:
     print(f"study {name}: {cell.name}. {curve.answer}")
 
 
-def _choose_cell(dataset: str, wanted: str | None) -> CellName:
+def _choose_cell(dataset: str, text: str | None) -> CellName:
     cells = {str(cell): cell for cell in config.read_grid().cells}
-    if wanted is not None and wanted not in cells:
-        raise UserError(f"study.cell: a cell of the grid expected ({', '.join(cells)}), {wanted!r} found; choose one")
-    if wanted is not None:
-        return cells[wanted]
+    if text is not None and text not in cells:
+        raise UserError(f"study.cell: a cell of the grid expected ({', '.join(cells)}), {text!r} found; choose one")
+    if text is not None:
+        return cells[text]
     folder = paths.locate_cells(dataset)
     return grid.find_best(
         {cell: tables.read_predictions(folder / name / "predictions.csv") for name, cell in cells.items()}
