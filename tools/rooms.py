@@ -49,9 +49,8 @@ def main() -> None:
     for floor in sorted(set(floors.values()), reverse=True):
         for room in sorted(name for name, number in floors.items() if number == floor):
             n_modules, n_lines = count_lines(room)
-            print(
-                f"floor {floor:2d}  {room:10s} {n_modules:3d} modules {n_lines:5d} lines  imports {', '.join(sorted(rooms[room])) or 'none'}"
-            )
+            imports = ", ".join(sorted(rooms[room])) or "none"
+            print(f"floor {floor}  {room:10s} {n_modules:3d} modules {n_lines:5d} lines  imports {imports}")
     n_arrows = sum(map(len, rooms.values()))
     print(f"{len(rooms)} rooms on {max(floors.values())} floors, {n_arrows} arrows, no circle")
 
