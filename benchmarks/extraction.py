@@ -1,23 +1,26 @@
 """Speed and memory of feature extraction, in one run, as ratios.
 
-python benchmarks/extraction.py --audio FOLDER [--json FILE] [--clips 12] [--peer-clips 3] [--repeats 3]
+python benchmarks/extraction.py [--audio FOLDER] [--json FILE] [--clips 12] [--peer-clips 3] [--repeats 3]
 
-FOLDER holds clips that libsndfile reads; they are copied to WAV first. Every contender sees the same clips
-in turn, on one core; a figure is the median over clips of the best of `repeats`.
+FOLDER holds clips that libsndfile reads; they are copied to WAV first. Without FOLDER the clips are synthetic music of
+30 s. Every contender processes the same clips in turn, on one core; a figure is the median over clips of the best of
+`repeats`.
 
     <set>/limit        our time over that of decode + one STFT + mel + log + DCT in plain numpy and scipy
-    <set>/realtime     seconds of audio a second, on one core
+    <set>/realtime     seconds of audio per second, on one core
     peer/<name>        the peer's time over ours on its own set of features
     scaling/<n>        throughput of n workers over n times that of one worker
+    clips_per_s        throughput of n workers
     memory/worker_mb   highest resident memory of a worker; memory/growth_mb after five times the clips
 
 Peers that are not installed are named and left out: pip install --no-deps -r benchmarks/peers.txt
+
+Smallest dose, a few seconds: --clips 2 --peer-clips 1 --repeats 1 --clip-s 3 --scaling-clips 2
 """
 
-import argparse
 import contextlib
+import importlib
 import io
-import json
 import os
 import re
 import resource
@@ -27,10 +30,12 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[threads] = "1"
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
 
 import joblib
 import librosa
@@ -39,20 +44,20 @@ import pandas as pd
 import scipy.fft
 import scipy.signal
 import soundfile
-from hydra import compose, initialize_config_dir
+from workload import copy_clips, make_parser, parse_options, write_figures
 
 from regenre import audio, config
 from regenre.compute import Local
-from regenre.features import extraction
-from regenre.features.frames import Frames
+from regenre.errors import report_errors
+from regenre.features.extraction import Analysis, Features, extract
 
 SR, N_FFT, HOP = 22_050, 2048, 512
 HANN = scipy.signal.get_window("hann", N_FFT).astype(np.float32)
 MEL = librosa.filters.mel(sr=SR, n_fft=N_FFT)
 
 
-def limit(path: Path) -> np.ndarray:
-    """What no extractor of cepstra can do without."""
+def compute_limit(path: Path) -> np.ndarray:
+    """Compute cepstra with the steps that no extractor can do without."""
     y, _ = soundfile.read(path, dtype="float32")
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(y, N_FFT // 2), N_FFT)[::HOP]
     spectrum = scipy.fft.rfft(frames * HANN, axis=1)
@@ -61,40 +66,44 @@ def limit(path: Path) -> np.ndarray:
     return scipy.fft.dct(level, axis=1, norm="ortho")[:, :20]
 
 
-def ours(names: list[str]) -> Callable[[Path], list[np.ndarray]]:
-    families, pooling = composed(names)
-
-    def extract(path: Path) -> list[np.ndarray]:
-        frames = Frames(audio.load(path, SR), SR, N_FFT, HOP)
-        return [extraction.pool(family, family(frames), frames.hop_s, pooling) for family in families.values()]
-
-    return extract
+@lru_cache(maxsize=1)
+def read_settings() -> dict[str, Any]:
+    """Return the settings of conf/."""
+    return config.compose_config()
 
 
-def composed(names: list[str]) -> tuple[dict, object]:
-    with initialize_config_dir(str(config.CONF), version_base="1.3"):
-        cfg = compose("config")
-    return {name: config.build(cfg.family[name]) for name in names}, config.build(cfg.pooling)
+def make_analysis(names: list[str]) -> Analysis:
+    """Return the analysis that computes these families."""
+    settings = read_settings()
+    families = {name: config.build(settings["family"][name]) for name in names}
+    return Analysis(families, config.build(settings["pooling"]), SR, N_FFT, HOP)
 
 
-def librosa_script(path: Path) -> list:
-    """The script that GTZAN tutorials share, without harmonic-percussive separation."""
+def make_extractor(names: list[str]) -> Callable[[Path], Features]:
+    """Return a function that computes these families from a file."""
+    analysis = make_analysis(names)
+    return lambda path: analysis(audio.load(path, SR))
+
+
+def run_librosa_script(path: Path) -> list:
+    """Run the script that GTZAN tutorials share, without harmonic-percussive separation."""
     y, sr = soundfile.read(path, dtype="float32")
-    of = librosa.feature
-    shape = [of.spectral_centroid, of.spectral_bandwidth, of.spectral_rolloff, of.chroma_stft]
-    values = [feature(y=y, sr=sr) for feature in shape]
-    values += [of.rms(y=y), of.zero_crossing_rate(y), of.mfcc(y=y, sr=sr, n_mfcc=20)]
+    feature = librosa.feature
+    shapes = [feature.spectral_centroid, feature.spectral_bandwidth, feature.spectral_rolloff, feature.chroma_stft]
+    values = [compute(y=y, sr=sr) for compute in shapes]
+    values += [feature.rms(y=y), feature.zero_crossing_rate(y), feature.mfcc(y=y, sr=sr, n_mfcc=20)]
     return [librosa.beat.beat_track(y=y, sr=sr)[0], *((value.mean(), value.var()) for value in values)]
 
 
-def pyaudioprocessing(path: Path) -> object:
+def run_pyaudioprocessing(path: Path) -> object:
+    """Compute the features that pyAudioProcessing offers."""
     from pyAudioProcessing.extract_features import get_features
 
     return get_features(file=str(path), feature_names=["mfcc", "gfcc", "spectral", "chroma"])
 
 
-def pyaudioanalysis(path: Path) -> tuple:
-    """Its short-term features alone, 50 ms windows every 25 ms, then mean and deviation."""
+def run_pyaudioanalysis(path: Path) -> tuple:
+    """Compute its short-term features alone, 50 ms windows every 25 ms, then mean and deviation."""
     from pyAudioAnalysis import ShortTermFeatures
 
     y, sr = soundfile.read(path, dtype="float64")
@@ -102,10 +111,10 @@ def pyaudioanalysis(path: Path) -> tuple:
     return values.mean(axis=1), values.std(axis=1)
 
 
-def spafe(name: str) -> Callable[[Path], np.ndarray]:
-    def extract(path: Path) -> np.ndarray:
-        import importlib
+def make_spafe_extractor(name: str) -> Callable[[Path], np.ndarray]:
+    """Return a function that computes one of spafe's features from a file."""
 
+    def run_spafe(path: Path) -> np.ndarray:
         from spafe.utils.preprocessing import SlidingWindow
 
         module = importlib.import_module("spafe.features." + {"lpcc": "lpc"}.get(name, name))
@@ -114,78 +123,86 @@ def spafe(name: str) -> Callable[[Path], np.ndarray]:
         window = SlidingWindow(N_FFT / sr, HOP / sr, "hamming")
         return getattr(module, name)(y, fs=sr, window=window, **options).mean(axis=0)
 
-    return extract
+    return run_spafe
 
 
 SETS = {
-    "all": sorted(path.stem for path in (config.CONF / "family").glob("*.yaml")),
+    "all": config.read_feature_set("all")[0],
     "pyaudioprocessing_set": ["mfcc", "gfcc", "spectral_shape", "chroma"],
     "pyaudioanalysis_set": ["mfcc", "spectral_shape", "chroma", "energy"],
     "librosa_script_set": ["chroma", "energy", "mfcc", "rhythm", "spectral_shape"],
     **{name: [name] for name in ("mfcc", "gfcc", "lfcc", "bfcc", "lpcc", "pncc")},
 }
 PEERS = {
-    "pyAudioProcessing": (pyaudioprocessing, "pyaudioprocessing_set"),
-    "pyAudioAnalysis": (pyaudioanalysis, "pyaudioanalysis_set"),
-    "librosa_script": (librosa_script, "librosa_script_set"),
-    **{f"spafe_{name}": (spafe(name), name) for name in ("mfcc", "gfcc", "lfcc", "bfcc", "lpcc", "pncc")},
+    "pyAudioProcessing": (run_pyaudioprocessing, "pyaudioprocessing_set"),
+    "pyAudioAnalysis": (run_pyaudioanalysis, "pyaudioanalysis_set"),
+    "librosa_script": (run_librosa_script, "librosa_script_set"),
+    **{
+        f"spafe_{name}": (make_spafe_extractor(name), name) for name in ("mfcc", "gfcc", "lfcc", "bfcc", "lpcc", "pncc")
+    },
 }
 
 
-def seconds(extract: Callable[[Path], object], path: Path, repeats: int) -> float:
-    taken = []
+def measure_seconds(extract_file: Callable[[Path], object], path: Path, repeats: int) -> float:
+    """Return the shortest time of `repeats` runs on a file."""
+    times = []
     for _ in range(repeats):
-        started = time.perf_counter()
-        extract(path)
-        taken.append(time.perf_counter() - started)
-    return min(taken)
+        start = time.perf_counter()
+        extract_file(path)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
-def speed(clips: list[Path], peer_clips: int, repeats: int) -> dict[str, float]:
-    contenders = {"limit": limit} | {name: ours(families) for name, families in SETS.items()}
-    for extract in contenders.values():
-        extract(clips[0])  # compiles, fills caches
-    times = {name: [] for name in contenders}
+def measure_speed(clips: list[Path], peer_clips: int, repeats: int) -> dict[str, float]:
+    """Time every set of features and every peer on one core."""
+    contenders = {"limit": compute_limit} | {name: make_extractor(families) for name, families in SETS.items()}
+    for extract_file in contenders.values():
+        extract_file(clips[0])  # compiles, fills caches
+    times: dict[str, list[float]] = {name: [] for name in contenders}
     for path in clips:
-        for name, extract in contenders.items():
-            times[name].append(seconds(extract, path, repeats))
-    figures = {f"{name}/limit": median_ratio(times[name], times["limit"]) for name in SETS}
+        for name, extract_file in contenders.items():
+            times[name].append(measure_seconds(extract_file, path, repeats))
+    figures = {f"{name}/limit": compute_median_ratio(times[name], times["limit"]) for name in SETS}
     durations = [soundfile.info(path).duration for path in clips]
-    figures |= {f"{name}/realtime": median_ratio(durations, taken) for name, taken in times.items()}
-    for name, (extract, own_set) in PEERS.items():
+    figures |= {f"{name}/realtime": compute_median_ratio(durations, seconds) for name, seconds in times.items()}
+    for name, (extract_file, own_set) in PEERS.items():
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                extract(clips[0])
-                taken = [seconds(extract, path, 1) for path in clips[:peer_clips]]
+                extract_file(clips[0])
+                peer_times = [measure_seconds(extract_file, path, 1) for path in clips[:peer_clips]]
         except ImportError as error:
             print(f"peer {name} left out: {error}", file=sys.stderr)
             continue
-        again = [seconds(contenders[own_set], path, repeats) for path in clips[:peer_clips]]
-        figures[f"peer/{name}"] = median_ratio(taken, again)
-        figures[f"peer/{name}/realtime"] = median_ratio(durations[:peer_clips], taken)
+        our_times = [measure_seconds(contenders[own_set], path, repeats) for path in clips[:peer_clips]]
+        figures[f"peer/{name}"] = compute_median_ratio(peer_times, our_times)
+        figures[f"peer/{name}/realtime"] = compute_median_ratio(durations[:peer_clips], peer_times)
     return figures
 
 
-def median_ratio(a: list[float], b: list[float]) -> float:
+def compute_median_ratio(a: list[float], b: list[float]) -> float:
+    """Return the median of the ratios of two lists."""
     return statistics.median(x / y for x, y in zip(a, b, strict=True))
 
 
-def scaling(clips: list[Path]) -> dict[str, float]:
-    """Throughput and memory of the whole extraction, every family, on all cores."""
-    families, pooling = composed(SETS["all"])
-    cores = len(os.sched_getaffinity(0))
+def measure_scaling(clips: list[Path], n_clips: int) -> dict[str, float]:
+    """Measure throughput and memory of the whole extraction, every family, on all cores.
+
+    The clips are repeated until there are about `n_clips`.
+    """
+    analysis = make_analysis(SETS["all"])
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
     def run(n_jobs: int, copies: int) -> tuple[float, float]:
         table = pd.DataFrame({"path": [str(path) for path in clips] * copies})
         table["clip_id"] = [f"{row:05d}" for row in range(len(table))]
-        started = time.perf_counter()
+        start = time.perf_counter()
         with Local(n_jobs).use():
-            extraction.extract(table, Path("/"), extraction.Analysis(families, pooling, SR, N_FFT, HOP))
-        taken = time.perf_counter() - started
-        peaks = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(peak_mb)() for _ in range(4 * n_jobs))
-        return len(table) / taken, max(peaks)
+            extract(table, Path("/"), analysis)
+        seconds = time.perf_counter() - start
+        peaks = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(measure_peak_mb)() for _ in range(4 * n_jobs))
+        return len(table) / seconds, max(peaks)
 
-    copies = max(1, 48 // len(clips))
+    copies = max(1, n_clips // len(clips))
     run(cores, 1)
     many, small_mb = run(cores, copies)
     _, large_mb = run(cores, 5 * copies)
@@ -194,38 +211,30 @@ def scaling(clips: list[Path]) -> dict[str, float]:
             "memory/worker_mb": large_mb, "memory/growth_mb": large_mb - small_mb}  # fmt: skip
 
 
-def peak_mb() -> float:
-    """Highest resident memory of this process since it was started, in 10^6 bytes."""
+def measure_peak_mb() -> float:
+    """Return the highest resident memory of this process since its start, in 10^6 bytes."""
     status = Path("/proc/self/status")
-    if status.is_file():  # where getrusage would also count the parent that started us
+    if status.is_file():  # where getrusage would also count the parent process
         return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024 / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--audio", type=Path, required=True, help="folder of clips")
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    parser.add_argument("--clips", type=int, default=12)
-    parser.add_argument("--peer-clips", type=int, default=3)
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
-    sources = [path for path in sorted(options.audio.rglob("*")) if path.suffix.lower() in {".wav", ".flac", ".au"}]
-    if not sources:
-        sys.exit(f"{options.audio}: no .wav, .flac or .au file in it")
+    """Print and write the figures."""
+    parser = make_parser(__doc__, n_clips=12)
+    parser.add_argument("--peer-clips", type=int, default=3, help="number of clips that the peers process")
+    parser.add_argument("--scaling-clips", type=int, default=48, help="number of clips, repeated, for scaling")
+    options = parse_options(parser)
     warnings.simplefilter("ignore")  # the peers'
     with tempfile.TemporaryDirectory() as folder:
-        clips = []
-        for source in sources[:: max(1, len(sources) // options.clips)][: options.clips]:
-            y, sr = soundfile.read(source, dtype="int16")
-            clips.append(Path(folder) / f"{source.stem}.wav")
-            soundfile.write(clips[-1], y, sr)
-        figures = speed(clips, options.peer_clips, options.repeats) | scaling(clips)
+        clips = copy_clips(options, Path(folder))
+        figures = measure_speed(clips, options.peer_clips, options.repeats)
+        figures |= measure_scaling(clips, options.scaling_clips)
     rounded = {name: float(f"{value:.4g}") for name, value in figures.items()}
     print("\n".join(f"{name:36s}{value:12g}" for name, value in rounded.items()))
-    if options.json:
-        options.json.write_text(json.dumps(rounded, indent=2) + "\n")
+    write_figures(options.json, rounded)
 
 
 if __name__ == "__main__":
-    main()
+    with report_errors():
+        main()

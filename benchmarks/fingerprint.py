@@ -1,14 +1,25 @@
-"""Does the fingerprint find replicas of real clips, and how does its cost grow?
+"""Recall and cost of the fingerprint: does it find replicas of clips, and how does its time grow?
 
-    python benchmarks/fingerprint.py --audio FOLDER
+python benchmarks/fingerprint.py [--audio FOLDER] [--json FILE] [--clips N] [--repeats 3]
 
-Every clip is spoilt in each way, and found among the originals (recall) or another clip in its place (false alarms).
-Growth: the same clips at speeds 6 % apart, which are no replicas, so that 8 times as many can be matched.
+FOLDER holds clips that libsndfile reads; the default is all of them. Without FOLDER 100 clips of synthetic music of
+30 s are made. Every clip is damaged in each way and searched for among the originals.
+
+    <damage>/recall            share of the damaged clips that match their original
+    <damage>/false_alarms      number of other pairs
+    <damage>/lowest_agreement  lowest agreement of a damaged clip with its original
+    originals/replicas         number of pairs among the originals
+    growth/<n>_seconds         time to match n clips, the median of `repeats`
+    growth/<n>_ratio           that time over the time of the originals alone
+
+For growth the same clips are matched at up to 8 speeds 6 % apart, which are no replicas of each other.
+
+Smallest dose, a few seconds: --clips 2 --repeats 1 --clip-s 6
 """
 
-import argparse
 import io
 import statistics
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,71 +27,104 @@ import numpy as np
 import soundfile
 import soxr
 from joblib import Parallel, delayed
+from workload import choose_clips, find_clips, make_parser, parse_options, synthesise_clips, write_figures
 
+from regenre.errors import report_errors
 from regenre.quality.fingerprint import find_peaks, find_replicas
 
 SPEED_APART = 1.06
+N_SYNTHETIC = 100
+ORIGINAL = "original"
 
 
-def coded(y: np.ndarray, sr: int) -> np.ndarray:
+def code_as_mp3(y: np.ndarray, sr: int) -> np.ndarray:
+    """Encode samples as MP3, 64 kbit/s at 22,050 Hz, and decode them."""
     stream = io.BytesIO()
-    soundfile.write(
-        stream, y, sr, format="MP3", bitrate_mode="CONSTANT", compression_level=0.6
-    )  # 64 kbit/s at 22,050 Hz
+    soundfile.write(stream, y, sr, format="MP3", bitrate_mode="CONSTANT", compression_level=0.6)
     stream.seek(0)
     return soundfile.read(stream, dtype="float32")[0]
 
 
-def hissed(y: np.ndarray) -> np.ndarray:
+def add_noise(y: np.ndarray) -> np.ndarray:
+    """Add white noise 20 dB below the clip."""
     hiss = np.random.default_rng(0).standard_normal(len(y)).astype(np.float32)
     return y + 0.1 * np.sqrt(np.square(y).mean()) * hiss
 
 
-SPOILT = {
+DAMAGES = {
     "gain 0.2": lambda y, sr: 0.2 * y,
     "cut by 0.37 s": lambda y, sr: y[int(0.37 * sr) :],
     "last half": lambda y, sr: y[len(y) // 2 :],
-    "MP3": coded,
-    "noise at 20 dB": lambda y, sr: hissed(y),
+    "MP3": code_as_mp3,
+    "noise at 20 dB": lambda y, sr: add_noise(y),
     "2 % faster": lambda y, sr: soxr.resample(y, 1.02 * sr, sr),
     "2 % slower": lambda y, sr: soxr.resample(y, 0.98 * sr, sr),
     "0.5 % faster": lambda y, sr: soxr.resample(y, 1.005 * sr, sr),
-    "MP3, noise, 2 % slower, cut": lambda y, sr: hissed(coded(soxr.resample(y, 0.98 * sr, sr)[int(0.5 * sr) :], sr)),
+    "MP3, noise, 2 % slower, cut": lambda y, sr: add_noise(
+        code_as_mp3(soxr.resample(y, 0.98 * sr, sr)[int(0.5 * sr) :], sr)
+    ),
 }
 
 
-def spoilt(path: Path) -> dict[str, np.ndarray]:
+def find_all_peaks(path: Path) -> dict[str, np.ndarray]:
+    """Return the peaks of a clip and of the clip with each damage."""
     y, sr = soundfile.read(path, dtype="float32", always_2d=True)
     y = y.mean(axis=1)
-    return {"": find_peaks(y, sr)} | {name: find_peaks(spoil(y, sr), sr) for name, spoil in SPOILT.items()}
+    return {ORIGINAL: find_peaks(y, sr)} | {name: find_peaks(damage(y, sr), sr) for name, damage in DAMAGES.items()}
+
+
+def measure_recall(peaks: list[dict[str, np.ndarray]]) -> dict[str, float]:
+    """Search for the damaged clips among the originals; print one line per damage."""
+    originals, n = [clip[ORIGINAL] for clip in peaks], len(peaks)
+    figures = {"originals/replicas": len(find_replicas(originals))}
+    print(f"{n} clips; among the originals: {figures['originals/replicas']} replicas")
+    for name in DAMAGES:
+        pairs = find_replicas([*originals, *(clip[name] for clip in peaks)])
+        hits = [pair for pair in pairs if pair.second - pair.first == n]
+        recall, false_alarms = len(hits) / n, len(pairs) - len(hits)
+        lowest = min((pair.agreement for pair in hits), default=0.0)
+        print(f"{name}: recall {recall:.3f}, false alarms {false_alarms}, lowest agreement {lowest:.2f}")
+        figures |= {
+            f"{name}/recall": recall, f"{name}/false_alarms": false_alarms, f"{name}/lowest_agreement": lowest
+        }  # fmt: skip
+    return figures
+
+
+def measure_growth(originals: list[np.ndarray], repeats: int) -> dict[str, float]:
+    """Time the search among 1, 2, 4 and 8 times the clips; print one line each."""
+    figures: dict[str, float] = {}
+    base = None
+    for times in (1, 2, 4, 8):
+        clips = [
+            clip / (SPEED_APART**step, 1) + (0, step * np.log2(SPEED_APART))
+            for step in range(times)
+            for clip in originals
+        ]
+        seconds = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            find_replicas(clips)
+            seconds.append(time.perf_counter() - start)
+        median = statistics.median(seconds)
+        base = base or median
+        print(f"{len(clips)} clips: {median:.2f} s, {median / base:.2f} times the first")
+        figures |= {f"growth/{len(clips)}_seconds": median, f"growth/{len(clips)}_ratio": median / base}
+    return figures
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--audio", type=Path, required=True, help="a folder of clips, at any depth")
-    paths = sorted(path for path in parser.parse_args().audio.rglob("*") if path.suffix in (".flac", ".wav", ".au"))
-    found = Parallel(-1)(delayed(spoilt)(path) for path in paths)
-    originals, n = [of[""] for of in found], len(paths)
-    print(f"{n} clips; among the originals: {len(find_replicas(originals))} replicas")
-    for name in SPOILT:
-        pairs = find_replicas([*originals, *(of[name] for of in found)])
-        hits = [pair for pair in pairs if pair.second - pair.first == n]
-        lowest = min((pair.agreement for pair in hits), default=0.0)
-        print(
-            f"{name}: recall {len(hits) / n:.3f}, false alarms {len(pairs) - len(hits)}, lowest agreement {lowest:.2f}"
-        )
-    base = None
-    for times in (1, 2, 4, 8):
-        clips = [of / (SPEED_APART**k, 1) + (0, k * np.log2(SPEED_APART)) for k in range(times) for of in originals]
-        seconds = []
-        for _ in range(3):
-            started = time.perf_counter()
-            find_replicas(clips)
-            seconds.append(time.perf_counter() - started)
-        spent = statistics.median(seconds)
-        base = base or spent
-        print(f"{len(clips)} clips: {spent:.2f} s, {spent / base:.2f} times the first")
+    """Print and write the figures."""
+    options = parse_options(make_parser(__doc__, n_clips=None))
+    with tempfile.TemporaryDirectory() as folder:
+        if options.audio is None:
+            paths = synthesise_clips(Path(folder), options.clips or N_SYNTHETIC, options.clip_s)
+        else:
+            paths = choose_clips(find_clips(options.audio), options.clips)
+        peaks = Parallel(-1)(delayed(find_all_peaks)(path) for path in paths)
+    figures = measure_recall(peaks) | measure_growth([clip[ORIGINAL] for clip in peaks], options.repeats)
+    write_figures(options.json, figures)
 
 
 if __name__ == "__main__":
-    main()
+    with report_errors():
+        main()

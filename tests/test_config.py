@@ -160,7 +160,7 @@ def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
     if name != "dummy":
         assert (first.genres[first.proba.argmax(axis=1)] == clips["genre"].to_numpy()[fold.test]).mean() > 0.9
         (tmp_path / "model.skops").write_bytes(first.model)
-        loaded = models.load_model(tmp_path / "model.skops")
+        loaded = models.load_model(tmp_path / "model.skops")  # refuses types that are not in its list
         np.testing.assert_array_equal(loaded.predict_proba(X[fold.test]), first.proba)
 
 
@@ -208,6 +208,19 @@ def test_a_wrong_setting_is_one_line() -> None:
     with pytest.raises(UserError, match=r"regenre.features.families.mfcc.Mfcc cannot be built .*n_mfc") as caught:
         config.build(node)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"_target_": "os.system", "command": "true"},
+        {"_target_": "regenre.learning.estimator.Learner", "estimator": {"_target_": "subprocess.run"}},
+        {"_target_": "regenre.learning.estimator.Learner", "members": [{"a": {"_target_": "sklearnish.Evil"}}]},
+    ],
+)
+def test_only_packages_that_the_user_trusts_are_built(node: dict) -> None:
+    with pytest.raises(UserError, match="something in regenre, sklearn, hmmlearn expected; if you trust its author"):
+        config.build(node)
 
 
 TRAIN = [*config._COMMON, "split.*", "features", "classifier.*", "search.*"]

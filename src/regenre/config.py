@@ -15,7 +15,7 @@ get_choice        which leaf of a group this run uses
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatch
 from functools import wraps
@@ -30,7 +30,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from regenre import paths
@@ -38,7 +38,8 @@ from regenre.compute import Compute, Local
 from regenre.errors import UserError, join_lines, report_errors
 from regenre.paths import CellName
 
-_GROUPS = {"splits": "split", "features": "features", "classifiers": "classifier"}
+GROUPS = {"splits": "split", "features": "features", "classifiers": "classifier"}
+_TRUSTED = ("regenre", "sklearn", "hmmlearn")
 _COMMON = ("dataset", "seed", "compute.*", "hydra*")
 _WITH_VALUE = ("-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir")
 
@@ -103,6 +104,7 @@ class Settings:
     """The schema of conf/config.yaml; groups hold their leaves as they are."""
 
     seed: int
+    trusted: list[str]
     audio: AudioSettings
     frames: FrameSettings
     sequences: SequenceSettings
@@ -154,7 +156,8 @@ def run_stage(main: Callable[[DictConfig], Any], reads: Sequence[str]) -> None:
         conf = paths.locate_conf()
         _register_settings(conf, with_families=any(pattern.startswith("family") for pattern in reads))
         name = Path(sys.argv[0]).stem
-        _check_overrides(name, sys.argv[1:], [*_COMMON, *reads])
+        overrides = _check_overrides(name, sys.argv[1:], [*_COMMON, *reads])
+        sys.argv[1:] = [*sys.argv[1:], *_read_grid_overrides(overrides)]
         os.chdir(paths.find_root())  # relative paths in conf/ are below the project's root
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a page
         try:
@@ -179,7 +182,7 @@ def _register_settings(conf: Path, with_families: bool = True) -> None:
             store.store(group="features", name=name, node={"families": [name]})
 
 
-def _check_overrides(stage: str, arguments: Sequence[str], reads: Sequence[str]) -> None:
+def _check_overrides(stage: str, arguments: Sequence[str], reads: Sequence[str]) -> list[Override]:
     """Refuse settings on the command line that the stage does not read, and names that conf/ does not have."""
     takes_value = [False, *(argument in _WITH_VALUE for argument in arguments)]
     words = [word for word, skip in zip(arguments, takes_value, strict=False) if not skip and not word.startswith("-")]
@@ -197,8 +200,18 @@ def _check_overrides(stage: str, arguments: Sequence[str], reads: Sequence[str])
             )
         if override.is_delete() and "." not in key:
             raise UserError(f"{stage}: {override.input_line} removes a setting that this stage needs; leave it out")
-        if key in _GROUPS.values() or key in ("dataset", "pooling"):
+        if key in GROUPS.values() or key in ("dataset", "pooling"):
             check_names(f"{stage}: {key}", key, _list_choices(override))
+    return overrides
+
+
+def _read_grid_overrides(overrides: Sequence[Override]) -> list[str]:
+    """Return dataset and seed of params.yaml as overrides, unless the command line has its own.
+
+    So no value of params.yaml has to pass a shell.
+    """
+    grid, keys = read_grid(), {override.key_or_group for override in overrides}
+    return [f"{key}={value}" for key, value in (("dataset", grid.dataset), ("seed", grid.seed)) if key not in keys]
 
 
 def _list_choices(override: Override) -> list[str]:
@@ -239,7 +252,7 @@ def read_grid() -> Grid:
     if not isinstance(grid.seed, int):
         raise UserError(f"params.yaml: seed: a whole number expected, {grid.seed!r} found")
     check_names("params.yaml: dataset", "dataset", [grid.dataset])
-    for key, group in _GROUPS.items():
+    for key, group in GROUPS.items():
         names = getattr(grid, key)
         if not isinstance(names, list):
             raise UserError(f"params.yaml: {key}: a list of names expected, {names!r} found")
@@ -298,14 +311,25 @@ def name_cell() -> CellName:
     return CellName(split, features, classifier, HydraConfig.get().job.override_dirname)
 
 
-def build(node: Any) -> Any:
+def build(node: Any, packages: Sequence[str] | None = None) -> Any:
     """Return the object that a node describes; it receives plain containers.
+
+    Parameters
+    ----------
+    packages : modules and packages that a `_target_` may be in; None for `trusted` of conf/config.yaml
 
     Raises
     ------
     UserError
-        A setting has a wrong name or value.
+        A setting has a wrong name or value, or a `_target_` is not in these packages.
     """
+    packages = read_trusted() if packages is None else packages
+    for target in _list_targets(node):
+        if not any(target.startswith(f"{package}.") for package in packages):
+            raise UserError(
+                f"_target_: {target}: something in {', '.join(packages)} expected; if you trust its author, add its"
+                " package to `trusted` in conf/config.yaml"
+            )
     try:
         return hydra.utils.instantiate(node, _convert_="all")
     except (InstantiationException, OmegaConfBaseException, TypeError) as error:
@@ -313,6 +337,35 @@ def build(node: Any) -> Any:
         raise UserError(
             f"conf: {node.get('_target_')} cannot be built from its settings: {str(cause).splitlines()[0]}"
         ) from error
+
+
+def read_trusted() -> list[str]:
+    """Return the packages that a `_target_` of conf/ and a model may name: `trusted` of conf/config.yaml.
+
+    Outside a project these are regenre, sklearn and hmmlearn.
+    """
+    try:
+        path = paths.locate_conf() / "config.yaml"
+    except UserError:
+        return list(_TRUSTED)
+    settings: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.is_file() else {}
+    packages = settings.get("trusted", list(_TRUSTED))
+    if not isinstance(packages, list) or not all(isinstance(name, str) and name for name in packages):
+        raise UserError(f"{path}: trusted: a list of packages expected, {packages!r} found")
+    return packages
+
+
+def _list_targets(node: Any) -> Iterator[str]:
+    """Yield every `_target_` in a node, at any depth."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key == "_target_":
+                yield str(value)
+            else:
+                yield from _list_targets(value)
+    elif isinstance(node, (list, tuple, ListConfig)):
+        for value in node:
+            yield from _list_targets(value)
 
 
 def to_plain(node: Any) -> Any:

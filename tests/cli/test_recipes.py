@@ -56,3 +56,24 @@ def test_an_unknown_recipe_or_source_raises_and_changes_no_file(project: Path) -
     with pytest.raises(UserError, match="folder: a folder"):
         recipes.apply_recipe("speech_music_birds", "folder")
     assert (project / "params.yaml").read_text() == (ROOT / "params.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "splits: [grouped_kfold]\nfeatures: [mfcc]\nclassifiers: [knn]\nseed: '1; touch x'",
+            "a recipe sets these alone",
+        ),
+        ("splits: [grouped_kfold]\nfeatures: [mfcc]", "splits, features, classifiers expected, splits, features found"),
+        ("splits: [x]\nfeatures: [mfcc]\nclassifiers: [knn]", r"a.yaml: splits: 'x' is not in conf/split/"),
+        ("splits: grouped_kfold\nfeatures: [mfcc]\nclassifiers: [knn]", "splits: a list of names expected"),
+        ("- 1", "splits, features, classifiers expected"),
+    ],
+)
+def test_a_recipe_chooses_names_and_nothing_else(project: Path, text: str, message: str) -> None:
+    (project / "conf/recipe/a.yaml").write_text(text)
+    before = (project / "params.yaml").read_text()
+    with pytest.raises(UserError, match=message):
+        recipes.apply_recipe("a", "synthetic")
+    assert (project / "params.yaml").read_text() == before

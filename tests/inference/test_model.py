@@ -136,6 +136,16 @@ def test_a_model_that_was_trained_on_other_features_is_refused(corpus, tmp_path:
     Model.read(edit_family(corpus, tmp_path / "same", probe=[value * 1.0001 for value in record.probe]))
 
 
+@pytest.mark.parametrize("target", ["pathlib.Path.unlink", "regenre.files.write_text", "sklearn.svm.SVC"])
+def test_a_cell_names_only_families_and_poolings(corpus, tmp_path: Path, target: str) -> None:
+    victim = tmp_path / "victim"
+    victim.touch()
+    folder = edit_family(corpus, tmp_path / "evil", settings={"_target_": target, "_args_": [str(victim)]})
+    with pytest.raises(UserError, match=f"_target_: {target}: something in regenre.features.families, regenre.tabular"):
+        Model.read(folder)
+    assert victim.exists()
+
+
 def test_a_model_that_reads_a_table_is_refused(corpus, tmp_path: Path) -> None:
     folder = edit_family(corpus, tmp_path / "table", probe=None)
     with pytest.raises(UserError, match="model table: a model that reads audio expected, one that reads a table found"):

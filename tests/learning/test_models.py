@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 import zipfile
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import skops.io
 from helpers import LEARNERS, ROOT, blobs, fit_all
+from numpy.testing import measure
 from sklearn.preprocessing import FunctionTransformer
 
 from regenre.errors import UserError
@@ -41,10 +43,38 @@ def test_the_members_of_a_file_have_no_time(tmp_path: Path) -> None:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
-def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
-    skops.io.dump(FunctionTransformer(func=subprocess.run), tmp_path / "evil.skops")
-    with pytest.raises(UserError, match=r"only types of sklearn, .* expected, subprocess.run found; do not use this"):
-        models.load_model(tmp_path / "evil.skops")
+@pytest.mark.parametrize(("function", "name"), [(subprocess.run, "subprocess.run"), (measure, r"numpy.*\.measure")])
+@pytest.mark.parametrize("packages", [(), ("numpy", "subprocess")])
+def test_a_file_that_would_run_code_is_refused(tmp_path: Path, function, name: str, packages: tuple[str, ...]) -> None:
+    """Also a function of a trusted library, such as numpy's `measure`, which executes text."""
+    skops.io.dump(FunctionTransformer(func=function), tmp_path / "evil.skops")
+    with pytest.raises(UserError, match=rf"types of the classifiers in conf/ expected, {name} found; do not use this"):
+        models.load_model(tmp_path / "evil.skops", packages)
+
+
+def test_a_class_of_a_package_that_the_user_trusts_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "stranger.py").write_text(
+        "from sklearn.dummy import DummyClassifier\nclass Mine(DummyClassifier): pass\ndef run(): 1 / 0\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    stranger = importlib.import_module("stranger")
+    X, clips = blobs()
+    model = stranger.Mine(strategy="prior").fit(X, clips["genre"].to_numpy(dtype=object))
+    (tmp_path / "model.skops").write_bytes(models.dump_model(model))
+    with pytest.raises(UserError, match=r"stranger.Mine found; do not use this file, or add its package to `trusted`"):
+        models.load_model(tmp_path / "model.skops")
+    assert type(models.load_model(tmp_path / "model.skops", ["stranger"])).__name__ == "Mine"
+    skops.io.dump(FunctionTransformer(func=stranger.run), tmp_path / "evil.skops")
+    with pytest.raises(UserError, match=r"stranger.run found"):
+        models.load_model(tmp_path / "evil.skops", ["stranger"])
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_model_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.skops").write_bytes(content)
+    with pytest.raises(UserError, match="a model of skops expected, none found") as caught:
+        models.load_model(tmp_path / "model.skops")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_raises(tmp_path: Path) -> None:

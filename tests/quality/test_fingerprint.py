@@ -46,12 +46,19 @@ def originals(shared: Path) -> list[np.ndarray]:
     return [soundfile.read(path, dtype="float32")[0] for path in paths]
 
 
+@pytest.fixture(scope="module")
+def original_peaks(originals: list[np.ndarray]) -> list[np.ndarray]:
+    return [find_peaks(y, SR) for y in originals]
+
+
 @pytest.mark.parametrize("name", DISTORTIONS)
-def test_every_replica_is_found_and_nothing_else(originals: list[np.ndarray], name: str) -> None:
+def test_every_replica_is_found_and_nothing_else(
+    originals: list[np.ndarray], original_peaks: list[np.ndarray], name: str
+) -> None:
     distort, speed, offset_s = DISTORTIONS[name]
     n = len(originals)
     assert n == 19
-    replicas = find_replicas([find_peaks(y, SR) for y in originals] + [find_peaks(distort(y), SR) for y in originals])
+    replicas = find_replicas(original_peaks + [find_peaks(distort(y), SR) for y in originals])
     assert [(pair.first, pair.second) for pair in replicas] == [(number, n + number) for number in range(n)]
     for pair in replicas:
         assert pair.speed == pytest.approx(speed, abs=0.002)

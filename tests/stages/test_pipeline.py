@@ -55,7 +55,7 @@ EDITS = [
         [("conf/dataset/gtzan.yaml", {"numbers": 99}), ("conf/split/stratified_kfold.yaml", {"n_folds": 3})],
         {"train", "study"},
     ),
-    ([("conf/classifier/knn.yaml", {"search": {"n_neighbors": [3]}})], {"train", *KNN, *AFTER_TRAIN}),
+    ([("conf/classifier/knn.yaml", {"search": {"n_neighbors": [3]}})], {"train", *KNN}),
     (
         [("params.yaml", {"classifiers": ["knn"]}), ("conf/family/spectral_shape.yaml", {"rolloffs": [0.9]})],
         {"extract", "train", "grouped_kfold-spectral_shape-knn"},
@@ -64,12 +64,12 @@ EDITS = [
 
 
 def test_an_edit_of_settings_reruns_exactly_what_it_touches(project: Project, tmp_path: Path) -> None:
-    """One edit after another, on a copy."""
+    """One edit after another, on a copy; `test_edits` follows changed cells to the end."""
     copy = project.copy_to(tmp_path / "project")
     for edits, expected in EDITS:
         for file, changes in edits:
             copy.edit(file, **changes)
-        target = [] if expected & AFTER_TRAIN else ["train"]
+        target = ["train"] if expected & CELLS else []
         assert copy.repro(*target) == expected, edits
 
 

@@ -35,7 +35,7 @@ def apply_recipe(recipe: str, source: str) -> list[Path]:
     """
     config.check_names("recipe", "recipe", [recipe])
     conf, params = paths.locate_conf(), paths.locate_params()
-    grid = dict(YAML().load(conf / "recipe" / f"{recipe}.yaml"))
+    grid = _read_recipe(conf / "recipe" / f"{recipe}.yaml")
     if source != "folder" and (conf / "dataset" / f"{source}.yaml").is_file() and not Path(source).is_dir():
         _edit(params, {"dataset": source, **grid})
         return [params]
@@ -50,6 +50,20 @@ def apply_recipe(recipe: str, source: str) -> list[Path]:
     _edit(leaf, {"folder": str(folder.resolve())})
     _edit(params, {"dataset": "folder", **grid})
     return [leaf, params]
+
+
+def _read_recipe(path: Path) -> dict[str, list[str]]:
+    """Return the grid of a recipe; it may choose names that conf/ has, and nothing else."""
+    content = YAML(typ="safe").load(path)
+    if not isinstance(content, dict) or set(content) != set(config.GROUPS):
+        keys = ", ".join(map(str, content)) if isinstance(content, dict) else content
+        raise UserError(f"{path}: {', '.join(config.GROUPS)} expected, {keys} found; a recipe sets these alone")
+    for key, group in config.GROUPS.items():
+        names = content[key]
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            raise UserError(f"{path}: {key}: a list of names expected, {names!r} found")
+        config.check_names(f"{path.name}: {key}", group, names)
+    return content
 
 
 def _edit(path: Path, values: Mapping[str, Any]) -> None:

@@ -31,6 +31,8 @@ from regenre.learning.cells import RECORD, Cell
 from regenre.paths import CellName
 from regenre.tabular.text import SUFFIX, Text, read_text_beside
 
+FAMILIES = ("regenre.features.families", "regenre.tabular")  # what a model's file may name
+POOLINGS = ("regenre.features.pooling",)
 TOLERANCE = 1e-3  # relative: how far the features of the same code may differ on another processor
 
 
@@ -63,19 +65,21 @@ class Model:
             raise UserError(f"model {folder}: no cell there; run `dvc repro`, or pass --model with the name of a cell")
         cell = Cell.read(folder)
         features = cell.plan.features
-        families = {name: config.build(family.settings) for name, family in sorted(features.families.items())}
+        families = {name: config.build(family.settings, FAMILIES) for name, family in sorted(features.families.items())}
         texts = tuple(name for name, family in families.items() if isinstance(family, Text))
         computed = {name: family for name, family in families.items() if name not in texts}
         if not all(features.families[name].probe for name in computed):
             raise UserError(
                 f"model {folder.name}: a model that reads audio expected, one that reads a table found; choose another"
             )
-        pooling = config.build(features.pooling)
+        pooling = config.build(features.pooling, POOLINGS)
         analysis = Analysis(
             computed, pooling, features.audio["sr"], **features.frames,
             n_averaged=features.sequences["n_averaged"] if features.sequences else 0,
         )  # fmt: skip
-        model = cls(folder.name, models.load_model(folder / "model.skops"), cell, analysis, texts)
+        model = cls(
+            folder.name, models.load_model(folder / "model.skops", config.read_trusted()), cell, analysis, texts
+        )
         model._check_features()
         return model
 

@@ -205,8 +205,9 @@ def _read_features(folder: Path, features: str, reads: str, clip_ids: pd.Series,
 
 def _find_text(families: dict[str, FamilyRecord], build: Build) -> tuple[str, Text]:
     """Return the name of the family of texts, and the family."""
-    built = ((name, build(family.settings)) for name, family in families.items())
-    return next((name, family) for name, family in built if isinstance(family, Text))
+    target = f"{Text.__module__}.{Text.__name__}"
+    name = next(name for name, family in families.items() if family.settings.get("_target_") == target)
+    return name, build(families[name].settings)
 
 
 def _count_genres(genre: pd.Series) -> dict[str, int]:

@@ -12,7 +12,6 @@ READS = ("dataset.*",)
 
 def main(cfg: DictConfig) -> None:
     """Fill data/raw/<dataset>/, all or nothing."""
-    config.read_grid()  # report a wrong name in params.yaml before any work
     name = config.get_choice("dataset")
     with files.fill_folder(paths.locate_raw(name)) as raw, config.make_compute(cfg).use():
         message = config.build(cfg.dataset).download(raw)
