@@ -1,5 +1,6 @@
 """Files from the network, from folders and from archives, checked.
 
+check_sources    refuse a source that lies where clips are written
 download         fetch a file from the first mirror that delivers the expected digest
 link_files       link the files of a user's folder
 unpack_archive   unpack members of a tar or zip archive
@@ -11,6 +12,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -138,6 +140,28 @@ def _find_cause(error: BaseException) -> str:
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     return f"{type(error).__name__}: {error}".split("\n")[0][:120]
+
+
+def check_sources(dataset: object, raw: Path) -> None:
+    """Refuse a source that lies in the raw folder, by whatever link: the raw folder is replaced.
+
+    Raises
+    ------
+    UserError
+        A setting of the dataset names such a file or folder, or one that contains the raw folder.
+    """
+    target = raw.resolve()
+    for field in fields(dataset):  # type: ignore[arg-type]
+        value = getattr(dataset, field.name)
+        source = Path(value).expanduser() if isinstance(value, str) and value else None
+        if source is None or not source.exists():
+            continue
+        inside = [source.resolve(), *(path.resolve() for path in source.rglob("*") if path.is_symlink())]
+        if any(path.is_relative_to(target) for path in inside) or target.is_relative_to(source.resolve()):
+            raise UserError(
+                f"dataset: {field.name}: a source outside {raw} expected, {source} found; that folder is replaced by"
+                " download, so move the source elsewhere"
+            )
 
 
 def link_files(source: Path, place: Place, raw: Path) -> int:

@@ -6,6 +6,7 @@ Reads: the dataset's source (a generator, the network, an archive, a folder). Wr
 from omegaconf import DictConfig
 
 from regenre import config, files, paths
+from regenre.datasets.download import check_sources
 
 READS = ("dataset.*",)
 
@@ -13,8 +14,10 @@ READS = ("dataset.*",)
 def main(cfg: DictConfig) -> None:
     """Fill data/raw/<dataset>/, all or nothing."""
     name = config.get_choice("dataset")
-    with files.fill_folder(paths.locate_raw(name)) as raw, config.make_compute(cfg).use():
-        message = config.build(cfg.dataset).download(raw)
+    dataset, target = config.build(cfg.dataset), paths.locate_raw(name)
+    check_sources(dataset, target)
+    with files.fill_folder(target) as raw, config.make_compute(cfg).use():
+        message = dataset.download(raw)
     print(f"download {name}: {message}")
 
 
