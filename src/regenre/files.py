@@ -1,6 +1,7 @@
 """Files: their digests, and writing them so that a reader never sees half a file.
 
 compute_md5        digest of a file's bytes
+check_target       refuse to write over an input, or over a file unasked
 write_atomically   write one file under a temporary name, then rename it
 write_text         write UTF-8 text atomically
 write_json         write JSON with sorted keys atomically
@@ -11,10 +12,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from regenre.errors import UserError
 
 
 def compute_md5(path: Path) -> str:
@@ -35,6 +38,23 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
+    """Refuse to write over a source, and over any other existing file unless `force`.
+
+    Raises
+    ------
+    UserError
+        `target` is one of the sources, by whatever link, or is there already.
+    """
+    if not target.exists():
+        return
+    for source in sources:
+        if source.exists() and target.samefile(source):
+            raise UserError(f"{target}: a new file expected, the input {source} found; give another name")
+    if not force:
+        raise UserError(f"{target}: a new file expected, but it is there already; give another name, or --force")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,6 +22,7 @@ def sounds(tmp_path: Path, monkeypatch) -> Path:
     for name in ("a.wav", "deep/b.flac"):
         soundfile.write(tmp_path / "in" / name, np.concatenate([sine(440), pause, sine(440)]), SR)
     (tmp_path / "in/bad.mp3").write_text("not audio")
+    (tmp_path / "there.png").write_text("precious")
     return tmp_path
 
 
@@ -54,7 +55,12 @@ def test_clean_and_convert_write_new_files_in_their_places(sounds: Path, capsys)
     ("arguments", "message"),
     [
         (("clean", "in"), "--out: a folder for the new files expected"),
-        (("clean", "in/a.wav", "--out", "in/a.wav"), "1 of 1 files"),
+        (("clean", "in/a.wav", "--out", "in/a.wav"), "in/a.wav: a new file expected, an input found"),
+        (
+            ("convert", "in/a.wav", "in/deep/b.flac", "--to", "flac", "--out", "in/deep", "--force"),
+            "in/deep/b.flac: a new file expected, an input found",
+        ),
+        (("show", "in/a.wav", "--out", "there.png"), "there.png: a new file expected, but it is there already"),
         (
             ("convert", "in/a.wav", "in/deep/../a.wav", "--out", "o"),
             "in/a.wav: a target of its own expected, another file has o/a.wav too; name them one by one",
@@ -82,7 +88,7 @@ def test_show_writes_a_figure_or_a_page_that_needs_no_network(sounds: Path, caps
     arguments = ["show", "long.wav", "--out", "long.html", "--families", "lpcc,rhythm", "--start", "2", "--length", "4"]
     main(arguments)
     page = Path("long.html").read_text()
-    main(arguments)
+    main([*arguments, "--force"])
     assert Path("long.html").read_text() == page
     assert "<h1>long.wav, 2 to 6 s of 8.0 s</h1>" in page
     assert "rhythm__tempo_bpm__clip" in page

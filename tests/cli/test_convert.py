@@ -118,8 +118,8 @@ def test_samples_above_full_scale_are_clipped_and_counted(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [
-        ("a.wav", {}, "a new file expected, the input itself found"),
-        ("there.wav", {}, "there.wav already exists; choose another name with --out, or replace it with --force"),
+        ("a.wav", {}, "a new file expected, the input .*a.wav found"),
+        ("there.wav", {}, "there.wav: a new file expected, but it is there already; give another name, or --force"),
         ("b.xyz", {}, r"the suffix of an audio format expected \(\.aif .*\), '.xyz' found; rename it"),
         ("b.mp3", {}, r"MP3 MPEG_LAYER_III does not support 1 channel\(s\) at 384000 Hz"),
         ("b.flac", {"bits": 32}, "FLAC does not support 32-bit samples"),

@@ -41,6 +41,7 @@ def learn(arguments: argparse.Namespace) -> None:
 
 def classify(arguments: argparse.Namespace) -> None:
     """Print the genres of each file."""
+    from regenre import files
     from regenre.inference import answers
     from regenre.inference.model import read_model
     from regenre.reporting import plots
@@ -50,6 +51,8 @@ def classify(arguments: argparse.Namespace) -> None:
     paths = list(_list_files(arguments.files))
     if arguments.plot and len(paths) != 1:
         raise UserError(f"--plot: one file expected, {len(paths)} found; classify them one by one")
+    if arguments.plot:
+        files.check_target(arguments.plot, map(Path, paths), arguments.force)
     if arguments.window is not None and arguments.window < model.min_duration_s:
         raise UserError(f"--window: {model.min_duration_s:g} s or more expected, {arguments.window:g} found")
     if not arguments.json and not arguments.csv:
@@ -84,6 +87,7 @@ def show(arguments: argparse.Namespace) -> None:
     target = arguments.out or Path(arguments.file.with_suffix(".png").name)
     if target.suffix not in (".png", ".html"):
         raise UserError(f"--out: a name that ends in .png or .html expected, {target} found")
+    files.check_target(target, [arguments.file], arguments.force)
     if arguments.start < 0 or arguments.length <= 0:
         raise UserError(
             "--start, --length: 0 s or more, and more than 0 s, expected;"
@@ -172,12 +176,16 @@ def _classify_file(folder: Path, window_s: float | None, path: Path) -> "Answer"
 def _write_each(arguments: argparse.Namespace, write: Callable[[Path, Path], Any], suffix: str | None) -> None:
     """Write one new file per file."""
     targets, failed = dict(_name_targets(arguments, suffix)), list[str]()
+    inputs = {Path(path).resolve() for path in targets}
     counts = Counter(targets.values())
     for path, target in targets.items():
         if counts[target] > 1:
             raise UserError(
                 f"{path}: a target of its own expected, another file has {target} too; name them one by one"
             )
+    for target in targets.values():
+        if target.resolve() in inputs:
+            raise UserError(f"{target}: a new file expected, an input found; choose another name with --out")
     for path, output in _run_each(list(targets.items()), write, arguments.jobs, "write", failed):
         clipped = f", {output.n_clipped} samples clipped to full scale" if output.n_clipped else ""
         _print(f"{path} -> {output.target}: {output.source_s:.2f} s -> {output.target_s:.2f} s{clipped}")

@@ -73,7 +73,7 @@ def clean(
     UserError
         The target exists or is the source, or its format does not support this audio.
     """
-    _check_target(source, target, force)
+    files.check_target(target, [source], force)
     with audio.open_audio(source) as file:
         sr, channels, subtype, container, endian = (
             file.samplerate, file.channels, file.subtype, file.format, file.endian,
@@ -120,7 +120,7 @@ def convert(
     UserError
         The target exists or is the source, or its format does not support this audio.
     """
-    _check_target(source, target, force)
+    files.check_target(target, [source], force)
     container = audio.FORMATS.get(target.suffix.lower())
     if container is None:
         suffixes = " ".join(sorted(audio.FORMATS))
@@ -141,13 +141,6 @@ def convert(
 
     _write_audio(target, convert_blocks(), sr, channels, container, subtype)
     return Output(target, n_frames / source_sr, n_samples / sr, n_clipped)
-
-
-def _check_target(source: Path, target: Path, force: bool) -> None:
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UserError(f"{target}: a new file expected, the input itself found; choose another name with --out")
-    if target.exists() and not force:
-        raise UserError(f"{target} already exists; choose another name with --out, or replace it with --force")
 
 
 def _choose_subtype(target: Path, container: str, source_subtype: str, bits: int | None) -> str:

@@ -52,6 +52,7 @@ def _define_classify(parser: argparse.ArgumentParser) -> None:
         "--window", type=float, metavar="S", help="length of a window in seconds (default: that of the training clips)"
     )
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw one file's probabilities over time")
+    _add_force(parser)
     parser.set_defaults(run=commands.classify)
 
 
@@ -64,6 +65,7 @@ def _define_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="PATH", help="a .png or .html file (default: FILE's name with .png)"
     )
+    _add_force(parser)
     parser.add_argument("--start", type=float, default=0.0, metavar="S", help="start in seconds (default: 0)")
     parser.add_argument("--length", type=float, default=60.0, metavar="S", help="length in seconds (default: 60)")
     parser.add_argument(
@@ -128,7 +130,11 @@ def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="PATH", help=f"new file, or folder of new files (default: {default})"
     )
-    parser.add_argument("--force", action="store_true", help="replace existing files")
+    _add_force(parser)
+
+
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="replace existing files; never an input")
 
 
 if __name__ == "__main__":
