@@ -8,8 +8,6 @@ def test_tracking_again_makes_no_duplicate_and_a_lost_store_is_rebuilt(project: 
     (project.folder / "mlflow.db").unlink()  # that of the project that was copied
     assert "4 runs logged, 0 already there" in project.run_stage("track")
     assert "0 runs logged, 4 already there" in project.run_stage("track")
-    (project.folder / "mlflow.db").unlink()
-    assert "4 runs logged, 0 already there" in project.run_stage("track")
 
 
 def test_a_setting_that_track_does_not_read_is_refused(project: Project) -> None:
