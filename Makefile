@@ -22,7 +22,7 @@ test: $(SETUP)
 	ruff check .
 	mypy
 	lint-imports
-	pytest -n logical --dist loadscope
+	pytest -n logical --dist loadscope --no-loadscope-reorder
 
 learn: $(SETUP)
 	regenre learn "$(FOLDER)"

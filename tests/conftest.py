@@ -92,3 +92,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project for the tests of one module, which may leave their changes to the next."""
     return finished.copy_to(tmp_path_factory.mktemp("module") / "project")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run slow tests first, so that no process is left with a long module at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
