@@ -257,3 +257,11 @@ def test_an_override_that_the_stage_does_not_read_is_refused(argument: str, mess
 )  # fmt: skip
 def test_an_override_that_the_stage_reads_is_taken(argument: str) -> None:
     config._check_overrides("train", ["--multirun", "--cfg", "job", argument], TRAIN)
+
+
+@pytest.mark.parametrize("text", ["splits: [", "- mfcc", "families: ${nothing}", "\tfamilies: [mfcc]"])
+def test_settings_that_are_no_yaml_are_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"a.yaml: (YAML|settings)") as caught:
+        config.read_yaml(tmp_path / "a.yaml")
+    assert "\n" not in str(caught.value)

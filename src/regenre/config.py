@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -162,7 +163,7 @@ def run_stage(main: Callable[[DictConfig], Any], reads: Sequence[str]) -> None:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a page
         try:
             hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             raise UserError(f"{name}: {_explain(error)}; see `python -m regenre.stages.{name} --help`") from error
 
 
@@ -244,7 +245,7 @@ def read_grid() -> Grid:
     path = paths.locate_params()
     if not path.is_file():
         raise UserError(f"{path} is missing; a project has one beside its conf/")
-    params = to_plain(OmegaConf.load(path))
+    params = read_yaml(path)
     empty = [field.name for field in fields(Grid) if params.get(field.name) in (None, [])]
     if empty:
         raise UserError(f"params.yaml: {empty[0]} is missing or empty; see the file's comments")
@@ -382,8 +383,31 @@ def read_feature_set(features: str) -> tuple[list[str], list[str]]:
     if not path.is_file():
         check_names("feature set", "features", [features])
         return [features], ["*"]
-    leaf: dict[str, list[str]] = to_plain(OmegaConf.load(path))
-    return leaf["families"], leaf.get("columns", ["*"])
+    leaf = read_yaml(path)
+    families: Any = leaf.get("families")
+    columns: Any = leaf.get("columns", ["*"])
+    for key, names in (("families", families), ("columns", columns)):
+        if not isinstance(names, list) or not names:
+            raise UserError(f"{path}: {key}: a list of names expected, {names!r} found")
+    check_names(f"{path.name}: families", "family", families)
+    return families, columns
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the content of a YAML file of settings, with interpolations resolved.
+
+    Raises
+    ------
+    UserError
+        The file is not YAML, or is no mapping.
+    """
+    try:
+        content = to_plain(OmegaConf.load(path))
+    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: YAML expected, but it cannot be read ({join_lines(str(error))}); mend it") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: settings (key: value) expected, {type(content).__name__} found")
+    return content
 
 
 def check_names(where: str, group: str, names: Sequence[str]) -> None:
