@@ -1,5 +1,6 @@
 """Contracts that every leaf of conf/ keeps, and how settings are composed and refused."""
 
+import os
 import warnings
 from functools import cache
 from pathlib import Path
@@ -265,3 +266,15 @@ def test_settings_that_are_no_yaml_are_one_line(tmp_path: Path, text: str) -> No
     with pytest.raises(UserError, match=r"a.yaml: (YAML|settings)") as caught:
         config.read_yaml(tmp_path / "a.yaml")
     assert "\n" not in str(caught.value)
+
+
+def test_the_trusted_packages_follow_the_file(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / ".regenre").touch()
+    (tmp_path / "conf").mkdir()
+    monkeypatch.setenv("REGENRE_ROOT", str(tmp_path))
+    assert config.read_trusted() == ["regenre", "sklearn", "hmmlearn"]
+    for number, packages in enumerate((["a"], ["a", "b"])):
+        path = tmp_path / "conf/config.yaml"
+        path.write_text(f"trusted: {packages}\n")
+        os.utime(path, ns=(number, number))
+        assert config.read_trusted() == packages

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatch
-from functools import wraps
+from functools import lru_cache, wraps
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -254,10 +254,8 @@ def read_grid() -> Grid:
         raise UserError(f"params.yaml: seed: a whole number expected, {grid.seed!r} found")
     check_names("params.yaml: dataset", "dataset", [grid.dataset])
     for key, group in GROUPS.items():
-        names = getattr(grid, key)
-        if not isinstance(names, list):
-            raise UserError(f"params.yaml: {key}: a list of names expected, {names!r} found")
-        check_names(f"params.yaml: {key}", group, names)
+        check_list(f"params.yaml: {key}", getattr(grid, key))
+        check_names(f"params.yaml: {key}", group, getattr(grid, key))
     return grid
 
 
@@ -349,8 +347,13 @@ def read_trusted() -> list[str]:
         path = paths.locate_conf() / "config.yaml"
     except UserError:
         return list(_TRUSTED)
-    settings: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.is_file() else {}
-    packages = settings.get("trusted", list(_TRUSTED))
+    return _read_trusted(path, path.stat().st_mtime_ns) if path.is_file() else list(_TRUSTED)
+
+
+@lru_cache(maxsize=4)
+def _read_trusted(path: Path, _stamp: int) -> list[str]:
+    """Read the list once as long as the file stays the same: every object that is built asks for it."""
+    packages = read_yaml(path, resolve=False).get("trusted", list(_TRUSTED))  # Hydra alone resolves this file
     if not isinstance(packages, list) or not all(isinstance(name, str) and name for name in packages):
         raise UserError(f"{path}: trusted: a list of packages expected, {packages!r} found")
     return packages
@@ -386,15 +389,18 @@ def read_feature_set(features: str) -> tuple[list[str], list[str]]:
     leaf = read_yaml(path)
     families: Any = leaf.get("families")
     columns: Any = leaf.get("columns", ["*"])
-    for key, names in (("families", families), ("columns", columns)):
-        if not isinstance(names, list) or not names:
-            raise UserError(f"{path}: {key}: a list of names expected, {names!r} found")
+    check_list(f"{path}: families", families)
+    check_list(f"{path}: columns", columns)
     check_names(f"{path.name}: families", "family", families)
     return families, columns
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the content of a YAML file of settings, with interpolations resolved.
+def read_yaml(path: Path, resolve: bool = True) -> dict[str, Any]:
+    """Return the content of a YAML file of settings.
+
+    Parameters
+    ----------
+    resolve : whether to resolve interpolations
 
     Raises
     ------
@@ -402,12 +408,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
         The file is not YAML, or is no mapping.
     """
     try:
-        content = to_plain(OmegaConf.load(path))
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=resolve)
     except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
         raise UserError(f"{path}: YAML expected, but it cannot be read ({join_lines(str(error))}); mend it") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: settings (key: value) expected, {type(content).__name__} found")
-    return content
+    return {str(key): value for key, value in content.items()}
+
+
+def check_list(where: str, names: Any) -> None:
+    """Raise `UserError` for what is not a list of names, or is empty."""
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{where}: a list of names expected, {names!r} found")
 
 
 def check_names(where: str, group: str, names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import blobs
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
 
 from regenre.learning import digest, splits
 from regenre.learning.classifiers.hmm import Hmm
@@ -76,9 +77,7 @@ def test_every_array_of_a_task_decides(change) -> None:
 
 
 def test_requirements_are_what_fitted_a_classifier() -> None:
-    leaf = {"_target_": "regenre.learning.estimator.Learner", "estimator": {"_target_": "sklearn.svm.SVC"}}
-    needed = digest.list_requirements(leaf)
+    needed = digest.list_requirements(Learner(SVC()))
     assert {"regenre", "numpy", "skops", "scikit-learn"} <= set(needed)
     assert not {"hmmlearn", "distributed", "mlflow"} & set(needed)
-    leaf["estimator"] = {"_target_": "regenre.learning.classifiers.hmm.Hmm"}
-    assert "hmmlearn" in digest.list_requirements(leaf)
+    assert "hmmlearn" in digest.list_requirements(Learner(Hmm()))

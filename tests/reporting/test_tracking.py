@@ -9,6 +9,7 @@ from helpers import make_plan
 from helpers import predictions as make_predictions
 
 from regenre.evaluation import metrics
+from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import Cell, Search
 
 if TYPE_CHECKING:
@@ -141,7 +142,9 @@ def cell_folder(tmp_path: Path) -> Path:
 def test_the_run_of_a_cell_shows_its_settings_scores_and_files(cell_folder: Path, tmp_path: Path) -> None:
     from regenre.reporting.tracking import describe_cell
 
-    run = describe_cell(cell_folder, tmp_path / "figure.png", tmp_path / "card.md", 0, "grid")
+    run = describe_cell(
+        TestedCell.read(cell_folder), cell_folder, tmp_path / "figure.png", tmp_path / "card.md", 0, "grid"
+    )
     names = {"dataset": "d", "split": "grouped_kfold", "features": "mfcc", "classifier": "knn"}
     assert run.name == "grouped_kfold-mfcc-knn"
     assert run.tags == names | {"kind": "grid", "data.index.md5": "def", "data.mfcc.md5": "abc"}
@@ -164,7 +167,7 @@ def test_the_run_of_a_cell_shows_its_settings_scores_and_files(cell_folder: Path
 def test_the_digest_of_a_run_depends_on_its_files(cell_folder: Path, tmp_path: Path) -> None:
     from regenre.reporting.tracking import describe_cell
 
-    arguments = (cell_folder, tmp_path / "figure.png", tmp_path / "card.md", 0, "grid")
+    arguments = (TestedCell.read(cell_folder), cell_folder, tmp_path / "figure.png", tmp_path / "card.md", 0, "grid")
     before = describe_cell(*arguments).digest
     assert describe_cell(*arguments).digest == before
     (tmp_path / "figure.png").write_bytes(b"another")

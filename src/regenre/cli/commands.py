@@ -124,7 +124,8 @@ def convert(arguments: argparse.Namespace) -> None:
 
 def register(arguments: argparse.Namespace) -> None:
     """Put a model into the registry, and print how to serve it."""
-    from regenre import paths
+    from regenre import config, paths
+    from regenre.evaluation.grid import TestedCell
     from regenre.inference import mlflow_model
     from regenre.inference.model import read_model
     from regenre.learning.digest import list_requirements
@@ -141,10 +142,10 @@ def register(arguments: argparse.Namespace) -> None:
         raise UserError(
             f"{figure} and {card} expected; run `dvc repro`, for a cell of your own `dvc repro -f -s track`"
         )
-    run = tracking.describe_cell(folder, figure, card, plan.seed, kind)
+    run = tracking.describe_cell(TestedCell.read(folder), folder, figure, card, plan.seed, kind)
     example = mlflow_model.make_example(model.model.sr)
     name = arguments.name or f"regenre-{plan.dataset}"
-    requirements = list_requirements(plan.classifier)
+    requirements = list_requirements(config.build(plan.classifier))
     version, uri = tracking.register_model(folder, name, run, example, model.predict(example), requirements)
     print(f"{name} version {version}: {folder.name}, in {uri}")
     print(

@@ -59,10 +59,8 @@ def _read_recipe(path: Path) -> dict[str, list[str]]:
         keys = ", ".join(map(str, content)) if isinstance(content, dict) else content
         raise UserError(f"{path}: {', '.join(config.GROUPS)} expected, {keys} found; a recipe sets these alone")
     for key, group in config.GROUPS.items():
-        names = content[key]
-        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-            raise UserError(f"{path}: {key}: a list of names expected, {names!r} found")
-        config.check_names(f"{path.name}: {key}", group, names)
+        config.check_list(f"{path}: {key}", content[key])
+        config.check_names(f"{path.name}: {key}", group, content[key])
     return content
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from regenre import tables
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.comparison import Hits
 from regenre.evaluation.suspects import SUSPECTS, find_suspects
@@ -23,6 +25,17 @@ class TestedCell:
 
     cell: Cell
     predictions: pd.DataFrame
+
+    @classmethod
+    def read(cls, folder: Path) -> "TestedCell":
+        """Read the cell in a folder.
+
+        Raises
+        ------
+        UserError
+            There is no cell, or another version wrote it.
+        """
+        return cls(Cell.read(folder), tables.read_predictions(folder / "predictions.csv"))
 
     @property
     def hits(self) -> Hits:

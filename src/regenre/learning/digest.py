@@ -27,6 +27,7 @@ from sklearn.base import BaseEstimator
 from regenre import files, records
 from regenre.learning import tasks
 from regenre.learning.cells import CellPlan
+from regenre.learning.estimator import Learner
 from regenre.learning.tasks import Task
 
 _PACKAGE = "regenre"
@@ -34,14 +35,12 @@ _PACKAGE = "regenre"
 
 def digest_inputs(plan: CellPlan, cell_tasks: Sequence[Task]) -> str:
     """Return the MD5 of everything that decides a cell."""
-    modules = {tasks.__name__, *(kind.__module__ for task in cell_tasks for kind in _list_types(task))}
-    own = {name for name in modules if name.partition(".")[0] == _PACKAGE}
-    code = find_code(own)
+    code, libraries = _find_sources(list(cell_tasks))
     parts = {
         "plan": records.convert_to_plain(plan),
         "arrays": [_digest_arrays(task) for task in cell_tasks],
         "code": code,
-        "libraries": find_libraries({*code, *modules}),
+        "libraries": libraries,
     }
     return md5(json.dumps(parts, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
 
@@ -130,20 +129,17 @@ def _digest_arrays(task: Task) -> str:
     return task.values.md5 + tasks.digest_arrays([task.genre, task.group, *positions])
 
 
-def list_requirements(classifier: Mapping[str, Any]) -> dict[str, str]:
-    """Return `regenre` and the libraries that fitted the cells of a classifier's leaf, with versions.
+def list_requirements(learner: Learner) -> dict[str, str]:
+    """Return `regenre` and the libraries that fit a learner, with versions.
 
     What else regenre needs, its own package names.
     """
-    targets = set(_list_targets(classifier))
-    code = find_code({tasks.__name__, *(name for name in targets if name.partition(".")[0] == _PACKAGE)})
-    return {_PACKAGE: version(_PACKAGE)} | find_libraries({*code, *targets})
+    _, libraries = _find_sources(learner)
+    return {_PACKAGE: version(_PACKAGE)} | libraries
 
 
-def _list_targets(leaf: Any) -> Iterator[str]:
-    """List the modules that a leaf names under `_target_`."""
-    if isinstance(leaf, Mapping):
-        if "_target_" in leaf:
-            yield str(leaf["_target_"]).rpartition(".")[0]
-        for value in leaf.values():
-            yield from _list_targets(value)
+def _find_sources(objects: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the code and the libraries that run tasks with these objects."""
+    modules = {tasks.__name__, *(kind.__module__ for kind in _list_types(objects))}
+    code = find_code({name for name in modules if name.partition(".")[0] == _PACKAGE})
+    return code, find_libraries({*code, *modules})

@@ -3,12 +3,29 @@
 Written where scores are computed, from the same predictions: an edit of its words fits nothing.
 """
 
+from pathlib import Path
+
 import pandas as pd
 
+from regenre import files, tables
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import Cell
-from regenre.reporting import summary
+from regenre.reporting import plots, summary
+
+
+def write_views(tested: TestedCell, card: Path, figure: Path, seed: int) -> None:
+    """Write what people look at of one cell: its model card and its confusion matrix.
+
+    Parameters
+    ----------
+    card, figure : where they go
+    seed : of the intervals
+    """
+    files.write_text(card, render_card(tested, seed))
+    counts, genres = metrics.count_confusions(tested.predictions), tables.list_genres(tested.predictions)
+    name = str(tested.cell.plan.name)
+    plots.save_figure(figure, plots.draw_confusion(counts, genres, name))
 
 
 def render_card(tested: TestedCell, seed: int) -> str:

@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from regenre import paths, tables
 from regenre.evaluation import metrics
-from regenre.evaluation.grid import select_best
+from regenre.evaluation.grid import TestedCell, select_best
 from regenre.learning.cells import Cell
 from regenre.paths import CellName
 
@@ -165,7 +165,7 @@ def _open_store(folder: Path) -> Iterator[tuple[MlflowClient, str, str | None]]:
         yield MlflowClient(uri), uri, (root / "mlruns").as_uri()
 
 
-def describe_cell(folder: Path, figure: Path, card: Path, seed: int, kind: str) -> Run:
+def describe_cell(tested: TestedCell, folder: Path, figure: Path, card: Path, seed: int, kind: str) -> Run:
     """Return what the run of a cell shows.
 
     Parameters
@@ -175,8 +175,7 @@ def describe_cell(folder: Path, figure: Path, card: Path, seed: int, kind: str) 
     seed : of the intervals
     kind : "grid" or "sweep"
     """
-    cell, predictions = Cell.read(folder), tables.read_predictions(folder / "predictions.csv")
-    plan = cell.plan
+    plan, predictions = tested.cell.plan, tested.predictions
     genres = metrics.score_genres(predictions, seed).to_dict("records")
     per_genre = {
         f"{score}.{row['genre']}": float(row[score])
@@ -187,7 +186,7 @@ def describe_cell(folder: Path, figure: Path, card: Path, seed: int, kind: str) 
     names = {"dataset": plan.dataset, **plan.name.columns}
     return Run(
         name=folder.name,
-        params=names | flatten(_list_settings(cell)),
+        params=names | flatten(_list_settings(tested.cell)),
         metrics={**metrics.score(predictions, seed), **per_genre},
         tags=names | {"kind": kind} | {f"data.{key}.md5": md5_of_data for key, md5_of_data in plan.md5.items()},
         artifacts={folder / name: "" for name in ("predictions.csv", "cell.json")} | {card: "", figure: "figures"},

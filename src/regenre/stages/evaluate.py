@@ -8,9 +8,8 @@ confusion/<cell>.csv (for `dvc plots`) and figures/.
 from omegaconf import DictConfig
 
 from regenre import config, files, paths, tables
-from regenre.evaluation import grid, metrics
+from regenre.evaluation import grid
 from regenre.evaluation.grid import TestedCell
-from regenre.learning.cells import Cell
 from regenre.paths import CellName
 from regenre.reporting import model_card, plots, summary
 
@@ -21,15 +20,16 @@ TABLES = ("summary", "per_genre", "comparisons", "leak", "suspects", "excluded")
 def main(cfg: DictConfig) -> None:
     """Write the reports and print the summary."""
     name, reports = config.get_choice("dataset"), paths.locate_reports()
-    cells = {cell: _read_cell(name, str(cell)) for cell in config.read_grid().cells}
+    folder = paths.locate_cells(name)
+    cells = {cell: TestedCell.read(folder / str(cell)) for cell in config.read_grid().cells}
     evaluation = grid.evaluate(name, cells, tables.read_clips(paths.locate_index(name)), cfg.seed)
     for row in evaluation.summary.to_dict("records"):
         cell = CellName.read_row(row)
         predictions = cells[cell].predictions
         files.write_json(reports / f"metrics/{cell}.json", {score: round(row[score], 6) for score in METRICS})
-        files.write_text(reports / f"cards/{cell}.md", model_card.render_card(cells[cell], cfg.seed))
-        counts, genres = metrics.count_confusions(predictions), tables.list_genres(predictions)
-        plots.save_figure(reports / f"figures/confusion/{cell}.png", plots.draw_confusion(counts, genres, str(cell)))
+        model_card.write_views(
+            cells[cell], reports / f"cards/{cell}.md", reports / f"figures/confusion/{cell}.png", cfg.seed
+        )
         tables.write_csv(reports / f"confusion/{cell}.csv", predictions[["actual", "predicted"]])
     for table in TABLES:
         tables.write_csv(reports / f"{table}.csv", getattr(evaluation, table))
@@ -43,11 +43,6 @@ def main(cfg: DictConfig) -> None:
     for figure_name, figure in figures.items():
         plots.save_figure(reports / f"figures/{figure_name}.png", figure)
     print(text)
-
-
-def _read_cell(dataset: str, name: str) -> TestedCell:
-    folder = paths.locate_cells(dataset) / name
-    return TestedCell(Cell.read(folder), tables.read_predictions(folder / "predictions.csv"))
 
 
 if __name__ == "__main__":

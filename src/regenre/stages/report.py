@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import pandas as pd
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from regenre import audio, config, files, paths, records, tables
 from regenre.evaluation import grid
@@ -33,14 +33,14 @@ def main(cfg: DictConfig) -> None:
         if cell.split == best.split
     }
     best_cell = records.convert_to_plain(Cell.read(folder / str(best)))
-    settings = {"grid": config.to_plain(OmegaConf.load(paths.locate_params())), "best cell": best_cell}
+    settings = {"grid": config.read_yaml(paths.locate_params()), "best cell": best_cell}
     content = page.Reports(
         **by_table,
         study=json.loads((reports / "study.json").read_text(encoding="utf-8")),
         expected=grid.estimate_chosen({cell: Hits.count(rows) for cell, rows in predictions.items()}, cfg.seed),
         predictions=predictions,
         sounds=_read_sounds(name, page.choose_sounds(by_table["audit"], by_table["suspects"]), cfg.audio.sr),
-        published=config.to_plain(OmegaConf.load(paths.locate_conf() / "published.yaml")),
+        published=config.read_yaml(paths.locate_conf() / "published.yaml"),
         configuration=json.dumps(settings, indent=1, sort_keys=True),
     )
     files.write_text(reports / "index.html", page.render_page(content))
