@@ -32,7 +32,6 @@ import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
@@ -50,6 +49,8 @@ from regenre import audio, config
 from regenre.compute import Local
 from regenre.errors import report_errors
 from regenre.features.extraction import Analysis, Features, extract
+from regenre.features.family import Family
+from regenre.features.pooling import Pooling
 
 SR, N_FFT, HOP = 22_050, 2048, 512
 HANN = scipy.signal.get_window("hann", N_FFT).astype(np.float32)
@@ -67,16 +68,16 @@ def compute_limit(path: Path) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def read_settings() -> dict[str, Any]:
+def read_settings() -> config.Settings:
     """Return the settings of conf/."""
-    return config.compose_config()
+    return config.compose_settings()
 
 
 def make_analysis(names: list[str]) -> Analysis:
     """Return the analysis that computes these families."""
     settings = read_settings()
-    families = {name: config.build(settings["family"][name]) for name in names}
-    return Analysis(families, config.build(settings["pooling"]), SR, N_FFT, HOP)
+    families = {name: config.build(settings.family[name], name, Family) for name in names}
+    return Analysis(families, config.build(settings.pooling, "pooling", Pooling), SR, N_FFT, HOP)
 
 
 def make_extractor(names: list[str]) -> Callable[[Path], Features]:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is imported: pytest-xdist uses every core already
+
 import numpy as np
 import pytest
 import soundfile
@@ -95,5 +97,13 @@ def project(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run slow tests first, so that no process is left with a long module at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Run slow modules first, so that no process is left with a long one at the end.
+
+    The first one makes the finished project; the next ones do without it, so that no process waits for it.
+    """
+    first = next((item.path for item in items if uses_finished(item)), None)
+    items.sort(key=lambda item: (item.path != first, item.get_closest_marker("slow") is None, uses_finished(item)))
+
+
+def uses_finished(item: pytest.Item) -> bool:
+    return "finished" in getattr(item, "fixturenames", ())

@@ -15,6 +15,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+from regenre.config import Settings
 from regenre.features.frames import Frames
 from regenre.learning import estimator, splits, tasks
 from regenre.learning.cells import CellPlan, FoldSizes
@@ -22,10 +23,12 @@ from regenre.learning.estimator import Learner
 from regenre.learning.splits import Fold
 from regenre.learning.tasks import Result, Task, Values
 from regenre.paths import CellName
+from regenre.settings import AudioSettings, FrameSettings, SearchSettings
 from regenre.tables import FamilyRecord, FeatureSet
 
 SR = 22_050
 ROOT = Path(__file__).parents[1]
+AUDIO, FRAMES = AudioSettings(SR, 1.0), FrameSettings(2048, 512)
 
 
 def sine(hz: float, duration_s: float = 1.0, sr: int = SR, peak: float = 0.5) -> np.ndarray:
@@ -127,16 +130,31 @@ def build_family(name: str, **settings: Any) -> Any:
     return build_leaf("family", name, **settings)
 
 
+def make_settings(**groups: Any) -> Settings:
+    """Return the settings of conf/config.yaml, with groups that hold nothing but these."""
+    values = OmegaConf.to_container(OmegaConf.load(ROOT / "conf/config.yaml"), resolve=False)
+    empty = {group: {} for group in ("dataset", "features", "family", "pooling", "split", "classifier", "compute")}
+    own = {key: value for key, value in values.items() if key not in ("defaults", "hydra")}
+    return Settings(**own, **empty | groups)
+
+
 def make_plan(**changes: Any) -> CellPlan:
     """Return the plan of a cell of 16 clips in 4 folds, with some of its fields changed."""
     plan = CellPlan(
         dataset="d",
         name=CellName("grouped_kfold", "mfcc", "knn"),
         seed=1,
-        search={"metric": "accuracy", "n_folds": 2},
+        search=SearchSettings("accuracy", 2),
         split={"n_folds": 4},
         classifier={"scale": True},
-        features=FeatureSet({"mfcc": FamilyRecord({"n": 13}, "abc", True)}, ["*"], {"sr": SR}, {}, {}, None),
+        features=FeatureSet(
+            {"mfcc": FamilyRecord({"n": 13}, "abc", True)},
+            ["*"],
+            AUDIO,
+            FRAMES,
+            {},
+            None,
+        ),
         index_md5="def",
         folds=[FoldSizes(train=12, valid=0, test=4)] * 4,
         excluded={},

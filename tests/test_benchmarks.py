@@ -109,6 +109,6 @@ def test_bench_runs_every_benchmark() -> None:
 
 
 def test_bench_measures_every_family_that_is_computed_from_audio() -> None:
-    settings = config.compose_config()["family"]
+    settings = config.compose_settings().family
     tables = {name for name, leaf in settings.items() if leaf["_target_"].startswith("regenre.tabular.")}
     assert {*config.read_feature_set("all")[0]} == {*settings} - tables

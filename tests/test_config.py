@@ -15,15 +15,22 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from regenre import config
+from regenre.compute import Compute
+from regenre.datasets.dataset import Dataset
 from regenre.errors import UserError
 from regenre.features import extraction
-from regenre.features.family import TableFamily, is_per_clip
+from regenre.features.family import Family, TableFamily, is_per_clip
+from regenre.features.pooling import Pooling
 from regenre.learning import estimator, models, splits
+from regenre.learning.estimator import Learner
 from regenre.paths import CellName
 
 CONF = ROOT / "conf"
 LEAVES = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "recipe"]
-BUILT = ("compute", "dataset", "pooling", "split")
+KINDS = {
+    "classifier": [Learner], "compute": [Compute], "dataset": [Dataset], "family": [Family, TableFamily],
+    "pooling": [Pooling], "split": [splits.Split],
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +39,9 @@ def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @cache
-def read_settings() -> dict[str, Any]:
+def read_settings() -> config.Settings:
     """Compose once: a composition takes a third of a second."""
-    return config.compose_config()
+    return config.compose_settings()
 
 
 @cache
@@ -49,7 +56,7 @@ def names(group: str) -> list[str]:
 
 @cache
 def build_once(group: str, name: str) -> Any:
-    return config.build(read_leaf(group, name))
+    return config.build(read_leaf(group, name), f"conf/{group}/{name}.yaml", *KINDS[group])
 
 
 COMPUTED = [name for name in names("family") if name not in ("external", "text")]
@@ -61,13 +68,13 @@ def test_every_leaf_composes_and_its_first_line_says_what_it_is(group: str, name
     assert read_leaf(group, name)
 
 
-@pytest.mark.parametrize(("group", "name"), [leaf for leaf in LEAVES if leaf[0] in BUILT])
+@pytest.mark.parametrize(("group", "name"), [leaf for leaf in LEAVES if leaf[0] in KINDS])
 def test_every_leaf_can_be_built(group: str, name: str) -> None:
     assert build_once(group, name)
 
 
 def test_every_family_is_composed_and_has_a_module_and_a_test() -> None:
-    assert sorted(read_settings()["family"]) == names("family")
+    assert sorted(read_settings().family) == names("family")
     for name in names("family"):
         room = "features/families" if name in COMPUTED else "tabular"
         assert (ROOT / f"src/regenre/{room}/{name}.py").is_file()
@@ -159,7 +166,7 @@ def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(first.proba.sum(axis=1), 1, atol=1e-9)
     assert list(first.genres) == ["a", "b", "c"]
     if name != "dummy":
-        assert (first.genres[first.proba.argmax(axis=1)] == clips["genre"].to_numpy()[fold.test]).mean() > 0.9
+        assert (first.genres[first.proba.argmax(axis=1)] == clips["genre"].to_numpy()[fold.test]).mean() > 0.7
         (tmp_path / "model.skops").write_bytes(first.model)
         loaded = models.load_model(tmp_path / "model.skops")  # refuses types that are not in its list
         np.testing.assert_array_equal(loaded.predict_proba(X[fold.test]), first.proba)
@@ -188,10 +195,13 @@ def test_the_grid_of_params_names_what_exists() -> None:
             r"params.yaml: classifiers: 'svm' is not in conf/classifier/; choose from dummy, extra_trees",
         ),
         ({"features": ["mfccs"]}, "params.yaml: features: 'mfccs' is not in conf/features/; choose from all, bfcc"),
-        ({"features": "mfcc"}, "params.yaml: features: a list of names expected, 'mfcc' found"),
+        ({"features": "mfcc"}, "params.yaml: features: a valid list expected, 'mfcc' found"),
         ({"dataset": "gtzann"}, "params.yaml: dataset: 'gtzann' is not in conf/dataset/"),
-        ({"splits": []}, "params.yaml: splits is missing or empty"),
-        ({"seed": "abc"}, "params.yaml: seed: a whole number expected, 'abc' found"),
+        ({"splits": []}, "params.yaml: splits: at least 1 expected, 0 found"),
+        ({"seed": "abc"}, "params.yaml: seed: a valid integer expected, 'abc' found"),
+        ({"seed": -1}, "params.yaml: seed: greater than or equal to 0 expected, -1 found"),
+        ({"classifiers": ["knn", "knn"]}, "params.yaml: classifiers: each name once expected, 'knn' found twice"),
+        ({"metric": "accuracy"}, "params.yaml: metric is unknown"),
     ],
 )
 def test_a_wrong_name_in_params_is_one_line(tmp_path: Path, monkeypatch, change: dict, message: str) -> None:
@@ -204,10 +214,54 @@ def test_a_wrong_name_in_params_is_one_line(tmp_path: Path, monkeypatch, change:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"audio": {"sr": -1, "min_duration_s": 1}}, "audio.sr: greater than or equal to 1000 expected, -1 found"),
+        ({"study": {"cell": None, "shares": [2], "n_repeats": 1, "n_permutations": 1}}, "study.shares.0: less than 1"),
+        ({"seed": "abc"}, "seed: a valid integer expected, 'abc' found"),
+        ({"metric": "accuracy"}, "metric is unknown"),
+    ],
+)
+def test_settings_of_another_kind_are_one_line(change: dict[str, Any], message: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = compose("config")
+    with pytest.raises(UserError, match=message) as caught:
+        config._check_settings(OmegaConf.create(config.to_plain(settings) | change))
+    assert "\n" not in str(caught.value)
+
+
+LEARNER, KNN = "regenre.learning.estimator.Learner", {"_target_": "sklearn.neighbors.KNeighborsClassifier"}
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        ({}, "here: `_target_: <class>` expected, a Learner; none found"),
+        (None, "here: `_target_: <class>` expected, a Learner; none found"),
+        (KNN, "here: _target_: a Learner expected, sklearn.neighbors.KNeighborsClassifier found"),
+        ({"_target_": LEARNER}, "estimator, or members of a vote, expected; neither found"),
+        (
+            {"_target_": LEARNER, "estimator": {"n_neighbors": 3}},
+            "estimator: a classifier of scikit-learn's kind expect",
+        ),
+        ({"_target_": LEARNER, "estimator": KNN, "reads": "rows", "scales": 1}, "scales is unknown"),
+        ({"_target_": LEARNER + "s", "estimator": KNN}, "Error loading 'regenre.learning.estimator.Learners'"),
+        ({"_target_": LEARNER, "estimator": KNN | {"n": 3}}, "unexpected keyword argument 'n'"),
+    ],
+)
+def test_a_leaf_that_is_no_classifier_is_one_line(node: Any, message: str) -> None:
+    with pytest.raises(UserError, match=f"^here: .*{message.removeprefix('here: ')}") as caught:
+        config.build(node, "here", Learner)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_wrong_setting_is_one_line() -> None:
     node = OmegaConf.create({"_target_": "regenre.features.families.mfcc.Mfcc", "n_mfc": 3})
-    with pytest.raises(UserError, match=r"regenre.features.families.mfcc.Mfcc cannot be built .*n_mfc") as caught:
-        config.build(node)
+    with pytest.raises(
+        UserError, match=r"^here: regenre.features.families.mfcc.Mfcc cannot be built .*n_mfc"
+    ) as caught:
+        config.build(node, "here", Family)
     assert "\n" not in str(caught.value)
 
 
@@ -221,7 +275,7 @@ def test_a_wrong_setting_is_one_line() -> None:
 )
 def test_only_packages_that_the_user_trusts_are_built(node: dict) -> None:
     with pytest.raises(UserError, match="something in regenre, sklearn, hmmlearn expected; if you trust its author"):
-        config.build(node)
+        config.build(node, "here", Learner)
 
 
 TRAIN = [*config._COMMON, "split.*", "features", "classifier.*", "search.*"]
@@ -237,15 +291,31 @@ TRAIN = [*config._COMMON, "split.*", "features", "classifier.*", "search.*"]
         ("dataset.n_clips=3", "dataset.n_clips=3 changes nothing here"),
         ("~classifier", "~classifier removes a setting that this stage needs"),
         ("classifier=svm", "classifier: 'svm' is not in conf/classifier/; choose from dummy"),
-        ("classifier=knn,svm", "classifier: 'svm' is not in conf/classifier/"),
+        ("classifier=knn,lda", "classifier=knn,lda has several values, a run each; add --multirun"),
+        ("classifier=[knn,lda]", r"classifier: the name of one leaf expected, classifier=\[knn,lda\] found"),
+        ("compute=nope", "compute: 'nope' is not in conf/compute/; choose from dask, local"),
         ("features=mfccs", "features: 'mfccs' is not in conf/features/; choose from all, bfcc"),
-        ("nonsense", "SETTING=VALUE expected, but"),
+        ("nonsense", "SETTING=VALUE expected, 'nonsense' found"),
+        ('classifier="knn', "SETTING=VALUE expected, 'classifier=\"knn' found; check its quotes"),
     ],
 )
 def test_an_override_that_the_stage_does_not_read_is_refused(argument: str, message: str) -> None:
     with pytest.raises(UserError, match=f"^train: {message}") as caught:
         config._check_overrides("train", [argument], TRAIN)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("+family.nope=1", "family: 'nope' is not in conf/family/; choose from bfcc"),
+        ("family=1", "a setting of a family expected, e.g. family.mfcc.n_mfcc=13, family=1 found"),
+        ("~family.mfcc", "~family.mfcc removes a setting that this stage needs"),
+    ],
+)
+def test_an_override_of_a_family_names_one(argument: str, message: str) -> None:
+    with pytest.raises(UserError, match=f"^extract: {message}"):
+        config._check_overrides("extract", [argument], ["family.*"])
 
 
 @pytest.mark.parametrize(

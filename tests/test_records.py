@@ -43,8 +43,8 @@ def test_a_record_comes_back_equal(path: Path) -> None:
     [
         ({"format": 4}, r"a.json: format 3 expected, 4 found; another version wrote it, write it"),
         ({"format": None}, r"a.json: format 3 expected, no format found"),
-        ({"name": None}, r"a.json: name: input should be a valid string; write it"),
-        ({"parts": [{"size": 1}, {"size": "b"}]}, r"a.json: parts.1.size: input should be a valid integer"),
+        ({"name": None}, r"a.json: name: a valid string expected, None found; write it"),
+        ({"parts": [{"size": 1}, {"size": "b"}]}, r"a.json: parts.1.size: a valid integer expected, 'b' found"),
     ],
 )
 def test_a_record_of_another_kind_is_refused_in_one_line(path: Path, change: dict, message: str) -> None:
@@ -58,7 +58,7 @@ def test_a_record_without_a_field_is_refused(path: Path) -> None:
     content = json.loads(path.read_text())
     del content["settings"]
     path.write_text(json.dumps(content))
-    with pytest.raises(UserError, match=r"a.json: settings: field required"):
+    with pytest.raises(UserError, match=r"a.json: settings is missing"):
         read_record(path, Whole, "write it")
 
 

@@ -124,3 +124,30 @@ def test_missing_text_in_a_report_is_the_empty_text_and_numbers_stay_numbers(tmp
 def test_columns_match_in_table_order_and_once() -> None:
     assert tables.match_columns(["a__x", "b__x", "a__y"], ["a__*", "*__x"]) == [0, 1, 2]
     assert tables.match_columns(["a__x", "b__x", "a__y"], ["a__y", "a__x"]) == [0, 2]
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", b"PAR1 and no more", b"PK\x03\x04"])
+def test_a_table_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(content)
+    clip_ids = pd.Series(["a"])
+    reads = [tables.read_clips, lambda path: tables.read_sequences([path], clip_ids)]
+    for read in reads:
+        with pytest.raises(
+            UserError, match=r"a.parquet: a table expected, but it cannot be read \(.*run `dvc repro"
+        ) as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_report_without_a_column_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("clip_id,score\na,1\n")
+    assert list(tables.read_report(tmp_path / "a.csv", ["score"])) == ["clip_id", "score"]
+    with pytest.raises(UserError, match=r"a.csv: column finding expected, none found; run `dvc repro`"):
+        tables.read_report(tmp_path / "a.csv", ["score", "finding"])
+
+
+def test_frames_that_are_objects_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", values=np.array([{}], object), lengths=[1], clip_ids=["a"], names=["b"])
+    with pytest.raises(UserError, match=r"a.npz: a table expected, but it cannot be read \(Object arrays"):
+        tables.read_sequences([tmp_path / "a.npz"], pd.Series(["a"]))

@@ -10,14 +10,15 @@ results are collected in the order of the tasks.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import joblib
 
 from regenre.errors import UserError
+from regenre.kinds import Jobs, Positive, strict_dataclass
 
 
+@runtime_checkable
 class Compute(Protocol):
     """What every backend offers."""
 
@@ -26,7 +27,7 @@ class Compute(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Local:
     """Processes of this machine.
 
@@ -35,7 +36,7 @@ class Local:
     n_jobs : number of worker processes; -1 for one per core
     """
 
-    n_jobs: int = -1
+    n_jobs: Jobs = -1
 
     @contextmanager
     def use(self) -> Iterator[None]:
@@ -44,7 +45,7 @@ class Local:
             yield
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Dask:
     """An existing Dask cluster.
 
@@ -57,7 +58,7 @@ class Dask:
     """
 
     scheduler: str | None = None
-    timeout_s: float = 10.0
+    timeout_s: Positive = 10.0
 
     @contextmanager
     def use(self) -> Iterator[None]:

@@ -1,12 +1,13 @@
 """Settings: how they are composed, checked and turned into objects.
 
-Settings          the schema of conf/config.yaml
+Settings          the settings of a stage
 Grid              what `params.yaml` asks for
 run_stage         start a stage from the command line; settings that it does not read are refused
 read_grid         params.yaml, checked against conf/
+read_leaf         a YAML file -> a strict dataclass
 read_leaves       named leaves of a group; the members of a vote are filled in
 read_feature_set  the families of a feature set
-compose_config    the settings outside a stage
+compose_settings  the settings outside a stage
 build             a node with `_target_` -> the object; a wrong setting is one line
 make_compute      where the work is done
 get_choice        which leaf of a group this run uses
@@ -16,12 +17,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from contextlib import contextmanager
+from dataclasses import field
 from fnmatch import fnmatch
 from functools import lru_cache, wraps
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hydra
 import yaml
@@ -33,79 +35,52 @@ from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
 
 from regenre import paths
 from regenre.compute import Compute, Local
 from regenre.errors import UserError, join_lines, report_errors
+from regenre.kinds import Count, Names, Positive, Seed, Shares, explain_invalid, strict_dataclass
 from regenre.paths import CellName
+from regenre.settings import AudioSettings, FrameSettings, SearchSettings, SequenceSettings
 
+T = TypeVar("T")
 GROUPS = {"splits": "split", "features": "features", "classifiers": "classifier"}
 _TRUSTED = ("regenre", "sklearn", "hmmlearn")
 _COMMON = ("dataset", "seed", "compute.*", "hydra*")
 _WITH_VALUE = ("-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir")
 
 
-@dataclass
-class AudioSettings:
-    """How clips are read."""
-
-    sr: int
-    min_duration_s: float
-
-
-@dataclass
-class FrameSettings:
-    """The shared transform."""
-
-    n_fft: int
-    hop_length: int
-
-
-@dataclass
-class SequenceSettings:
-    """The frames that sequence classifiers read."""
-
-    n_averaged: int
-
-
-@dataclass
+@strict_dataclass
 class PieceSettings:
     """The pieces that `segment_kfold` deals."""
 
-    length_s: float
+    length_s: Positive
 
 
-@dataclass
-class SearchSettings:
-    """The choice of hyper-parameters."""
-
-    metric: str
-    n_folds: int
-
-
-@dataclass
+@strict_dataclass
 class StudySettings:
     """The stage `study`."""
 
     cell: str | None
-    shares: list[float]
-    n_repeats: int
-    n_permutations: int
+    shares: Shares
+    n_repeats: Count
+    n_permutations: Count
 
 
-@dataclass
+@strict_dataclass
 class GallerySettings:
     """The stage `gallery`."""
 
     clip_id: str | None
 
 
-@dataclass
+@strict_dataclass
 class Settings:
-    """The schema of conf/config.yaml; groups hold their leaves as they are."""
+    """The settings of a stage: conf/config.yaml, checked; groups hold their leaves as they are."""
 
-    seed: int
-    trusted: list[str]
+    seed: Seed
+    trusted: Names
     audio: AudioSettings
     frames: FrameSettings
     sequences: SequenceSettings
@@ -115,22 +90,31 @@ class Settings:
     gallery: GallerySettings
     dataset: dict[str, Any]
     features: dict[str, Any]
-    family: dict[str, Any]
     pooling: dict[str, Any]
     split: dict[str, Any]
     classifier: dict[str, Any]
     compute: dict[str, Any]
+    family: dict[str, Any] = field(default_factory=dict)
+    """Empty for a stage that reads no family."""
 
 
-@dataclass(frozen=True)
+@strict_dataclass
+class FeaturesLeaf:
+    """A leaf of conf/features."""
+
+    families: Names
+    columns: Names = field(default_factory=lambda: ["*"])
+
+
+@strict_dataclass
 class Grid:
     """The grid of `params.yaml`: one cell for each split x feature set x classifier."""
 
     dataset: str
-    splits: list[str]
-    features: list[str]
-    classifiers: list[str]
-    seed: int
+    splits: Names
+    features: Names
+    classifiers: Names
+    seed: Seed
 
     @property
     def cells(self) -> list[CellName]:
@@ -138,42 +122,51 @@ class Grid:
         return [CellName(*parts) for parts in product(self.splits, self.features, self.classifiers)]
 
 
-def run_stage(main: Callable[[DictConfig], Any], reads: Sequence[str]) -> None:
+def run_stage(main: Callable[[Settings], Any], reads: Sequence[str]) -> None:
     """Start a stage from the command line.
 
     Parameters
     ----------
-    main : takes the composed settings
+    main : takes the settings
     reads : patterns of the settings that the stage reads besides dataset, seed and compute; `classifier.*` is the
         choice of a classifier and everything below it, `features` the choice alone
     """
+    name = Path(sys.argv[0]).stem
 
     @wraps(main)
     def run(cfg: DictConfig) -> Any:
-        with report_errors():
-            return main(cfg)
+        with report_errors(), _explain_composition(name):
+            return main(_check_settings(cfg))
 
-    with report_errors():
+    with report_errors(), _explain_composition(name):
         conf = paths.locate_conf()
         _register_settings(conf, with_families=any(pattern.startswith("family") for pattern in reads))
-        name = Path(sys.argv[0]).stem
         overrides = _check_overrides(name, sys.argv[1:], [*_COMMON, *reads])
         sys.argv[1:] = [*sys.argv[1:], *_read_grid_overrides(overrides)]
         os.chdir(paths.find_root())  # relative paths in conf/ are below the project's root
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a page
-        try:
-            hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-            raise UserError(f"{name}: {_explain(error)}; see `python -m regenre.stages.{name} --help`") from error
+        hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
+
+
+@contextmanager
+def _explain_composition(stage: str) -> Iterator[None]:
+    """Raise `UserError` for what Hydra, OmegaConf or the YAML parser refuse."""
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{mark.name}, line {mark.line + 1}: " if mark else ""
+        raise UserError(f"{stage}: {place}YAML expected, but {error.problem}; mend it") from error
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise UserError(f"{stage}: {_explain(error)}; see `python -m regenre.stages.{stage} --help`") from error
 
 
 def _register_settings(conf: Path, with_families: bool = True) -> None:
-    """Tell Hydra the schema, that every leaf of conf/family is a family, and that each family is a feature set.
+    """Tell Hydra that every leaf of conf/family is a family, and that each family is a feature set.
 
     Composing the families takes a third of a second: stages that read none do without.
     """
     store = ConfigStore.instance()
-    store.store(name="settings", node=Settings)
     families = _list_leaves(conf, "family")
     store.store(
         name="families", node={"defaults": [{f"family@family.{name}": name} for name in families if with_families]}
@@ -183,27 +176,44 @@ def _register_settings(conf: Path, with_families: bool = True) -> None:
             store.store(group="features", name=name, node={"families": [name]})
 
 
+def _check_settings(cfg: DictConfig) -> Settings:
+    try:
+        return Settings(**{str(key): value for key, value in to_plain(cfg).items()})
+    except ValidationError as error:
+        raise UserError(f"conf/config.yaml, or the command line: {explain_invalid(error)}; mend it") from error
+
+
 def _check_overrides(stage: str, arguments: Sequence[str], reads: Sequence[str]) -> list[Override]:
     """Refuse settings on the command line that the stage does not read, and names that conf/ does not have."""
     takes_value = [False, *(argument in _WITH_VALUE for argument in arguments)]
     words = [word for word, skip in zip(arguments, takes_value, strict=False) if not skip and not word.startswith("-")]
-    try:
-        overrides = OverridesParser.create().parse_overrides(words)
-    except HydraException as error:
-        raise UserError(f"{stage}: SETTING=VALUE expected, but {_explain(error)}") from error
+    overrides = [_parse_override(stage, word) for word in words]
     for override in overrides:
-        key = override.key_or_group
+        key, line = override.key_or_group, override.input_line
         if not any(fnmatch(key, pattern) or key == pattern.removesuffix(".*") for pattern in reads):
             settings = ", ".join(pattern.removesuffix(".*") for pattern in reads if pattern != "hydra*")
             raise UserError(
-                f"{stage}: {override.input_line} changes nothing here, for this stage reads {settings};"
+                f"{stage}: {line} changes nothing here, for this stage reads {settings};"
                 " set it in conf/ or params.yaml and run `dvc repro`"
             )
-        if override.is_delete() and "." not in key:
-            raise UserError(f"{stage}: {override.input_line} removes a setting that this stage needs; leave it out")
-        if key in GROUPS.values() or key in ("dataset", "pooling"):
-            check_names(f"{stage}: {key}", key, _list_choices(override))
+        if override.is_delete() and key.count(".") <= key.startswith("family."):
+            raise UserError(f"{stage}: {line} removes a setting that this stage needs; leave it out")
+        if override.is_sweep_override() and not {"-m", "--multirun"}.intersection(arguments):
+            raise UserError(f"{stage}: {line} has several values, a run each; add --multirun")
+        if key == "family":
+            raise UserError(f"{stage}: a setting of a family expected, e.g. family.mfcc.n_mfcc=13, {line} found")
+        if key.startswith("family."):
+            check_names(f"{stage}: family", "family", [key.split(".")[1]])
+        if key in (*GROUPS.values(), "dataset", "pooling", "compute"):
+            check_names(f"{stage}: {key}", key, _list_choices(stage, override))
     return overrides
+
+
+def _parse_override(stage: str, word: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException as error:
+        raise UserError(f"{stage}: SETTING=VALUE expected, {word!r} found; check its quotes and brackets") from error
 
 
 def _read_grid_overrides(overrides: Sequence[Override]) -> list[str]:
@@ -215,11 +225,18 @@ def _read_grid_overrides(overrides: Sequence[Override]) -> list[str]:
     return [f"{key}={value}" for key, value in (("dataset", grid.dataset), ("seed", grid.seed)) if key not in keys]
 
 
-def _list_choices(override: Override) -> list[str]:
+def _list_choices(stage: str, override: Override) -> list[str]:
+    """Return the names of the leaves that an override chooses."""
     if override.is_sweep_override():
         return [str(value) for value in override.sweep_string_iterator()]
     value = override.value()
-    return [value] if isinstance(value, str) else []
+    if not isinstance(value, str | int):
+        key = override.key_or_group
+        raise UserError(
+            f"{stage}: {key}: the name of one leaf expected, {override.input_line} found; for several, a run each:"
+            f" --multirun {key}=NAME,NAME"
+        )
+    return [str(value)]
 
 
 def _explain(error: BaseException) -> str:
@@ -229,9 +246,9 @@ def _explain(error: BaseException) -> str:
         causes.append(causes[-1].__cause__)
     lines = [str(cause).strip().splitlines() for cause in causes]
     text = ": ".join(dict.fromkeys(join_lines(line[0]).rstrip(".") for line in lines if line))
-    return re.sub(
-        r"Could not override '(\S+)'.* is not in struct", r"\1 is no setting; to add it, put + before it", text
-    )
+    added = r"\1 is no setting; to add a parameter of the classifier, put + before it"
+    text = re.sub(r"Could not override '(classifier\.\S+)'.* is not in struct", added, text)
+    return re.sub(r"Could not override '(\S+)'.* is not in struct", r"\1 is no setting", text)
 
 
 def read_grid() -> Grid:
@@ -240,32 +257,24 @@ def read_grid() -> Grid:
     Raises
     ------
     UserError
-        A key is missing, a list is empty, or a name has no leaf in conf/.
+        A key is missing or unknown, a list is empty, or a name has no leaf in conf/.
     """
     path = paths.locate_params()
     if not path.is_file():
         raise UserError(f"{path} is missing; a project has one beside its conf/")
-    params = read_yaml(path)
-    empty = [field.name for field in fields(Grid) if params.get(field.name) in (None, [])]
-    if empty:
-        raise UserError(f"params.yaml: {empty[0]} is missing or empty; see the file's comments")
-    grid = Grid(**{field.name: params[field.name] for field in fields(Grid)})
-    if not isinstance(grid.seed, int):
-        raise UserError(f"params.yaml: seed: a whole number expected, {grid.seed!r} found")
-    check_names("params.yaml: dataset", "dataset", [grid.dataset])
+    grid = read_leaf(path, Grid)
+    check_names(f"{paths.shorten(path)}: dataset", "dataset", [grid.dataset])
     for key, group in GROUPS.items():
-        check_list(f"params.yaml: {key}", getattr(grid, key))
-        check_names(f"params.yaml: {key}", group, getattr(grid, key))
+        check_names(f"{paths.shorten(path)}: {key}", group, getattr(grid, key))
     return grid
 
 
-def compose_config() -> dict[str, Any]:
+def compose_settings() -> Settings:
     """Return the settings, outside a stage."""
     conf = paths.locate_conf()
     _register_settings(conf)
     with hydra.initialize_config_dir(str(conf), version_base="1.3"):
-        settings: dict[str, Any] = to_plain(hydra.compose("config"))
-    return settings
+        return _check_settings(hydra.compose("config"))
 
 
 def get_choice(group: str) -> str:
@@ -290,11 +299,11 @@ def add_members(leaf: dict[str, Any], seed: int) -> dict[str, Any]:
     return leaf | {"members": read_leaves("classifier", leaf["members"], seed)}
 
 
-def make_compute(cfg: DictConfig) -> Compute:
+def make_compute(settings: Settings) -> Compute:
     """Return where the work is done: one process per run if a launcher runs several side by side."""
     hydra_cfg = HydraConfig.get()
     side_by_side = hydra_cfg.mode == RunMode.MULTIRUN and "basic" not in hydra_cfg.launcher._target_.lower()
-    compute: Compute = Local(n_jobs=1) if side_by_side else build(cfg.compute)
+    compute: Compute = Local(n_jobs=1) if side_by_side else build(settings.compute, "conf/compute", Compute)
     return compute
 
 
@@ -310,32 +319,40 @@ def name_cell() -> CellName:
     return CellName(split, features, classifier, HydraConfig.get().job.override_dirname)
 
 
-def build(node: Any, packages: Sequence[str] | None = None) -> Any:
+def build(node: Any, where: str, *kinds: type[Any], packages: Sequence[str] | None = None) -> Any:
     """Return the object that a node describes; it receives plain containers.
 
     Parameters
     ----------
+    where : the node's file, for errors
+    kinds : classes or protocols, one of which the object has
     packages : modules and packages that a `_target_` may be in; None for `trusted` of conf/config.yaml
 
     Raises
     ------
     UserError
-        A setting has a wrong name or value, or a `_target_` is not in these packages.
+        A setting has a wrong name or value, or a `_target_` is missing, is not in these packages or of another kind.
     """
     packages = read_trusted() if packages is None else packages
+    expected = " or ".join(kind.__name__ for kind in kinds)
+    if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+        raise UserError(f"{where}: `_target_: <class>` expected, a {expected}; none found")
     for target in _list_targets(node):
         if not any(target.startswith(f"{package}.") for package in packages):
             raise UserError(
-                f"_target_: {target}: something in {', '.join(packages)} expected; if you trust its author, add its"
-                " package to `trusted` in conf/config.yaml"
+                f"{where}: _target_: {target}: something in {', '.join(packages)} expected; if you trust its author,"
+                " add its package to `trusted` in conf/config.yaml"
             )
     try:
-        return hydra.utils.instantiate(node, _convert_="all")
-    except (InstantiationException, OmegaConfBaseException, TypeError) as error:
+        built = hydra.utils.instantiate(node, _convert_="all")
+    except (InstantiationException, OmegaConfBaseException, TypeError, ValueError) as error:
         cause = error.__cause__ or error
-        raise UserError(
-            f"conf: {node.get('_target_')} cannot be built from its settings: {str(cause).splitlines()[0]}"
-        ) from error
+        lines = [line for line in str(cause).splitlines() if not line.startswith("full_key")]
+        reason = explain_invalid(cause) if isinstance(cause, ValidationError) else join_lines(" ".join(lines[:2]))
+        raise UserError(f"{where}: {node['_target_']} cannot be built from its settings: {reason}") from error
+    if not isinstance(built, kinds):
+        raise UserError(f"{where}: _target_: a {expected} expected, {node['_target_']} found")
+    return built
 
 
 def read_trusted() -> list[str]:
@@ -386,13 +403,23 @@ def read_feature_set(features: str) -> tuple[list[str], list[str]]:
     if not path.is_file():
         check_names("feature set", "features", [features])
         return [features], ["*"]
-    leaf = read_yaml(path)
-    families: Any = leaf.get("families")
-    columns: Any = leaf.get("columns", ["*"])
-    check_list(f"{path}: families", families)
-    check_list(f"{path}: columns", columns)
-    check_names(f"{path.name}: families", "family", families)
-    return families, columns
+    leaf = read_leaf(path, FeaturesLeaf)
+    check_names(f"{path}: families", "family", leaf.families)
+    return leaf.families, leaf.columns
+
+
+def read_leaf(path: Path, kind: type[T]) -> T:
+    """Read a YAML file of settings as a strict dataclass.
+
+    Raises
+    ------
+    UserError
+        The file is not YAML, or a setting is missing, unknown or of another kind.
+    """
+    try:
+        return kind(**read_yaml(path))
+    except ValidationError as error:
+        raise UserError(f"{paths.shorten(path)}: {explain_invalid(error)}; mend it") from error
 
 
 def read_yaml(path: Path, resolve: bool = True) -> dict[str, Any]:
@@ -414,12 +441,6 @@ def read_yaml(path: Path, resolve: bool = True) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: settings (key: value) expected, {type(content).__name__} found")
     return {str(key): value for key, value in content.items()}
-
-
-def check_list(where: str, names: Any) -> None:
-    """Raise `UserError` for what is not a list of names, or is empty."""
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise UserError(f"{where}: a list of names expected, {names!r} found")
 
 
 def check_names(where: str, group: str, names: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from regenre import files
 from regenre.errors import UserError
+from regenre.kinds import explain_invalid
 
 
 class Record(Protocol):
@@ -65,7 +66,5 @@ def read_record(path: Path, kind: type[R], remedy: str) -> R:
     try:
         record: R = TypeAdapter(kind).validate_python(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise UserError(f"{path}: {field}: {first['msg'].lower()}; {remedy}") from error
+        raise UserError(f"{path}: {explain_invalid(error)}; {remedy}") from error
     return record

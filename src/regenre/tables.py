@@ -12,16 +12,20 @@ so that the same content gives the same bytes.
 """
 
 import fnmatch
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from regenre import files
-from regenre.errors import UserError
+from regenre.errors import UserError, join_lines
+from regenre.kinds import Names, strict_dataclass
+from regenre.settings import AudioSettings, FrameSettings, SequenceSettings
 
 CLIPS = ["clip_id", "path", "genre", "group", "duration_s", "sr", "channels", "md5", "status", "fault", "reason"]
 PREDICTIONS = ["clip_id", "group", "fold", "actual", "predicted"]
@@ -29,10 +33,11 @@ PROBA = "proba__"
 CSV_FLOAT = "%.6f"
 PIECES = "pieces"  # folder of the features of pieces, below those of clips
 _TEXT = ("clip_id", "related_clip_id")  # columns of text even if every value is a number or empty
+_ARRAYS = ("values", "lengths", "clip_ids", "names")
 _PIECE = r".*#\d+"
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class FamilyRecord:
     """One family of a feature set on disk.
 
@@ -53,7 +58,7 @@ class FamilyRecord:
     probe: list[float] | None = None
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class FeatureSet:
     """What a feature set reads, and how it was computed.
 
@@ -68,12 +73,12 @@ class FeatureSet:
 
     FORMAT: ClassVar[int] = 1
 
-    families: dict[str, FamilyRecord]
-    columns: list[str]
-    audio: dict[str, Any]
-    frames: dict[str, Any]
+    families: Annotated[dict[str, FamilyRecord], Field(min_length=1)]
+    columns: Names
+    audio: AudioSettings
+    frames: FrameSettings
     pooling: dict[str, Any]
-    sequences: dict[str, Any] | None
+    sequences: SequenceSettings | None
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
@@ -172,18 +177,18 @@ def read_sequences(
     """
     parts = []
     for path in paths:
-        with np.load(path) as archive:
-            places = pd.Index(archive["clip_ids"]).get_indexer(pd.Index(clip_ids))
-            if (places < 0).any():
-                missing = clip_ids[places < 0]
-                raise UserError(
-                    f"clip {missing.iloc[0]}: frames in {path} expected, none found; run `dvc repro extract`"
-                )
-            names, lengths = list(archive["names"]), archive["lengths"]
-            columns = match_columns(names, patterns)
-            starts = np.cumsum(lengths) - lengths
-            rows = np.concatenate([np.arange(starts[place], starts[place] + lengths[place]) for place in places])
-            parts.append(archive["values"][np.ix_(rows, np.array(columns))])
+        with _explain_unreadable(path, "run `dvc repro extract`"), path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
+            arrays = {name: archive[name] for name in _ARRAYS}
+        places = pd.Index(arrays["clip_ids"]).get_indexer(pd.Index(clip_ids))
+        if (places < 0).any():
+            missing = clip_ids[places < 0]
+            raise UserError(f"clip {missing.iloc[0]}: frames in {path} expected, none found; run `dvc repro extract`")
+        names, lengths = list(arrays["names"]), arrays["lengths"]
+        columns = match_columns(names, patterns)
+        starts = np.cumsum(lengths) - lengths
+        rows = np.concatenate([np.arange(starts[place], starts[place] + lengths[place]) for place in places])
+        parts.append(arrays["values"][np.ix_(rows, np.array(columns))])
     return np.concatenate(parts, axis=1), lengths[places].astype(np.int64)
 
 
@@ -212,9 +217,18 @@ def strip_piece_numbers(ids: pd.Series) -> pd.Series:
     return ids.str.replace(r"#\d+$", "", regex=True) if are_pieces.all() else ids
 
 
-def read_report(path: Path) -> pd.DataFrame:
-    """Read one of the tables in reports/; missing text is ""."""
+def read_report(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Read one of the tables in reports/; missing text is "".
+
+    Raises
+    ------
+    UserError
+        There is no such table, or it lacks one of the columns.
+    """
     table = _read(path, pd.read_csv, "run `dvc repro`")
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise UserError(f"{path}: column {missing[0]} expected, none found; run `dvc repro`")
     if table.empty:
         return table.astype(object)  # pandas cannot infer the types of empty columns
     text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column]) or column in _TEXT]
@@ -233,9 +247,27 @@ def match_columns(columns: Sequence[str], patterns: Sequence[str]) -> list[int]:
 
 
 def _read(path: Path, read: Callable[..., pd.DataFrame], remedy: str, **options: Any) -> pd.DataFrame:
+    with _explain_unreadable(path, remedy):
+        return read(path, **options)
+
+
+@contextmanager
+def _explain_unreadable(path: Path, remedy: str) -> Iterator[None]:
+    """Raise `UserError` if a file is missing or is not what its name says."""
     if not path.is_file():
         raise UserError(f"{path} is missing; {remedy} first")
-    return read(path, **options)
+    try:
+        yield
+    except (
+        ValueError,
+        OSError,
+        BadZipFile,
+        IndexError,
+        KeyError,
+        EOFError,
+    ) as error:  # pyarrow's errors are ValueErrors too
+        reason = join_lines(str(error))
+        raise UserError(f"{path}: a table expected, but it cannot be read ({reason}); {remedy}") from error
 
 
 def _check_columns(path: Path, columns: list[str], expected: list[str]) -> None:

@@ -63,12 +63,12 @@ def test_an_unknown_recipe_or_source_raises_and_changes_no_file(project: Path) -
     [
         (
             "splits: [grouped_kfold]\nfeatures: [mfcc]\nclassifiers: [knn]\nseed: '1; touch x'",
-            "a recipe sets these alone",
+            "a.yaml: seed is unknown",
         ),
-        ("splits: [grouped_kfold]\nfeatures: [mfcc]", "splits, features, classifiers expected, splits, features found"),
+        ("splits: [grouped_kfold]\nfeatures: [mfcc]", "a.yaml: classifiers is missing"),
         ("splits: [x]\nfeatures: [mfcc]\nclassifiers: [knn]", r"a.yaml: splits: 'x' is not in conf/split/"),
-        ("splits: grouped_kfold\nfeatures: [mfcc]\nclassifiers: [knn]", "splits: a list of names expected"),
-        ("- 1", "splits, features, classifiers expected"),
+        ("splits: grouped_kfold\nfeatures: [mfcc]\nclassifiers: [knn]", "splits: a valid list expected"),
+        ("- 1", r"a.yaml: settings \(key: value\) expected"),
     ],
 )
 def test_a_recipe_chooses_names_and_nothing_else(project: Path, text: str, message: str) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import SR, build_family, build_leaf, noise
+from helpers import SR, build_family, build_leaf, make_settings, noise
 
 from regenre import records, tables
 from regenre.errors import UserError
@@ -15,10 +15,7 @@ from regenre.tables import FeatureSet
 
 NAMES = ["energy", "mfcc", "rhythm"]
 SETS = {"mfcc": (["mfcc"], ["*"]), "both": (["energy", "rhythm"], ["energy__rms__*", "rhythm__*"])}
-SETTINGS: dict[str, Any] = {
-    "audio": {"sr": SR}, "frames": {"n_fft": 2048}, "pooling": {}, "sequences": {"n_averaged": 8},
-    "family": {name: {"_target_": name} for name in (*NAMES, "external")},
-}  # fmt: skip
+SETTINGS = make_settings(family={name: {"_target_": name} for name in (*NAMES, "external")})
 
 
 @pytest.fixture

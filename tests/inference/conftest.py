@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +10,16 @@ import soundfile
 from helpers import SR, noise, sine
 
 from regenre import compute, config, tables
+from regenre.config import Settings
 from regenre.features import feature_files
 from regenre.features.extraction import Analysis
+from regenre.features.family import Family, TableFamily
+from regenre.features.pooling import Pooling
 from regenre.inference.model import Model
 from regenre.learning.grid import fit_cells
 from regenre.learning.plan import Planner
 from regenre.paths import CellName
+from regenre.settings import SearchSettings
 
 N_CLIPS = 12
 DURATION_S = 1.5
@@ -78,12 +81,15 @@ def write_clips(corpus: Corpus) -> pd.DataFrame:
     return clips
 
 
-def write_features(corpus: Corpus, clips: pd.DataFrame, settings: dict[str, Any]) -> None:
-    settings["family"]["text"]["captions"] = str(corpus.root)  # no table: the texts lie beside the clips
-    families = {name: config.build(settings["family"][name]) for name in ("mfcc", "spectral_shape", "text")}
+def write_features(corpus: Corpus, clips: pd.DataFrame, settings: Settings) -> None:
+    settings.family["text"]["captions"] = str(corpus.root)  # no table: the texts lie beside the clips
+    names = ("mfcc", "spectral_shape", "text")
+    families = {name: config.build(settings.family[name], name, Family, TableFamily) for name in names}
     computed = {name: family for name, family in families.items() if name != "text"}
-    pooling, frames = config.build(settings["pooling"]), settings["frames"]
-    analysis = Analysis(computed, pooling, settings["audio"]["sr"], **frames, **settings["sequences"])
+    pooling, frames = config.build(settings.pooling, "pooling", Pooling), settings.frames
+    analysis = Analysis(
+        computed, pooling, settings.audio.sr, frames.n_fft, frames.hop_length, settings.sequences.n_averaged
+    )
     sets = {name: (names, ["*"]) for name, names in SETS.items()}
     feature_files.write_features(corpus.features, clips, corpus.raw, families, analysis, 0.0, sets, settings)
 
@@ -94,7 +100,7 @@ def fit_grid(corpus: Corpus) -> None:
     logistic = {**learner, "scale": True, "estimator": {"_target_": "sklearn.linear_model.LogisticRegression"}}
     gmm = {"_target_": "regenre.learning.classifiers.gmm.Gmm", "n_components": 1, "random_state": 1}
     leaves = {"logistic": logistic, "gmm": {**learner, "reads": "frames", "estimator": gmm}}
-    search = {"metric": "balanced_accuracy", "n_folds": 2}
+    search = SearchSettings("balanced_accuracy", 2)
     index = corpus.root / "data/index/corpus.parquet"
     planner = Planner("corpus", index, corpus.features, 1, search, config.build)
     names = [CellName("grouped_kfold", features, "gmm" if features == "mfcc" else "logistic") for features in SETS]
@@ -108,7 +114,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     corpus = Corpus(tmp_path_factory.mktemp("corpus"))
     (corpus.root / ".regenre").touch()
     with compute.Local(1).use():
-        write_features(corpus, write_clips(corpus), config.compose_config())
+        write_features(corpus, write_clips(corpus), config.compose_settings())
         fit_grid(corpus)
     return corpus
 

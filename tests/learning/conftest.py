@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import SR, blobs
+from helpers import AUDIO, FRAMES, SR, blobs
 
 from regenre import config, files, records, tables
 from regenre.learning.plan import Planner
+from regenre.settings import SearchSettings, SequenceSettings
 from regenre.tables import FamilyRecord, FeatureSet
 
 N_FRAMES = 3  # per clip
@@ -47,7 +48,7 @@ def write_corpus(folder: Path) -> None:
         "mfcc_text": {"mfcc": mfcc_record, "text": text_record},
     }
     for name, families in sets.items():
-        record = FeatureSet(families, ["*"], {"sr": SR}, {}, {}, {"n_averaged": 8})
+        record = FeatureSet(families, ["*"], AUDIO, FRAMES, {}, SequenceSettings(8))
         records.write_record(folder / f"features/{name}.json", record)
 
 
@@ -57,7 +58,7 @@ def make_planner(tmp_path: Path) -> Callable[..., Planner]:
     write_corpus(tmp_path)
 
     def make(build: Callable[[Any], Any] = config.build) -> Planner:
-        search = {"metric": "accuracy", "n_folds": 2}
+        search = SearchSettings("accuracy", 2)
         return Planner("corpus", tmp_path / "index.parquet", tmp_path / "features", 1, search, build)
 
     return make

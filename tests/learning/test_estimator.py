@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import LEARNERS, blobs, fit_all
+from pydantic import ValidationError
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from regenre.errors import UserError
+from regenre.kinds import explain_invalid
 from regenre.learning import estimator, splits
 from regenre.learning.estimator import Learner
 from regenre.learning.splits import Fold
@@ -33,16 +35,17 @@ def score_neighbours(n_neighbors: int, X: np.ndarray, genre: np.ndarray, inner: 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"search": {"C": 1.5}}, r"search.C: a list of values expected, 1.5 found"),
-        ({"search": {"C": "10"}}, r"search.C: a list of values expected, '10' found"),
-        ({"search": {"C": []}}, r"search.C: a list of values expected, \[\] found"),
-        ({"reads": "columns"}, r"reads: rows or frames expected, 'columns' found"),
+        ({"search": {"C": 1.5}}, r"search.C: a valid list expected, 1.5 found"),
+        ({"search": {"C": "10"}}, r"search.C: a valid list expected, '10' found"),
+        ({"search": {"C": []}}, r"search.C: at least 1 expected, 0 found"),
+        ({"reads": "columns"}, r"reads: 'rows' or 'frames' expected, 'columns' found"),
         ({"estimator": None}, r"estimator, or members of a vote, expected; neither found"),
     ],
 )
 def test_a_learner_refuses_wrong_settings(settings: Mapping[str, Any], message: str) -> None:
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises(ValidationError) as caught:
         Learner(**{"estimator": SVC(), **settings})
+    assert explain_invalid(caught.value) == message
 
 
 def test_hyper_parameters_have_the_best_score_by_the_metric_and_the_first_wins_a_tie() -> None:

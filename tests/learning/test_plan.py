@@ -15,6 +15,7 @@ from regenre.learning.cells import FoldSizes, TextCounts
 from regenre.learning.plan import Planner
 from regenre.learning.splits import Fold
 from regenre.paths import CellName
+from regenre.settings import SearchSettings, SequenceSettings
 
 SPLIT = {"_target_": "regenre.learning.splits.GroupedKFolds", "n_folds": 2, "seed": 1}
 PIECES = {"_target_": "regenre.learning.splits.SegmentKFolds", "n_folds": 2, "seed": 1}
@@ -38,7 +39,7 @@ def test_the_plan_describes_the_cell(make_planner: MakePlanner) -> None:
     cell = make_planner().plan_cell(NAME, SPLIT, KNN)
     plan = cell.plan
     assert (cell.name, plan.dataset, plan.duration_s) == ("grouped_kfold-mfcc-knn", "corpus", 30.0)
-    assert (plan.split, plan.classifier, plan.search) == (SPLIT, KNN, {"metric": "accuracy", "n_folds": 2})
+    assert (plan.split, plan.classifier, plan.search) == (SPLIT, KNN, SearchSettings("accuracy", 2))
     assert sum(sizes.test for sizes in plan.folds) == 60
     assert plan.folds == [FoldSizes(**fold.sizes) for fold in cell.deal.folds]
     assert plan.fitted_on == {"a": 20, "b": 20, "c": 20}
@@ -71,7 +72,7 @@ class OneFold:
 
 
 def test_the_only_fold_of_a_split_yields_the_model(make_planner: MakePlanner) -> None:
-    planner = make_planner(lambda node: OneFold() if node == {"one": 1} else config.build(node))
+    planner = make_planner(lambda node, *rest: OneFold() if node == {"one": 1} else config.build(node, *rest))
     cell = planner.plan_cell(CellName("one", "mfcc", "knn"), {"one": 1}, KNN)
     (task,) = cell.tasks
     assert task.keep
@@ -109,7 +110,7 @@ def test_a_classifier_of_frames_reads_sequences(make_planner: MakePlanner) -> No
     assert list(cell.values.lengths) == [3] * 60
     family = cell.plan.features.families["mfcc"]
     assert (family.md5, family.frames_md5 is not None) == (None, True)
-    assert cell.plan.features.sequences == {"n_averaged": 8}
+    assert cell.plan.features.sequences == SequenceSettings(8)
 
 
 def test_a_classifier_of_rows_does_not_depend_on_frames(make_planner: MakePlanner) -> None:
@@ -155,10 +156,10 @@ def test_inputs_depend_on_the_values_and_the_settings_only(make_planner: MakePla
 @pytest.mark.parametrize(
     ("features", "split", "classifier", "message"),
     [
-        ("gfcc", SPLIT, KNN, "gfcc.json is missing; add gfcc to params.yaml and run `dvc repro extract` first"),
+        ("gfcc", SPLIT, KNN, "gfcc.json is missing; run `dvc repro extract` with gfcc in params.yaml first"),
         ("pooled", SPLIT, GMM, r"frames of mfcc expected, none found; add a classifier that reads frames \(gmm, hmm\)"),
         ("mfcc", {**SPLIT, "n_folds": 40}, KNN, "40 folds need at least 40 groups"),
-        ("mfcc", SPLIT, {**KNN, "search": {"n_neighbors": 5}}, "n_neighbors: a list of values expected, 5 found"),
+        ("mfcc", SPLIT, {**KNN, "search": {"n_neighbors": 5}}, "search.n_neighbors: a valid list expected, 5 found"),
         ("mfcc", {**SPLIT, "folds": 3}, KNN, "GroupedKFolds cannot be built from its settings"),
     ],
     ids=["no such feature set", "no frames", "too many folds", "wrong value", "wrong setting"],

@@ -57,11 +57,11 @@ def make_reports() -> page.Reports:
             [("mfcc", 40, 0.2, 0.1, 0.3)], columns=["of", "n_columns", "loss", "loss_low", "loss_high"]
         ),
         learning_curve=pd.DataFrame(points).assign(measured=[True, True, False]),
-        study={"cell": "grouped_kfold-mfcc-svm", "more_data": "Is more data needed? Yes."},
+        study=grid.Study("grouped_kfold-mfcc-svm", "Is more data needed? Yes."),
         expected=0.5,
         predictions={cell: rows for cell, rows in predictions.items() if cell.split == "grouped_kfold"},
         sounds={"clip 01": (noise(2.0), 22_050)},
-        published={"source": "them", "split": "fault_filtered", "accuracy": {"MFCC": 0.448}},
+        published=page.Published("them", "fault_filtered", {"MFCC": 0.448}),
         configuration='{"seed": 1}',
     )
 

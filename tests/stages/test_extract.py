@@ -24,7 +24,9 @@ def test_a_feature_set_written_by_another_version_is_refused_by_train(project: P
     path = project.folder / "data/features/synthetic/mfcc.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
     output = project.run_stage("train", ok=False)
-    assert "mfcc.json: format 1 expected, 99 found; another version wrote it, add mfcc to params.yaml and run" in output
+    assert (
+        "mfcc.json: format 1 expected, 99 found; another version wrote it, run `dvc repro extract` with mfcc" in output
+    )
     assert len(output.strip().splitlines()) == 1
 
 

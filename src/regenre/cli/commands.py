@@ -129,6 +129,7 @@ def register(arguments: argparse.Namespace) -> None:
     from regenre.inference import mlflow_model
     from regenre.inference.model import read_model
     from regenre.learning.digest import list_requirements
+    from regenre.learning.estimator import Learner
     from regenre.reporting import tracking
 
     folder = _find_model(arguments)
@@ -145,7 +146,9 @@ def register(arguments: argparse.Namespace) -> None:
     run = tracking.describe_cell(TestedCell.read(folder), folder, figure, card, plan.seed, kind)
     example = mlflow_model.make_example(model.model.sr)
     name = arguments.name or f"regenre-{plan.dataset}"
-    requirements = list_requirements(config.build(plan.classifier))
+    requirements = list_requirements(
+        config.build(plan.classifier, f"conf/classifier/{plan.name.classifier}.yaml", Learner)
+    )
     version, uri = tracking.register_model(folder, name, run, example, model.predict(example), requirements)
     print(f"{name} version {version}: {folder.name}, in {uri}")
     print(

@@ -14,6 +14,16 @@ from ruamel.yaml.comments import CommentedSeq
 
 from regenre import config, files, paths
 from regenre.errors import UserError
+from regenre.kinds import Names, strict_dataclass
+
+
+@strict_dataclass
+class Recipe:
+    """A leaf of conf/recipe: names that conf/ has, and nothing else."""
+
+    splits: Names
+    features: Names
+    classifiers: Names
 
 
 def apply_recipe(recipe: str, source: str) -> list[Path]:
@@ -53,15 +63,11 @@ def apply_recipe(recipe: str, source: str) -> list[Path]:
 
 
 def _read_recipe(path: Path) -> dict[str, list[str]]:
-    """Return the grid of a recipe; it may choose names that conf/ has, and nothing else."""
-    content = YAML(typ="safe").load(path)
-    if not isinstance(content, dict) or set(content) != set(config.GROUPS):
-        keys = ", ".join(map(str, content)) if isinstance(content, dict) else content
-        raise UserError(f"{path}: {', '.join(config.GROUPS)} expected, {keys} found; a recipe sets these alone")
+    recipe = config.read_leaf(path, Recipe)
+    grid = {key: getattr(recipe, key) for key in config.GROUPS}
     for key, group in config.GROUPS.items():
-        config.check_list(f"{path}: {key}", content[key])
-        config.check_names(f"{path.name}: {key}", group, content[key])
-    return content
+        config.check_names(f"{path.name}: {key}", group, grid[key])
+    return grid
 
 
 def _edit(path: Path, values: Mapping[str, Any]) -> None:

@@ -10,13 +10,14 @@ folds (artist, recording), and the clip itself if no group is known. A clip that
 """
 
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import pandas as pd
 
 CLIP_FACTS = ["clip_id", "path", "genre", "group"]
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """What every dataset offers.
 

@@ -1,6 +1,5 @@
 """A folder with one sub-folder per class, for example speech, music and birds, or a user's own genres."""
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
@@ -10,11 +9,12 @@ from regenre.audio import FORMATS
 from regenre.datasets import download
 from regenre.datasets.dataset import CLIP_FACTS
 from regenre.errors import UserError
+from regenre.kinds import strict_dataclass
 
 GROUPS = "groups.csv"
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Folder:
     """A folder of audio files, one sub-folder per class.
 

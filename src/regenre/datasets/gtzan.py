@@ -13,7 +13,6 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
@@ -22,13 +21,14 @@ import pandas as pd
 from regenre.datasets import download
 from regenre.datasets.dataset import CLIP_FACTS
 from regenre.errors import UserError
+from regenre.kinds import CountOrZero, strict_dataclass
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 _CLIP = re.compile(rf"(({'|'.join(GENRES)})\.\d{{5}})\.(wav|au|flac)", re.IGNORECASE)
 INDEX = "artists.txt"
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Gtzan:
     """GTZAN from a folder, an archive or the network: the first of them that is set.
 
@@ -46,7 +46,7 @@ class Gtzan:
     mirrors: Sequence[Mapping[str, str]]
     artists_mirrors: Sequence[Mapping[str, str]]
     downloads: str
-    numbers: int
+    numbers: CountOrZero
     folder: str | None = None
     archive: str | None = None
     artists: str | None = None

@@ -1,10 +1,9 @@
 """The public subset of GTZAN: 100 clips, ten per genre."""
 
-from dataclasses import dataclass
-
 from regenre.datasets.gtzan import Gtzan
+from regenre.kinds import strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class GtzanMini(Gtzan):
     """The subset; it differs from `Gtzan` only in the settings of its leaf (mirrors, number of clips)."""

@@ -16,7 +16,6 @@ reads it; tests and audits do. `clips.csv` holds what a person would know: clip_
 
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -30,10 +29,11 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from regenre.datasets.dataset import CLIP_FACTS
+from regenre.kinds import Count, Positive, Seed, strict_dataclass
 from regenre.synthesis.music import SR, STYLES, draw_artist, render
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Synthetic:
     """The synthetic music corpus.
 
@@ -45,10 +45,10 @@ class Synthetic:
     seed : seed of all random numbers
     """
 
-    n_artists: int
-    n_clips: int
-    duration_s: float
-    seed: int
+    n_artists: Count
+    n_clips: Count
+    duration_s: Positive
+    seed: Seed
 
     audio: ClassVar[bool] = True
 

@@ -4,7 +4,6 @@ Each class has sources of its own (speakers, artists, birds), and the source is 
 as in the real world, so they are easy to tell apart: the corpus is for trying the workflow, not for comparing scores.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -14,13 +13,14 @@ import numpy as np
 import pandas as pd
 
 from regenre.datasets.synthetic import list_clips, make_clips, write_wav
+from regenre.kinds import Count, Positive, Seed, strict_dataclass
 from regenre.synthesis.music import STYLES, draw_artist, render
 from regenre.synthesis.voices import draw_bird, draw_speaker, render_birdsong, render_speech
 
 CLASSES = ("birds", "music", "speech")
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class SyntheticSounds:
     """The corpus of synthetic speech, music and birdsong.
 
@@ -32,10 +32,10 @@ class SyntheticSounds:
     seed : seed of all random numbers
     """
 
-    n_sources: int
-    n_clips: int
-    duration_s: float
-    seed: int
+    n_sources: Count
+    n_clips: Count
+    duration_s: Positive
+    seed: Seed
 
     audio: ClassVar[bool] = True
 

@@ -1,7 +1,6 @@
 """Clips that are rows of a table: their features come from elsewhere (family `external`), and there is no audio."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,12 +8,13 @@ import pandas as pd
 
 from regenre.datasets.dataset import CLIP_FACTS
 from regenre.errors import UserError
+from regenre.kinds import strict_dataclass
 
 CLIPS = "clips.csv"
 _READERS: dict[str, Callable[..., pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Table:
     """A table with one row per clip, without audio.
 

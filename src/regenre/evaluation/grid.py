@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from regenre import tables
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.comparison import Hits
 from regenre.evaluation.suspects import SUSPECTS, find_suspects
+from regenre.kinds import strict_dataclass
 from regenre.learning.cells import Cell, TextCounts
 from regenre.paths import CellName
 
@@ -138,6 +139,21 @@ def list_excluded(clips: pd.DataFrame, by_split: Mapping[str, Mapping[str, str]]
         for clip_id, reason in reasons.items()
     ]
     return pd.concat([faulty, pd.DataFrame(rows, columns=faulty.columns)]).sort_values(["split", "clip_id"])
+
+
+@strict_dataclass
+class Study:
+    """The record study.json: the cell that was studied, and whether more data is needed, in a sentence."""
+
+    FORMAT: ClassVar[int] = 1
+
+    cell: str
+    more_data: str
+
+
+def read_summary(path: Path) -> pd.DataFrame:
+    """Read summary.csv, for `select_best`."""
+    return tables.read_report(path, ["dataset", *CellName.COLUMNS, "accuracy"])
 
 
 def select_best(summary: pd.DataFrame) -> pd.Series:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@runtime_checkable
 class Family(Protocol):
     """Interface of families that are computed from audio."""
 

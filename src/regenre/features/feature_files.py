@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from regenre import files, records, tables
+from regenre.config import Settings
 from regenre.errors import UserError
 from regenre.features import extraction
 from regenre.features.extraction import Analysis, FeatureTables
@@ -22,7 +22,7 @@ def write_features(
     analysis: Analysis,
     piece_s: float,
     sets: Mapping[str, tuple[list[str], list[str]]],
-    settings: Mapping[str, Any],
+    settings: Settings,
 ) -> str:
     """Write the features of all clips.
 
@@ -35,7 +35,7 @@ def write_features(
     analysis : of the families that are computed from audio
     piece_s : length of pieces in seconds; 0 for none
     sets : feature set -> its families, and the patterns of its columns
-    settings : `audio`, `frames`, `pooling`, `sequences` and `family` of the configuration
+    settings : the stage's
 
     Returns
     -------
@@ -74,7 +74,7 @@ def _write_tables(
     features: FeatureTables,
     analysis: Analysis,
     sets: Mapping[str, tuple[list[str], list[str]]],
-    settings: Mapping[str, Any],
+    settings: Settings,
 ) -> None:
     probes = analysis(extraction.make_probe(analysis.sr))[0]
     family_records: dict[str, FamilyRecord] = {}
@@ -84,13 +84,19 @@ def _write_tables(
             names = analysis.name_frame_columns(family)
             tables.write_sequences(folder / f"{family}.npz", features.clip_ids, features.sequences[family], names)
         family_records[family] = FamilyRecord(
-            settings=settings["family"][family],
+            settings=settings.family[family],
             md5=files.compute_md5(folder / f"{family}.parquet"),
             framewise=family in analysis.framewise,
             frames_md5=files.compute_md5(folder / f"{family}.npz") if family in features.sequences else None,
             probe=[float(f"{value:.6g}") for value in probes[family]] if family in probes else None,
         )
-    shared = {key: settings[key] for key in ("audio", "frames", "pooling", "sequences")}
     for features_name, (names, patterns) in sets.items():
-        record = FeatureSet({name: family_records[name] for name in names}, patterns, **shared)
+        record = FeatureSet(
+            {name: family_records[name] for name in names},
+            patterns,
+            settings.audio,
+            settings.frames,
+            settings.pooling,
+            settings.sequences,
+        )
         records.write_record(folder / f"{features_name}.json", record)

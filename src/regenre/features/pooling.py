@@ -10,11 +10,12 @@ Statistics are accumulated in float64 and stored as float32. Standard deviations
     average_blocks  means of consecutive blocks of frames
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from regenre.kinds import Names, Positive, strict_dataclass
 
 _STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mean": lambda values: values.mean(axis=1, dtype=np.float64),
@@ -27,6 +28,7 @@ _STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+@runtime_checkable
 class Pooling(Protocol):
     """Interface of poolings."""
 
@@ -39,7 +41,7 @@ class Pooling(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Statistics:
     """Statistics of each feature over all frames of the clip.
 
@@ -49,12 +51,12 @@ class Statistics:
         skewness and kurtosis of a constant are 0.
     """
 
-    statistics: Sequence[str]
+    statistics: Names
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.statistics if name not in _STATISTICS]
         if unknown:
-            raise TypeError(f"statistics: {unknown[0]!r} is unknown; choose from {', '.join(_STATISTICS)}")
+            raise ValueError(f"statistics: {unknown[0]!r} is unknown; choose from {', '.join(_STATISTICS)}")
 
     def name_columns(self, family: str, names: tuple[str, ...]) -> list[str]:
         """Return `<family>__<feature>__<statistic>` of each value."""
@@ -65,7 +67,7 @@ class Statistics:
         return np.concatenate([_STATISTICS[statistic](values) for statistic in self.statistics]).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class TextureWindows:
     """Mean and standard deviation over windows of their mean and standard deviation.
 
@@ -77,7 +79,7 @@ class TextureWindows:
     window_s : length of a window in seconds
     """
 
-    window_s: float
+    window_s: Positive
 
     def name_columns(self, family: str, names: tuple[str, ...]) -> list[str]:
         """Return `<family>__<feature>__mean_of_means`, then `std_of_means`, `mean_of_stds`, `std_of_stds`."""
@@ -94,7 +96,7 @@ class TextureWindows:
         return np.concatenate(rows).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class MeanCovariance:
     """Mean and covariance of the features of a family over the clip (Mandel and Ellis 2005, section 3)."""
 

@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 from regenre import audio, config, tables
 from regenre.errors import UserError
 from regenre.features.extraction import Analysis
-from regenre.features.family import TableFamily
+from regenre.features.family import Family, TableFamily
+from regenre.features.pooling import Pooling
 from regenre.inference.model import convert_samples, find_best, find_cell, read_model
 
 Source = str | PathLike[str] | np.ndarray
@@ -66,13 +67,16 @@ def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> pd
 
 def make_analysis(families: Sequence[str], sr: int | None = None) -> Analysis:
     """Return how these families are computed, with the project's settings, or at another sampling rate in Hz."""
-    settings = config.compose_config()
+    settings = config.compose_settings()
     config.check_names("families", "family", list(families))
-    built = {name: config.build(settings["family"][name]) for name in families}
+    built = {
+        name: config.build(settings.family[name], f"conf/family/{name}.yaml", Family, TableFamily) for name in families
+    }
     for name, family in built.items():
         if isinstance(family, TableFamily):
             raise UserError(f"families: families that are computed from audio expected, {name} found; leave it out")
-    return Analysis(built, config.build(settings["pooling"]), sr or settings["audio"]["sr"], **settings["frames"])
+    pooling = config.build(settings.pooling, "conf/pooling", Pooling)
+    return Analysis(built, pooling, sr or settings.audio.sr, settings.frames.n_fft, settings.frames.hop_length)
 
 
 def classify(source: Source, model: str | None = None, sr: int | None = None, text: str = "") -> dict[str, float]:

@@ -22,9 +22,11 @@ from threadpoolctl import threadpool_limits
 
 from regenre import audio, config, paths, tables
 from regenre.errors import UserError
-from regenre.evaluation.grid import select_best
+from regenre.evaluation.grid import read_summary, select_best
 from regenre.features import extraction
 from regenre.features.extraction import Analysis
+from regenre.features.family import Family, TableFamily
+from regenre.features.pooling import Pooling
 from regenre.inference.answers import Answer
 from regenre.learning import models
 from regenre.learning.cells import RECORD, Cell
@@ -65,17 +67,21 @@ class Model:
             raise UserError(f"model {folder}: no cell there; run `dvc repro`, or pass --model with the name of a cell")
         cell = Cell.read(folder)
         features = cell.plan.features
-        families = {name: config.build(family.settings, FAMILIES) for name, family in sorted(features.families.items())}
+        record = f"{folder / RECORD}"
+        families = {
+            name: config.build(family.settings, record, Family, TableFamily, packages=FAMILIES)
+            for name, family in sorted(features.families.items())
+        }
         texts = tuple(name for name, family in families.items() if isinstance(family, Text))
         computed = {name: family for name, family in families.items() if name not in texts}
         if not all(features.families[name].probe for name in computed):
             raise UserError(
                 f"model {folder.name}: a model that reads audio expected, one that reads a table found; choose another"
             )
-        pooling = config.build(features.pooling, POOLINGS)
+        pooling = config.build(features.pooling, record, Pooling, packages=POOLINGS)
         analysis = Analysis(
-            computed, pooling, features.audio["sr"], **features.frames,
-            n_averaged=features.sequences["n_averaged"] if features.sequences else 0,
+            computed, pooling, features.audio.sr, features.frames.n_fft, features.frames.hop_length,
+            n_averaged=features.sequences.n_averaged if features.sequences else 0,
         )  # fmt: skip
         model = cls(
             folder.name, models.load_model(folder / "model.skops", config.read_trusted()), cell, analysis, texts
@@ -96,7 +102,7 @@ class Model:
     @property
     def min_duration_s(self) -> float:
         """Length of the shortest clip that it was trained on and that it answers."""
-        return float(self.cell.plan.features.audio["min_duration_s"])
+        return self.cell.plan.features.audio.min_duration_s
 
     @property
     def genres(self) -> tuple[str, ...]:
@@ -195,7 +201,7 @@ def _read_once(folder: str, _stamp: int) -> Model:
 
 def find_best() -> Path:
     """Return the folder of the most accurate cell under the most honest split of the last `dvc repro`."""
-    best = select_best(tables.read_report(paths.locate_reports() / "summary.csv"))
+    best = select_best(read_summary(paths.locate_reports() / "summary.csv"))
     return paths.locate_cells(best["dataset"]) / str(CellName.read_row(best.to_dict()))
 
 

@@ -7,15 +7,18 @@ it touches.
 
 import shutil
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pandas as pd
+from pydantic import Field
 
 from regenre import files, records, tables
 from regenre.errors import UserError
+from regenre.kinds import strict_dataclass
 from regenre.paths import CellName
+from regenre.settings import SearchSettings
 from regenre.tables import FeatureSet
 
 RECORD = "cell.json"
@@ -23,7 +26,7 @@ _FILES = ("predictions.csv", "model.skops")
 _REMEDY = "run `dvc repro`"
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class FoldSizes:
     """Number of clips in each part of a fold."""
 
@@ -32,7 +35,7 @@ class FoldSizes:
     test: int
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Search:
     """What one fit chose.
 
@@ -52,7 +55,7 @@ class Search:
     warnings: list[str]
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class TextCounts:
     """How many clips there are, how many have no text, and how many texts contain the name of their genre."""
 
@@ -61,13 +64,13 @@ class TextCounts:
     naming_their_genre: int
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class CellPlan:
     """What is known of a cell before it is fitted.
 
     Attributes
     ----------
-    search : `metric` and `n_folds` of the choice of hyper-parameters
+    search : of the choice of hyper-parameters
     split, classifier : the leaves
     features : the part of the feature set that the classifier reads
     index_md5 : digest of the clip table
@@ -81,12 +84,12 @@ class CellPlan:
     dataset: str
     name: CellName
     seed: int
-    search: dict[str, Any]
+    search: SearchSettings
     split: dict[str, Any]
     classifier: dict[str, Any]
     features: FeatureSet
     index_md5: str
-    folds: list[FoldSizes]
+    folds: Annotated[list[FoldSizes], Field(min_length=1)]
     excluded: dict[str, str]
     fitted_on: dict[str, int]
     duration_s: float | None
@@ -99,7 +102,7 @@ class CellPlan:
         return {"index": self.index_md5, **{name: str(family.md5 or family.frames_md5) for name, family in families}}
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Cell:
     """The content of cell.json.
 

@@ -8,12 +8,13 @@ Everything that is fitted is fitted here: scaling, terms of texts, hyper-paramet
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import field
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+from pydantic import Field
+from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
@@ -26,12 +27,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from regenre.errors import UserError
+from regenre.kinds import strict_dataclass
 from regenre.learning.splits import Fold
 
 if TYPE_CHECKING:  # not fitted where there is no text: see `digest`
     from regenre.learning.words import Words
 
 CALIBRATION_FOLDS = 5
+Candidates = Annotated[list[Any], Field(min_length=1)]
 _STEP = "classifier"
 _WORTH = "columns__transformer_weights"
 
@@ -51,7 +54,7 @@ class Fit(NamedTuple):
     score: float | None
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Learner:
     """How a classifier is built: a leaf of `conf/classifier/`.
 
@@ -66,18 +69,15 @@ class Learner:
 
     estimator: Any = None
     scale: bool = False
-    search: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    reads: str = "rows"
+    search: Mapping[str, Candidates] | None = None
+    reads: Literal["rows", "frames"] = "rows"
     members: Mapping[str, "Learner"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, values in (self.search or {}).items():
-            if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-                raise TypeError(f"search.{name}: a list of values expected, {values!r} found")
-        if self.reads not in ("rows", "frames"):
-            raise TypeError(f"reads: rows or frames expected, {self.reads!r} found")
         if self.estimator is None and not self.members:
-            raise TypeError("estimator, or members of a vote, expected; neither found")
+            raise ValueError("estimator, or members of a vote, expected; neither found")
+        if self.estimator is not None and not (hasattr(self.estimator, "get_params") and is_classifier(self.estimator)):
+            raise ValueError(f"estimator: a classifier of scikit-learn's kind expected, {self.estimator!r} found")
 
 
 def fit(
@@ -102,10 +102,12 @@ def fit(
     Raises
     ------
     UserError
-        Too few clips to calibrate probabilities.
+        Too few clips to calibrate probabilities, or nothing varies.
     ValueError
         scikit-learn rejects a parameter, or there are too few clips.
     """
+    if X.dtype != object and not np.ptp(X, axis=0).any():
+        raise UserError("every column is constant on the training clips; choose other features")
     if learner.members:
         fits = {name: fit(member, X, genre, group, inner, metric, words) for name, member in learner.members.items()}
         return _fit_vote(fits, X, genre)

@@ -22,11 +22,12 @@ from regenre.learning.splits import Fold, Split
 from regenre.learning.tasks import Task, Values
 from regenre.learning.words import Words
 from regenre.paths import CellName
+from regenre.settings import SearchSettings
 from regenre.tables import FamilyRecord, FeatureSet
 from regenre.tabular.text import Text
 
-Build = Callable[[Any], Any]
-"""A node of the configuration with `_target_` -> the object."""
+Build = Callable[[Any, str, type[Any]], Any]
+"""A node of the configuration with `_target_`, its file and the object's class -> the object."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class PlannedCell:
     def tasks(self) -> list[Task]:
         """One task per fit; the last one's estimator is the cell's model."""
         genre, group = (self.clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
-        metric, last = self.plan.search["metric"], len(self.deal.fits) - 1
+        metric, last = self.plan.search.metric, len(self.deal.fits) - 1
         return [
             Task(self.name, self.learner, self.values, genre, group, fold, inner, metric, keep=number == last)
             for number, (fold, inner) in enumerate(self.deal.fits)
@@ -98,7 +99,7 @@ class Planner:
     ----------
     index : path of the clip table
     features : folder of the features
-    search : `metric` and `n_folds` of the choice of hyper-parameters
+    search : of the choice of hyper-parameters
     build : how an object is built from its leaf
     """
 
@@ -106,7 +107,7 @@ class Planner:
     index: Path
     features: Path
     seed: int
-    search: dict[str, Any]
+    search: SearchSettings
     build: Build
     _deals: dict[str, Deal] = field(default_factory=dict)
     _readings: dict[tuple[str, str, bool], Reading] = field(default_factory=dict)
@@ -123,8 +124,8 @@ class Planner:
         UserError
             The split cannot deal these clips, the feature set is missing, or a setting is wrong.
         """
-        learner: Learner = self.build(classifier)
-        splitter: Split = self.build(split)
+        learner: Learner = self.build(classifier, f"conf/classifier/{name.classifier}.yaml", Learner)
+        splitter: Split = self.build(split, f"conf/split/{name.split}.yaml", Split)
         clips = self._pieces if splitter.pieces else self._clips
         folder = self.features / tables.PIECES if splitter.pieces else self.features
         if name.split not in self._deals:
@@ -172,12 +173,12 @@ class Planner:
     def _deal(self, splitter: Split, clips: pd.DataFrame) -> Deal:
         folds = splitter.deal(clips)
         to_fit = folds if len(folds) == 1 else [*folds, Fold(splits.list_used(folds), splits.NOBODY)]
-        fits = [(fold, splits.deal_inner(clips, fold, self.search["n_folds"], self.seed)) for fold in to_fit]
+        fits = [(fold, splits.deal_inner(clips, fold, self.search.n_folds, self.seed)) for fold in to_fit]
         return Deal(folds, fits, splitter.list_excluded(clips))
 
 
 def _read_features(folder: Path, features: str, reads: str, clip_ids: pd.Series, build: Build) -> Reading:
-    remedy = f"add {features} to params.yaml and run `dvc repro extract`"
+    remedy = f"run `dvc repro extract` with {features} in params.yaml"
     record = records.read_record(folder / f"{features}.json", FeatureSet, remedy)
     framewise = {name: family for name, family in record.families.items() if family.framewise}
     if reads == "frames" and framewise:
@@ -207,7 +208,7 @@ def _find_text(families: dict[str, FamilyRecord], build: Build) -> tuple[str, Te
     """Return the name of the family of texts, and the family."""
     target = f"{Text.__module__}.{Text.__name__}"
     name = next(name for name, family in families.items() if family.settings.get("_target_") == target)
-    return name, build(families[name].settings)
+    return name, build(families[name].settings, f"conf/family/{name}.yaml", Text)
 
 
 def _count_genres(genre: pd.Series) -> dict[str, int]:

@@ -18,13 +18,14 @@ their settings are chosen on `train` and `valid` only; `test` is used once, for 
 
 import warnings
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from regenre.errors import UserError
+from regenre.kinds import FoldCount, Seed, strict_dataclass
 
 _MAX_SEEDS = 100
 _REMEDY = "add clips of other groups, or use fewer folds (n_folds in conf/split)"
@@ -55,6 +56,7 @@ class Fold:
         return {part: len(getattr(self, part)) for part in ("train", "valid", "test")}
 
 
+@runtime_checkable
 class Split(Protocol):
     """Protocol of a split.
 
@@ -74,7 +76,7 @@ class Split(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class StratifiedKFolds:
     """Random split with balanced genres: artists and replicas leak from training to test.
 
@@ -86,8 +88,8 @@ class StratifiedKFolds:
     seed : seed of the shuffle
     """
 
-    n_folds: int
-    seed: int
+    n_folds: FoldCount
+    seed: Seed
 
     pieces: ClassVar[bool] = False
 
@@ -113,7 +115,7 @@ class StratifiedKFolds:
         return {}
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class SegmentKFolds(StratifiedKFolds):
     """`StratifiedKFolds` of pieces of clips: pieces of one song are in training and in test.
 
@@ -124,7 +126,7 @@ class SegmentKFolds(StratifiedKFolds):
     pieces: ClassVar[bool] = True
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class GroupedKFolds:
     """Random split with balanced genres where no group (artist, recording, replica) is in training and in test.
 
@@ -138,8 +140,8 @@ class GroupedKFolds:
     seed : first seed of the shuffle
     """
 
-    n_folds: int
-    seed: int
+    n_folds: FoldCount
+    seed: Seed
 
     pieces: ClassVar[bool] = False
 
@@ -184,7 +186,7 @@ class GroupedKFolds:
         }
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class FaultFiltered:
     """GTZAN's published split without faulty clips and with no artist both in training and in test.
 
@@ -200,13 +202,9 @@ class FaultFiltered:
     train: dict[str, str]
     valid: dict[str, str]
     test: dict[str, str]
-    test_on: str = "test"
+    test_on: Literal["test", "valid"] = "test"
 
     pieces: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        if self.test_on not in ("test", "valid"):
-            raise TypeError(f"test_on: test or valid expected, {self.test_on!r} found")
 
     def deal(self, clips: pd.DataFrame) -> list[Fold]:
         """Return one fold.

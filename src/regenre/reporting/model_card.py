@@ -95,7 +95,7 @@ def _format_origin(cell: Cell) -> str:
         ("features", f"{plan.name.features}: {', '.join(plan.features.families)}"),
         ("classifier", plan.name.classifier),
         ("chosen on the training clips", chosen or "nothing"),
-        ("audio", f"mono, {plan.features.audio['sr']} Hz"),
+        ("audio", f"mono, {plan.features.audio.sr} Hz"),
         ("seed", plan.seed),
         *((f"MD5 of {name}", md5) for name, md5 in plan.md5.items()),
         ("MD5 of all inputs of the model", cell.inputs),

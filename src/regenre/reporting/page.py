@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from regenre import tables
 from regenre.evaluation import grid, metrics
+from regenre.kinds import Share, strict_dataclass
 from regenre.paths import CellName
 from regenre.reporting import plots, summary
 
@@ -30,9 +31,28 @@ _SCORES = {
     "log_loss": "log loss",
     "calibration_error": "calibration error",
 }
+# table of reports/ -> the columns that the page needs
+TABLES = {
+    "summary": ["dataset", *CellName.COLUMNS, "n_clips", "n_groups", "accuracy_low", "accuracy_high", *_SCORES],
+    "per_genre": [*CellName.COLUMNS, "genre", "support", "precision", "recall", "f1"],
+    "leak": [*CellName.COLUMNS, "honest_split", "n_clips", "honest", "claimed", "leak", "leak_low", "leak_high"],
+    "audit": ["clip_id", "finding", "related_clip_id", "score"],
+    "suspects": ["clip_id", "genre", "suspected_genre", "proba_genre", "proba_suspected", "confident"],
+    "importance": ["of", "n_columns", "loss", "loss_low", "loss_high"],
+    "learning_curve": ["n_train", "accuracy", "accuracy_low", "accuracy_high", "measured"],
+}
 _MOST = 12  # clips, confusions and suspects in a list
 _FINDINGS = ("clipped", "dc", "wrong_length", "wrong_rate", "replica", "exact_replica")
 _TEMPLATE = Path(__file__).parent / "templates/page.html"
+
+
+@strict_dataclass
+class Published:
+    """conf/published.yaml: method -> accuracy that others report, under which split, and where."""
+
+    source: str
+    split: str
+    accuracy: dict[str, Share]
 
 
 @dataclass(frozen=True)
@@ -41,7 +61,7 @@ class Reports:
 
     Attributes
     ----------
-    study : content of study.json
+    study : which cell was studied, and the answer
     expected : accuracy to expect of the best cell on new groups
     predictions : cell -> predictions, of the cells under the most honest split
     sounds : clip_id -> samples and rate, of the clips that `choose_sounds` names and that have audio
@@ -56,11 +76,11 @@ class Reports:
     suspects: pd.DataFrame
     importance: pd.DataFrame
     learning_curve: pd.DataFrame
-    study: Mapping[str, str]
+    study: grid.Study
     expected: float
     predictions: Mapping[CellName, pd.DataFrame]
     sounds: Mapping[str, tuple[np.ndarray, int]]
-    published: Mapping[str, Any]
+    published: Published
     configuration: str
 
 
@@ -83,7 +103,7 @@ def render_page(reports: Reports) -> str:
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         dataset=best["dataset"],
         answer=_mark_code(summary.phrase_answer(cells, reports.leak, reports.expected)),
-        more_data=reports.study["more_data"],
+        more_data=reports.study.more_data,
         top=best,
         best=str(name),
         scores=_SCORES,
@@ -95,7 +115,7 @@ def render_page(reports: Reports) -> str:
         confusions=[_tabulate_confusion(str(cell), rows) for cell, rows in reports.predictions.items()],
         hardest=_list_hardest(reports.predictions[name]),
         curve=reports.learning_curve.to_dict("records"),
-        studied=reports.study["cell"],
+        studied=reports.study.cell,
         importance=reports.importance.to_dict("records"),
         findings=reports.audit["finding"].value_counts().sort_index().to_dict(),
         audit=reports.audit.to_dict("records"),
@@ -103,7 +123,7 @@ def render_page(reports: Reports) -> str:
         n_suspects=len(reports.suspects),
         pictures={clip: _draw_picture(*sound) for clip, sound in reports.sounds.items()},
         published=reports.published,
-        comparable=best["dataset"] == "gtzan" and name.split == reports.published["split"],
+        comparable=best["dataset"] == "gtzan" and name.split == reports.published.split,
         ours=honest.sort_values("accuracy", ascending=False).head(3).to_dict("records"),
         configuration=reports.configuration,
         figures=_draw_figures(reports, genres, title),
@@ -114,7 +134,7 @@ def render_page(reports: Reports) -> str:
 def _draw_figures(reports: Reports, genres: pd.DataFrame, title: str) -> dict[str, str]:
     """Return the page's figures as SVG; "" for a leak of one split alone."""
     several = reports.summary["split"].nunique() > 1
-    cell = reports.study["cell"]
+    cell = reports.study.cell
     figures = {
         "leak": plots.render_svg("leaks", lambda: plots.draw_leak(reports.summary)) if several else "",
         "per_genre": plots.render_svg("per_genre", lambda: plots.draw_genre_f1(genres, title)),

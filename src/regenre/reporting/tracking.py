@@ -26,9 +26,9 @@ from mlflow.types.schema import Array, ColSpec, DataType, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 from tqdm import tqdm
 
-from regenre import paths, tables
+from regenre import paths, records
 from regenre.evaluation import metrics
-from regenre.evaluation.grid import TestedCell, select_best
+from regenre.evaluation.grid import TestedCell, read_summary, select_best
 from regenre.learning.cells import Cell
 from regenre.paths import CellName
 
@@ -202,7 +202,7 @@ def describe_overview(dataset: str, grid: Mapping[str, Any], reports: Path) -> R
     grid : content of params.yaml
     reports : folder of the reports
     """
-    best = select_best(tables.read_report(reports / "summary.csv"))
+    best = select_best(read_summary(reports / "summary.csv"))
     files = {path: "" for pattern in ("*.csv", "*.md", "*.json", "*.html") for path in reports.glob(pattern)}
     figures = dict.fromkeys((reports / "figures").glob("*.png"), "figures")
     return Run(
@@ -217,24 +217,18 @@ def describe_overview(dataset: str, grid: Mapping[str, Any], reports: Path) -> R
 
 def _list_settings(cell: Cell) -> dict[str, Any]:
     """Return the settings that decide a cell, nested as in conf/."""
-    plan, features = cell.plan, cell.plan.features
+    plan = records.convert_to_plain(cell.plan)
+    features = plan["features"]
     chosen = {
         "model" if search.fold is None else str(search.fold): str(search.chosen)
         for search in cell.searches
         if search.chosen
     }
-    settings = {
-        name: getattr(features, name)
-        for name in ("columns", "audio", "frames", "pooling", "sequences")
-        if getattr(features, name) is not None
-    }
+    shared = {name: value for name, value in features.items() if name != "families" and value is not None}
     return {
-        "family": {name: family.settings for name, family in features.families.items()},
-        "seed": plan.seed,
-        "search": plan.search,
-        "split": plan.split,
-        "classifier": plan.classifier,
-        **settings,
+        "family": {name: family["settings"] for name, family in features["families"].items()},
+        **{name: plan[name] for name in ("seed", "search", "split", "classifier")},
+        **shared,
         **({"chosen": chosen} if chosen else {}),
     }
 

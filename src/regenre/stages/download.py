@@ -3,20 +3,20 @@
 Reads: the dataset's source (a generator, the network, an archive, a folder). Writes: data/raw/<dataset>/.
 """
 
-from omegaconf import DictConfig
-
 from regenre import config, files, paths
+from regenre.config import Settings
+from regenre.datasets.dataset import Dataset
 from regenre.datasets.download import check_sources
 
 READS = ("dataset.*",)
 
 
-def main(cfg: DictConfig) -> None:
+def main(settings: Settings) -> None:
     """Fill data/raw/<dataset>/, all or nothing."""
     name = config.get_choice("dataset")
-    dataset, target = config.build(cfg.dataset), paths.locate_raw(name)
+    dataset, target = config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset), paths.locate_raw(name)
     check_sources(dataset, target)
-    with files.fill_folder(target) as raw, config.make_compute(cfg).use():
+    with files.fill_folder(target) as raw, config.make_compute(settings).use():
         message = dataset.download(raw)
     print(f"download {name}: {message}")
 

@@ -5,9 +5,8 @@ per_genre.csv, comparisons.csv, leak.csv, suspects.csv, excluded.csv, metrics/<c
 confusion/<cell>.csv (for `dvc plots`) and figures/.
 """
 
-from omegaconf import DictConfig
-
 from regenre import config, files, paths, tables
+from regenre.config import Settings
 from regenre.evaluation import grid
 from regenre.evaluation.grid import TestedCell
 from regenre.paths import CellName
@@ -17,18 +16,18 @@ METRICS = ("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "matthews", 
 TABLES = ("summary", "per_genre", "comparisons", "leak", "suspects", "excluded")
 
 
-def main(cfg: DictConfig) -> None:
+def main(settings: Settings) -> None:
     """Write the reports and print the summary."""
     name, reports = config.get_choice("dataset"), paths.locate_reports()
     folder = paths.locate_cells(name)
     cells = {cell: TestedCell.read(folder / str(cell)) for cell in config.read_grid().cells}
-    evaluation = grid.evaluate(name, cells, tables.read_clips(paths.locate_index(name)), cfg.seed)
+    evaluation = grid.evaluate(name, cells, tables.read_clips(paths.locate_index(name)), settings.seed)
     for row in evaluation.summary.to_dict("records"):
         cell = CellName.read_row(row)
         predictions = cells[cell].predictions
         files.write_json(reports / f"metrics/{cell}.json", {score: round(row[score], 6) for score in METRICS})
         model_card.write_views(
-            cells[cell], reports / f"cards/{cell}.md", reports / f"figures/confusion/{cell}.png", cfg.seed
+            cells[cell], reports / f"cards/{cell}.md", reports / f"figures/confusion/{cell}.png", settings.seed
         )
         tables.write_csv(reports / f"confusion/{cell}.csv", predictions[["actual", "predicted"]])
     for table in TABLES:

@@ -5,32 +5,40 @@ Reads: data/raw/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes: d
 a feature set reads. If a split deals pieces, the same for pieces in pieces/.
 """
 
-from omegaconf import DictConfig
-
 from regenre import config, paths, tables
+from regenre.config import Settings
 from regenre.features import extraction, feature_files
-from regenre.features.family import TableFamily
+from regenre.features.family import Family, TableFamily
+from regenre.features.pooling import Pooling
 
 READS = ("audio.sr", "frames.*", "sequences.*", "pieces.*", "pooling.*", "family.*")
 
 
-def main(cfg: DictConfig) -> None:
+def main(settings: Settings) -> None:
     """Write the tables, the frames and the records of the feature sets."""
     name, grid = config.get_choice("dataset"), config.read_grid()
     sets = {features: config.read_feature_set(features) for features in grid.features}
     names = sorted({family for families, _ in sets.values() for family in families})
-    families = {family: config.build(cfg.family[family]) for family in names}
+    families = {
+        family: config.build(settings.family[family], f"conf/family/{family}.yaml", Family, TableFamily)
+        for family in names
+    }
     computed = {family: built for family, built in families.items() if not isinstance(built, TableFamily)}
     classifiers = config.read_leaves("classifier", grid.classifiers, grid.seed).values()
-    n_averaged = cfg.sequences.n_averaged if any(leaf.get("reads") == "frames" for leaf in classifiers) else 0
-    splits = config.read_leaves("split", grid.splits, grid.seed).values()
-    piece_s = cfg.pieces.length_s if any(config.build(leaf).pieces for leaf in splits) else 0.0
+    n_averaged = settings.sequences.n_averaged if any(leaf.get("reads") == "frames" for leaf in classifiers) else 0
+    splits = config.read_leaves("split", grid.splits, grid.seed)
+    splitters = [config.build(leaf, f"conf/split/{split}.yaml", object) for split, leaf in splits.items()]
+    piece_s = settings.pieces.length_s if any(getattr(splitter, "pieces", False) for splitter in splitters) else 0.0
     clips = tables.select_usable(tables.read_clips(paths.locate_index(name)))
     analysis = extraction.Analysis(
-        computed, config.build(cfg.pooling), cfg.audio.sr, **cfg.frames, n_averaged=n_averaged
+        computed,
+        config.build(settings.pooling, f"conf/pooling/{config.get_choice('pooling')}.yaml", Pooling),
+        settings.audio.sr,
+        settings.frames.n_fft,
+        settings.frames.hop_length,
+        n_averaged=n_averaged,
     )
-    settings = {key: config.to_plain(cfg[key]) for key in ("audio", "frames", "pooling", "sequences", "family")}
-    with config.make_compute(cfg).use():
+    with config.make_compute(settings).use():
         message = feature_files.write_features(
             paths.locate_features(name), clips, paths.locate_raw(name), families, analysis, piece_s, sets, settings
         )

@@ -4,21 +4,22 @@ Reads: data/raw/<dataset>/. Writes: data/index/<dataset>.parquet, reports/audit.
 """
 
 import pandas as pd
-from omegaconf import DictConfig
 
 from regenre import config, paths, tables
+from regenre.config import Settings
+from regenre.datasets.dataset import Dataset
 from regenre.quality import clip_table
 
 READS = ("dataset.*", "audio.min_duration_s")
 
 
-def main(cfg: DictConfig) -> None:
+def main(settings: Settings) -> None:
     """Write the clip table, with faulty clips and their reasons, and the audit."""
     name = config.get_choice("dataset")
-    dataset, raw = config.build(cfg.dataset), paths.locate_raw(name)
+    dataset, raw = config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset), paths.locate_raw(name)
     clips = dataset.list_clips(raw)
-    with config.make_compute(cfg).use():
-        table, findings = clip_table.index_clips(clips, raw, cfg.audio.min_duration_s, dataset.audio)
+    with config.make_compute(settings).use():
+        table, findings = clip_table.index_clips(clips, raw, settings.audio.min_duration_s, dataset.audio)
     tables.write_clips(paths.locate_index(name), table)
     tables.write_csv(paths.locate_reports() / "audit.csv", findings)
     usable = tables.select_usable(table)

@@ -8,9 +8,9 @@ import json
 
 import numpy as np
 import pandas as pd
-from omegaconf import DictConfig
 
 from regenre import audio, config, files, paths, records, tables
+from regenre.config import Settings
 from regenre.evaluation import grid
 from regenre.evaluation.comparison import Hits
 from regenre.learning.cells import Cell
@@ -18,13 +18,12 @@ from regenre.paths import CellName
 from regenre.reporting import page
 
 READS = ("audio.sr",)
-TABLES = ("summary", "per_genre", "leak", "audit", "suspects", "importance", "learning_curve")
 
 
-def main(cfg: DictConfig) -> None:
+def main(settings: Settings) -> None:
     """Write the page."""
     name, reports, cells = config.get_choice("dataset"), paths.locate_reports(), config.read_grid().cells
-    by_table = {table: tables.read_report(reports / f"{table}.csv") for table in TABLES}
+    by_table = {table: tables.read_report(reports / f"{table}.csv", columns) for table, columns in page.TABLES.items()}
     best = CellName.read_row(grid.select_best(by_table["summary"]).to_dict())
     folder = paths.locate_cells(name)
     predictions = {
@@ -33,15 +32,15 @@ def main(cfg: DictConfig) -> None:
         if cell.split == best.split
     }
     best_cell = records.convert_to_plain(Cell.read(folder / str(best)))
-    settings = {"grid": config.read_yaml(paths.locate_params()), "best cell": best_cell}
+    configuration = {"grid": config.read_yaml(paths.locate_params()), "best cell": best_cell}
     content = page.Reports(
         **by_table,
-        study=json.loads((reports / "study.json").read_text(encoding="utf-8")),
-        expected=grid.estimate_chosen({cell: Hits.count(rows) for cell, rows in predictions.items()}, cfg.seed),
+        study=records.read_record(reports / "study.json", grid.Study, "run `dvc repro`"),
+        expected=grid.estimate_chosen({cell: Hits.count(rows) for cell, rows in predictions.items()}, settings.seed),
         predictions=predictions,
-        sounds=_read_sounds(name, page.choose_sounds(by_table["audit"], by_table["suspects"]), cfg.audio.sr),
-        published=config.read_yaml(paths.locate_conf() / "published.yaml"),
-        configuration=json.dumps(settings, indent=1, sort_keys=True),
+        sounds=_read_sounds(name, page.choose_sounds(by_table["audit"], by_table["suspects"]), settings.audio.sr),
+        published=config.read_leaf(paths.locate_conf() / "published.yaml", page.Published),
+        configuration=json.dumps(configuration, indent=1, sort_keys=True),
     )
     files.write_text(reports / "index.html", page.render_page(content))
     print(f"report {name}: {paths.shorten(reports / 'index.html')}")

@@ -4,9 +4,8 @@ Reads: data/cells/<dataset>/, data/features/<dataset>/, data/index/<dataset>.par
 reports/learning_curve.csv, importance.csv, study.json (which cell, and the answer) and figures.
 """
 
-from omegaconf import DictConfig
-
-from regenre import config, files, paths, tables
+from regenre import config, paths, records, tables
+from regenre.config import Settings
 from regenre.errors import UserError
 from regenre.evaluation import diagnostics, grid
 from regenre.learning.plan import Planner
@@ -16,25 +15,25 @@ from regenre.reporting import plots
 READS = ("search.*", "study.*")
 
 
-def main(cfg: DictConfig) -> None:
+def main(settings: Settings) -> None:
     """Write both tables and the answer."""
     name, reports = config.get_choice("dataset"), paths.locate_reports()
-    cell_name = _choose_cell(name, cfg.study.cell)
-    index, features, search = paths.locate_index(name), paths.locate_features(name), config.to_plain(cfg.search)
-    cell = Planner(name, index, features, cfg.seed, search, config.build).plan_cell(
+    cell_name = _choose_cell(name, settings.study.cell)
+    index, features, search = paths.locate_index(name), paths.locate_features(name), settings.search
+    cell = Planner(name, index, features, settings.seed, search, config.build).plan_cell(
         cell_name,
-        config.read_leaves("split", [cell_name.split], cfg.seed)[cell_name.split],
-        config.read_leaves("classifier", [cell_name.classifier], cfg.seed)[cell_name.classifier],
+        config.read_leaves("split", [cell_name.split], settings.seed)[cell_name.split],
+        config.read_leaves("classifier", [cell_name.classifier], settings.seed)[cell_name.classifier],
     )
     whole = tables.read_predictions(paths.locate_cells(name) / cell.name / "predictions.csv")
-    with config.make_compute(cfg).use():
+    with config.make_compute(settings).use():
         curve = diagnostics.measure_learning_curve(
-            cell, whole, cfg.study.shares, cfg.study.n_repeats, cfg.search.n_folds, cfg.seed
+            cell, whole, settings.study.shares, settings.study.n_repeats, settings.search.n_folds, settings.seed
         )
-        importance = diagnostics.measure_importance(cell, cfg.study.n_permutations, cfg.seed)
+        importance = diagnostics.measure_importance(cell, settings.study.n_permutations, settings.seed)
     tables.write_csv(reports / "learning_curve.csv", curve.points)
     tables.write_csv(reports / "importance.csv", importance)
-    files.write_json(reports / "study.json", {"cell": cell.name, "more_data": curve.answer})
+    records.write_record(reports / "study.json", grid.Study(cell.name, curve.answer))
     figure = plots.draw_learning_curve(curve.points, f"{name}: {cell.name}")
     plots.save_figure(reports / "figures" / "learning_curve.png", figure)
     print(f"study {name}: {cell.name}. {curve.answer}")

@@ -5,16 +5,15 @@ Reads: data/cells/<dataset>/, data/sweeps/<dataset>/, reports/, params.yaml. Wri
 confusion.png and card.md.
 """
 
-from omegaconf import DictConfig
-
 from regenre import config, paths
+from regenre.config import Settings
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import RECORD
 from regenre.reporting import model_card, tracking
 from regenre.reporting.tracking import describe_cell, describe_overview
 
 
-def main(cfg: DictConfig) -> None:
+def main(settings: Settings) -> None:
     """Log what the store does not have yet."""
     name, reports, grid = config.get_choice("dataset"), paths.locate_reports(), config.read_grid()
     runs, logged = [], set()
@@ -22,14 +21,14 @@ def main(cfg: DictConfig) -> None:
         folder = paths.locate_cells(name) / cell_name
         tested = TestedCell.read(folder)
         figure, card = reports / f"figures/confusion/{cell_name}.png", reports / f"cards/{cell_name}.md"
-        runs.append(describe_cell(tested, folder, figure, card, cfg.seed, "grid"))
+        runs.append(describe_cell(tested, folder, figure, card, settings.seed, "grid"))
         logged.add(tested.cell.inputs)
     for folder in sorted(path.parent for path in paths.locate_sweeps(name).glob(f"*/{RECORD}")):
         tested = TestedCell.read(folder)
         if tested.cell.inputs not in logged:
             figure, card = folder / "confusion.png", folder / "card.md"
-            model_card.write_views(tested, card, figure, cfg.seed)
-            runs.append(describe_cell(tested, folder, figure, card, cfg.seed, "sweep"))
+            model_card.write_views(tested, card, figure, settings.seed)
+            runs.append(describe_cell(tested, folder, figure, card, settings.seed, "sweep"))
     n_logged, uri = tracking.log_runs(name, runs, describe_overview(name, vars(grid), reports))
     print(f"track {name}: {n_logged} runs logged, {len(runs) - n_logged} already there, in {uri}; see `make ui`")
 

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 from joblib import effective_n_jobs
-from omegaconf import DictConfig
 from tqdm import tqdm
 
 from regenre import config, paths
+from regenre.config import Settings
 from regenre.evaluation import metrics
 from regenre.learning import cells, grid
 from regenre.learning.plan import PlannedCell, Planner
@@ -20,16 +20,16 @@ from regenre.learning.plan import PlannedCell, Planner
 READS = ("split.*", "features", "classifier.*", "search.*")
 
 
-def main(cfg: DictConfig) -> None:
+def main(settings: Settings) -> None:
     """Write the cells that are missing or out of date; remove those that are no longer in the grid."""
     start, fits_s = time.monotonic(), 0.0
-    plan, folder = _plan_cells(cfg)
+    plan, folder = _plan_cells(settings)
     removed = [] if config.is_by_hand() else cells.remove_others(folder, [cell.name for cell in plan])
     stale = [cell for cell in plan if not cells.is_current(folder / cell.name, cell.inputs)]
-    with config.make_compute(cfg).use():
+    with config.make_compute(settings).use():
         n_workers = effective_n_jobs(None)
         for fitted in grid.fit_cells(stale, folder):
-            scores, fits_s = metrics.score(fitted.predictions, cfg.seed), fits_s + fitted.seconds
+            scores, fits_s = metrics.score(fitted.predictions, settings.seed), fits_s + fitted.seconds
             n_warnings = len({message for search in fitted.cell.searches for message in search.warnings})
             warnings = f", {n_warnings} warnings in its cell.json" if n_warnings else ""
             accuracy = "{accuracy:.3f} ({accuracy_low:.3f} to {accuracy_high:.3f}), {n_clips} clips".format(**scores)
@@ -40,13 +40,13 @@ def main(cfg: DictConfig) -> None:
     )
 
 
-def _plan_cells(cfg: DictConfig) -> tuple[list[PlannedCell], Path]:
-    name, seed = config.get_choice("dataset"), cfg.seed
-    index, features, search = paths.locate_index(name), paths.locate_features(name), config.to_plain(cfg.search)
+def _plan_cells(settings: Settings) -> tuple[list[PlannedCell], Path]:
+    name, seed = config.get_choice("dataset"), settings.seed
+    index, features, search = paths.locate_index(name), paths.locate_features(name), settings.search
     planner = Planner(name, index, features, seed, search, config.build)
     if config.is_by_hand():
-        classifier = config.add_members(config.to_plain(cfg.classifier), seed)
-        cell = planner.plan_cell(config.name_cell(), config.to_plain(cfg.split), classifier)
+        classifier = config.add_members(settings.classifier, seed)
+        cell = planner.plan_cell(config.name_cell(), settings.split, classifier)
         return [cell], paths.locate_sweeps(name)
     names = config.read_grid()
     splits = config.read_leaves("split", names.splits, seed)

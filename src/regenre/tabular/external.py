@@ -4,19 +4,19 @@ External  a family that reads its features from CSV or Parquet files
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from regenre.errors import UserError
+from regenre.kinds import strict_dataclass
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
 _SUFFIX = r"\.(?:wav|au|flac|mp3|ogg)$"
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class External:
     """Tables keyed by clip_id, joined side by side.
 

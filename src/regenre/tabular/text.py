@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
 from regenre.errors import UserError
+from regenre.kinds import Count, Weights, strict_dataclass
 
 SUFFIX = ".txt"
 _WORD = re.compile(r"\w+")
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Text:
     """The text of each clip, as it is; `learning.words` turns it into numbers inside each fold.
 
@@ -32,10 +32,10 @@ class Text:
     captions: str
     key: str
     column: str
-    n_words: int
-    min_clips: int
+    n_words: Count
+    min_clips: Count
     ignored: Sequence[str]
-    worth: Sequence[float]
+    worth: Weights
 
     def read_table(self, name: str, clips: pd.DataFrame, raw: Path) -> pd.DataFrame:
         """Return clip_id and the column `<name>__words__clip` of texts, one row per clip, "" for a clip without a text.

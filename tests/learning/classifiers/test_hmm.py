@@ -31,7 +31,7 @@ def test_the_log_likelihood_is_the_sum_over_all_paths_of_states(sample_clips) ->
         steps = np.prod([density.transmat_[pair] for pair in itertools.pairwise(path)])
         total += density.startprob_[path[0]] * steps * emission[np.arange(len(clip)), path].prod()
     X[0] = X[0][:5]
-    assert model.log_likelihood(X[:1])[0, 1] == pytest.approx(np.log(total) / len(clip), rel=1e-9)
+    assert model.compute_log_likelihood(X[:1])[0, 1] == pytest.approx(np.log(total) / len(clip), rel=1e-9)
 
 
 def test_a_second_fit_is_identical_with_another_state_of_numpys_generator(stack_clips) -> None:
@@ -41,7 +41,7 @@ def test_a_second_fit_is_identical_with_another_state_of_numpys_generator(stack_
     scores = []
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002
-        scores.append(Hmm(n_states=3, n_mix=2, max_iter=100, random_state=0).fit(X, y).log_likelihood(X))
+        scores.append(Hmm(n_states=3, n_mix=2, max_iter=100, random_state=0).fit(X, y).compute_log_likelihood(X))
     np.testing.assert_array_equal(scores[0], scores[1])
 
 

@@ -1,15 +1,14 @@
 """Bark-frequency cepstral coefficients."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from regenre.features import filterbanks
 from regenre.features.cepstra import compute_cepstra, convert_to_db, number_names
 from regenre.features.frames import Frames
+from regenre.kinds import Count, Positive, PositiveOrZero, strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Bfcc:
     """DCT-II of the log power in critical bands (Kumar, Kim and Stern 2011, section 2).
 
@@ -23,10 +22,10 @@ class Bfcc:
     fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: sr / 2
     """
 
-    n_bfcc: int
-    n_bands: int
-    fmin_hz: float
-    fmax_hz: float | None
+    n_bfcc: Count
+    n_bands: Count
+    fmin_hz: PositiveOrZero
+    fmax_hz: Positive | None
 
     @property
     def names(self) -> tuple[str, ...]:

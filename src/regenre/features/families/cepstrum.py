@@ -1,15 +1,15 @@
 """The real cepstrum at low quefrencies."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from regenre.features.cepstra import number_names
 from regenre.features.frames import Frames
+from regenre.kinds import Count, strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Cepstrum:
     """Inverse Fourier transform of the log magnitude (Bogert, Healy and Tukey 1963).
 
@@ -23,7 +23,7 @@ class Cepstrum:
     n_cepstrum : number of quefrencies, the 0th included
     """
 
-    n_cepstrum: int
+    n_cepstrum: Count
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Chroma: the power in each pitch class."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import librosa
@@ -8,11 +7,12 @@ import numpy as np
 
 from regenre.features import filterbanks
 from regenre.features.frames import Frames
+from regenre.kinds import strict_dataclass
 
 _PITCH_CLASSES = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As", "B")
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Chroma:
     """Power folded into twelve pitch classes, each frame divided by its maximum (Fujishima 1999, eq. 1 to 3).
 

@@ -1,14 +1,13 @@
 """Features of the samples in the time domain: energy and zero crossings."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.ndimage
 
 from regenre.features.frames import Frames
+from regenre.kinds import Count, Positive, strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Energy:
     """Energy and zero crossings of each frame of n_fft samples, without a window function.
 
@@ -29,8 +28,8 @@ class Energy:
     texture_s : length of the texture window in seconds
     """
 
-    n_blocks: int
-    texture_s: float
+    n_blocks: Count
+    texture_s: Positive
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,14 +1,13 @@
 """Fluctuation patterns: how fast the loudness of each critical band changes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from regenre.features.frames import Frames
 from regenre.features.loudness import N_BANDS, compute_sonogram, cut_segments
+from regenre.kinds import Count, Positive, strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Fluctuation:
     """Modulation spectra of band loudness (Pampalk, Rauber and Merkl 2002; rhythm patterns of Lidy and Rauber 2005).
 
@@ -28,9 +27,9 @@ class Fluctuation:
     segment_s : length of a segment in seconds; a shorter clip is one segment
     """
 
-    n_modulations: int
-    fmax_hz: float
-    segment_s: float
+    n_modulations: Count
+    fmax_hz: Positive
+    segment_s: Positive
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,15 +1,14 @@
 """Gammatone-frequency cepstral coefficients."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from regenre.features import filterbanks
 from regenre.features.cepstra import compute_cepstra, number_names
 from regenre.features.frames import Frames
+from regenre.kinds import Count, Positive, PositiveOrZero, strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Gfcc:
     """DCT-II of the cube root of gammatone amplitudes (Shao, Jin, Wang and Srinivasan 2009, eq. 1 to 3).
 
@@ -29,10 +28,10 @@ class Gfcc:
     fmin_hz, fmax_hz : lowest and highest centre in Hz; fmax_hz None: sr / 2
     """
 
-    n_gfcc: int
-    n_bands: int
-    fmin_hz: float
-    fmax_hz: float | None
+    n_gfcc: Count
+    n_bands: Count
+    fmin_hz: PositiveOrZero
+    fmax_hz: Positive | None
 
     @property
     def names(self) -> tuple[str, ...]:

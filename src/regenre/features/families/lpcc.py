@@ -1,17 +1,16 @@
 """Linear-prediction cepstral coefficients."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from regenre.features.cepstra import number_names
 from regenre.features.families.cepstrum import make_inverse_rows
 from regenre.features.frames import Frames
+from regenre.kinds import Count, strict_dataclass
 
 _WHITE_NOISE = 1e-9  # share of the energy added to lag 0, -90 dB: keeps the equations of a sine solvable
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Lpcc:
     """Cepstrum of the all-pole model of each frame (Atal 1974; Rabiner and Juang 1993, eq. 3.84).
 
@@ -32,8 +31,8 @@ class Lpcc:
     order : number of predictor coefficients
     """
 
-    n_lpcc: int
-    order: int
+    n_lpcc: Count
+    order: Count
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,15 +1,14 @@
 """Log-mel bands."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from regenre.features import filterbanks
 from regenre.features.cepstra import convert_to_db, number_names
 from regenre.features.frames import Frames
+from regenre.kinds import Count, Positive, PositiveOrZero, strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class MelSpectrogram:
     """Power in mel bands in dB (Slaney 1998), the input to the DCT of `Mfcc`. Silence yields -100 dB.
 
@@ -19,9 +18,9 @@ class MelSpectrogram:
     fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: sr / 2
     """
 
-    n_mels: int
-    fmin_hz: float
-    fmax_hz: float | None
+    n_mels: Count
+    fmin_hz: PositiveOrZero
+    fmax_hz: Positive | None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,16 +1,15 @@
 """Mel-frequency cepstral coefficients."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.signal
 
 from regenre.features import filterbanks
 from regenre.features.cepstra import compute_cepstra, convert_to_db, number_names
 from regenre.features.frames import Frames
+from regenre.kinds import Count, CountOrZero, Positive, PositiveOrZero, strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Mfcc:
     """DCT-II of the log power in mel bands (Davis and Mermelstein 1980, eq. 1).
 
@@ -34,12 +33,12 @@ class Mfcc:
         frames has slope 0.
     """
 
-    n_mfcc: int
-    n_mels: int
-    fmin_hz: float
-    fmax_hz: float | None
-    top_db: float
-    delta_width: int
+    n_mfcc: Count
+    n_mels: Count
+    fmin_hz: PositiveOrZero
+    fmax_hz: Positive | None
+    top_db: Positive
+    delta_width: CountOrZero
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Power-normalised cepstral coefficients."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numba
@@ -11,12 +10,13 @@ import scipy.signal
 from regenre.features import filterbanks
 from regenre.features.cepstra import compute_cepstra, number_names
 from regenre.features.frames import Frames
+from regenre.kinds import Count, Positive, PositiveOrZero, strict_dataclass
 
 _PAPER_HOP_S = 0.01  # hop for which the paper states its forgetting factors and M
 _FLOOR = 1e-20  # below the power of any 24-bit samples; keeps the ratios of silence defined
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Pncc:
     """Cepstra of band power after suppression of a slowly varying noise floor (Kim and Stern 2016).
 
@@ -48,10 +48,10 @@ class Pncc:
     fmin_hz, fmax_hz : lowest and highest centre in Hz; fmax_hz None: sr / 2
     """
 
-    n_pncc: int
-    n_bands: int
-    fmin_hz: float
-    fmax_hz: float | None
+    n_pncc: Count
+    n_bands: Count
+    fmin_hz: PositiveOrZero
+    fmax_hz: Positive | None
 
     @property
     def names(self) -> tuple[str, ...]:

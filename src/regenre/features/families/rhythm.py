@@ -1,6 +1,5 @@
 """Rhythm: onset strength, tempo, beat histogram, tempogram, pulse clarity."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from regenre.features import filterbanks
 from regenre.features.cepstra import convert_to_db
 from regenre.features.frames import Frames
+from regenre.kinds import Count, Positive, strict_dataclass
 
 _WINDOW_S = 8.0  # window of the local autocorrelation, as in Ellis 2007
 _STEP_S = 0.5  # between windows
@@ -16,7 +16,7 @@ _HISTOGRAM_BPM = (40, 200)
 _BANDS_BPM = tuple(round(40 * 2 ** (n / 2)) for n in range(7))  # half octaves: 40, 57, ..., 320
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Rhythm:
     """Periodicity of the onsets.
 
@@ -44,8 +44,8 @@ class Rhythm:
     top_db : dynamic range below the clip's loudest band, in dB; lower levels are raised to it
     """
 
-    n_mels: int
-    top_db: float
+    n_mels: Count
+    top_db: Positive
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,15 +1,15 @@
 """Octave-band spectral contrast."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from regenre.features.cepstra import convert_to_db, number_names
 from regenre.features.frames import Frames
+from regenre.kinds import Count, PositiveOrZero, Share, strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class SpectralContrast:
     """Peaks against valleys in octave bands (Jiang, Lu, Zhang, Tao and Cai 2002, eq. 1 to 3).
 
@@ -25,9 +25,9 @@ class SpectralContrast:
     alpha : share of the bins in a peak and in a valley, 0 to 1
     """
 
-    n_bands: int
-    fmin_hz: float
-    alpha: float
+    n_bands: Count
+    fmin_hz: PositiveOrZero
+    alpha: Share
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,15 +1,13 @@
 """The shape of the spectrum: moments, roll-off, flux, entropy, flatness, slope, crest."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numba
 import numpy as np
 
 from regenre.features.frames import Frames
+from regenre.kinds import Shares, strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class SpectralShape:
     """Descriptors of each frame's magnitude spectrum as a distribution over frequency.
 
@@ -35,7 +33,7 @@ class SpectralShape:
     rolloffs : shares of the magnitude below the roll-off frequencies, 0 to 1, in ascending order
     """
 
-    rolloffs: Sequence[float]
+    rolloffs: Shares
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,15 +1,14 @@
 """The spectrum in third-octave bands."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from regenre.features import filterbanks
 from regenre.features.cepstra import convert_to_db, number_names
 from regenre.features.frames import Frames
+from regenre.kinds import Count, PositiveOrZero, strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Spectrum:
     """Mean power of the bins in third-octave bands, in dB (bands of IEC 61260).
 
@@ -22,8 +21,8 @@ class Spectrum:
     fmin_hz : lower bound of the lowest centre in Hz
     """
 
-    n_bands: int
-    fmin_hz: float
+    n_bands: Count
+    fmin_hz: PositiveOrZero
 
     @property
     def names(self) -> tuple[str, ...]:

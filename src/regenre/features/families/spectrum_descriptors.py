@@ -1,16 +1,15 @@
 """Statistical spectrum descriptors: the distribution of loudness in each critical band."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from regenre.features.frames import Frames
 from regenre.features.loudness import N_BANDS, compute_sonogram, cut_segments
+from regenre.kinds import Positive, strict_dataclass
 
 _STATISTICS = ("mean", "median", "variance", "skewness", "kurtosis", "min", "max")
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class SpectrumDescriptors:
     """Seven statistics of each band's loudness over texture windows (Lidy and Rauber 2005, section 2.2).
 
@@ -24,7 +23,7 @@ class SpectrumDescriptors:
     segment_s : length of a segment in seconds; a shorter clip is one segment
     """
 
-    segment_s: float
+    segment_s: Positive
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,14 +1,13 @@
 """Tonal centroids: the position of the harmony on the circles of fifths and thirds."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from regenre.features.families.chroma import compute_pitch_classes
 from regenre.features.frames import Frames
+from regenre.kinds import strict_dataclass
 
 
-@dataclass(frozen=True)
+@strict_dataclass
 class Tonnetz:
     """The six-dimensional tonal centroid (Harte, Sandler and Gasser 2006, eq. 1).
 

@@ -77,7 +77,7 @@ class Densities(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             frames = [np.repeat(frames[0], 2, axis=0)]
         return self._fit_density(np.concatenate(frames), [len(clip) for clip in frames])
 
-    def log_likelihood(self, X: Any) -> np.ndarray:
+    def compute_log_likelihood(self, X: Any) -> np.ndarray:
         """Return the mean log density of each clip's frames under each genre, shape (n_clips, n_genres)."""
         check_is_fitted(self)
         if _are_sequences(X):
@@ -90,7 +90,7 @@ class Densities(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each genre, shape (n_clips, n_genres)."""
-        proba: np.ndarray = scipy.special.softmax(self.log_likelihood(X) + np.log(self.priors_), axis=1)
+        proba: np.ndarray = scipy.special.softmax(self.compute_log_likelihood(X) + np.log(self.priors_), axis=1)
         return proba
 
     def predict(self, X: Any) -> np.ndarray:

@@ -1,0 +1,71 @@
+"""Dataclasses that check their fields, and the kinds of numbers and lists that a setting may be.
+
+What conf/ configures and what a record on disk holds are such dataclasses: a field of another kind, and a field that
+does not exist, are refused when the object is made, wherever its values come from.
+
+    strict_dataclass  frozen dataclass with this check
+    explain_invalid   the check's error -> "<field>: <what is expected> expected, <value> found"
+"""
+
+from dataclasses import field
+from typing import Annotated, TypeVar, dataclass_transform
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+T = TypeVar("T")
+
+
+def _check_jobs(n_jobs: int) -> int:
+    if n_jobs < 1 and n_jobs != -1:
+        raise ValueError(f"-1 (one for each core) or at least 1 expected, {n_jobs} found")
+    return n_jobs
+
+
+def _check_unique(names: list[str]) -> list[str]:
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise ValueError(f"each name once expected, {twice[0]!r} found twice")
+    return names
+
+
+Count = Annotated[int, Field(ge=1)]
+CountOrZero = Annotated[int, Field(ge=0)]
+FoldCount = Annotated[int, Field(ge=2)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Rate = Annotated[int, Field(ge=1000, le=384_000)]
+"""Of sampling, in Hz."""
+Size = Annotated[int, Field(ge=16, le=2**20)]
+"""Of a transform, in samples."""
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Weights = Annotated[list[Positive], Field(min_length=1)]
+Names = Annotated[list[str], Field(min_length=1), AfterValidator(_check_unique)]
+Shares = Annotated[list[Share], Field(min_length=1)]
+Jobs = Annotated[int, AfterValidator(_check_jobs)]
+"""A number of processes."""
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def strict_dataclass(kind: type[T]) -> type[T]:
+    """Make a frozen dataclass whose fields are checked."""
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    return dataclass(frozen=True, config=config)(kind)  # type: ignore[return-value]
+
+
+def explain_invalid(error: ValidationError) -> str:
+    """Return the first thing that is wrong."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    match first["type"]:
+        case "value_error":  # raised by a __post_init__, which names its field
+            return f"{name}: {first['ctx']['error']}" if name else str(first["ctx"]["error"])
+        case "missing":
+            return f"{name} is missing"
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            return f"{name} is unknown"
+        case "too_short":
+            return f"{name}: at least {first['ctx']['min_length']} expected, {first['ctx']['actual_length']} found"
+    kind = first["msg"].removeprefix("Input should be ").partition(", ")[0]
+    return f"{name}: {kind} expected, {first['input']!r} found"

@@ -1,0 +1,25 @@
+"""The settings that results record are checked when they are made."""
+
+import pytest
+from pydantic import ValidationError
+
+from regenre.settings import AudioSettings, FrameSettings, SearchSettings, SequenceSettings
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (AudioSettings, {"sr": 999, "min_duration_s": 1.0}),
+        (AudioSettings, {"sr": 2**63, "min_duration_s": 1.0}),
+        (AudioSettings, {"sr": 22_050, "min_duration_s": -1.0}),
+        (AudioSettings, {"sr": 22_050, "min_duration_s": float("nan")}),
+        (FrameSettings, {"n_fft": 0, "hop_length": 512}),
+        (FrameSettings, {"n_fft": 2048, "hop_length": 0}),
+        (SequenceSettings, {"n_averaged": 0}),
+        (SearchSettings, {"metric": "accuracy", "n_folds": 1}),
+        (SearchSettings, {"metric": "accuracy", "n_folds": 3, "folds": 3}),
+    ],
+)
+def test_values_out_of_range_are_refused(kind, values):
+    with pytest.raises(ValidationError):
+        kind(**values)
