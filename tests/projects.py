@@ -44,7 +44,7 @@ class Project:
     @property
     def env(self) -> dict[str, str]:
         env = {**os.environ, "PYTHONPATH": str(self.folder / "src")}
-        for name in ("MLFLOW_TRACKING_URI", "REGENRE_ROOT", "OMP_NUM_THREADS"):
+        for name in ("MLFLOW_TRACKING_URI", "REGENRE_ROOT"):
             env.pop(name, None)
         return env | self.variables
 
