@@ -14,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 T = TypeVar("T")
+MIN_RATE, MAX_RATE = 1000, 768_000  # Hz
 
 
 def _check_jobs(n_jobs: int) -> int:
@@ -33,7 +34,7 @@ Count = Annotated[int, Field(ge=1)]
 CountOrZero = Annotated[int, Field(ge=0)]
 FoldCount = Annotated[int, Field(ge=2)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Rate = Annotated[int, Field(ge=1000, le=384_000)]
+Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
 """Of sampling, in Hz."""
 Size = Annotated[int, Field(ge=16, le=2**20)]
 """Of a transform, in samples."""

@@ -43,7 +43,7 @@ def test_clean_and_convert_write_new_files_in_their_places(sounds: Path, capsys)
     )
     printed = capsys.readouterr()
     assert "in/deep/b.flac -> out/deep/b.ogg: 3.00 s -> 3.00 s" in printed.out
-    assert "regenre: in/bad.mp3: libsndfile cannot read it" in printed.err
+    assert "regenre: in/bad.mp3: FFmpeg cannot read it" in printed.err
     assert sorted(str(path.relative_to("out")) for path in Path("out").rglob("*.*")) == ["a.ogg", "deep/b.ogg"]
     assert soundfile.info("out/a.ogg").samplerate == 16_000
     assert {path: path.read_bytes() for path in (sounds / "in").rglob("*.*")} == before
@@ -67,7 +67,7 @@ def test_clean_and_convert_write_new_files_in_their_places(sounds: Path, capsys)
         ),
         (("convert", "in/a.wav", "--rate", "0"), "--rate: 1 to 1,000,000 Hz expected, 0 found"),
         (("show", "in/a.wav", "--out", "a.pdf"), "--out: a name that ends in .png or .html expected"),
-        (("show", "in/bad.mp3"), "in/bad.mp3: libsndfile cannot read it"),
+        (("show", "in/bad.mp3"), "in/bad.mp3: FFmpeg cannot read it"),
         (("show", "in/a.wav", "--families", "mfc"), "families: 'mfc' is not in conf/family/"),
         (("show", "in/a.wav", "--start", "9"), "in/a.wav: 3.00 s, more than 9.00 s expected"),
         (("classify", "in/a.wav", "--model", "none"), "model 'none': no such cell; there are none; run `dvc repro`"),

@@ -139,7 +139,7 @@ def test_a_truncated_or_silent_file_yields_no_new_file(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes((tmp_path / "a.wav").read_bytes()[:2_000_000])
     soundfile.write(tmp_path / "silent.wav", np.zeros(SR), SR)
     for edit in (convert.convert, convert.clean):
-        with pytest.raises(audio.AudioError, match="the header promises"):
+        with pytest.raises(audio.AudioError, match="the header states"):
             edit(tmp_path / "a.wav", tmp_path / "b.flac")
     with pytest.raises(audio.AudioError, match="every frame of 20 ms is below 1e-04 of full scale"):
         convert.clean(tmp_path / "silent.wav", tmp_path / "b.wav")

@@ -101,7 +101,7 @@ def test_classify_names_the_genres_of_files_and_goes_on_past_bad_ones(project: P
     assert set(answers) == {"0.wav", "1.wav", "2.wav", "long.flac"}
     assert all(sum(answer["proba"].values()) == pytest.approx(1, abs=1e-4) for answer in answers.values())
     assert [window["start_s"] for window in answers["long.flac"]["timeline"]] == [0, 2, 4, 6, 8]
-    assert "text.mp3: libsndfile cannot read it" in output
+    assert "text.mp3: FFmpeg cannot read it" in output
     assert "missing.wav: no file at missing.wav" in output
     assert "regenre: 3 of 7 files could not be used" in output
     assert "Traceback" not in output

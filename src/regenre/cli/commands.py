@@ -259,13 +259,13 @@ def _run_batch(work: Callable[..., Any], files: Sequence[tuple[Any, ...]]) -> li
 
 def _list_files(names: Sequence[str]) -> Iterator[str]:
     """Yield the files, and the audio files in the folders at any depth, sorted by name."""
-    from regenre.audio import FORMATS
+    from regenre.decoding import SUFFIXES
 
     for name in names:
         if not Path(name).is_dir():
             yield name
             continue
-        inside = sorted(path for path in Path(name).rglob("*") if path.suffix.lower() in FORMATS and path.is_file())
+        inside = sorted(path for path in Path(name).rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
         if not inside:
             raise UserError(f"{name}: a folder with audio files expected, none found; choose another")
         yield from map(str, inside)

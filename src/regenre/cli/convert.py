@@ -17,6 +17,7 @@ import soundfile
 import soxr
 
 from regenre import audio, files
+from regenre.decoding import FORMATS, AudioError, open_audio
 from regenre.errors import UserError
 
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
@@ -74,10 +75,10 @@ def clean(
         The target exists or is the source, or its format does not support this audio.
     """
     files.check_target(target, [source], force)
-    with audio.open_audio(source) as file:
-        sr, channels, subtype, container, endian = (
-            file.samplerate, file.channels, file.subtype, file.format, file.endian,
-        )  # fmt: skip
+    with open_audio(source) as file:
+        sr, channels, subtype, container, endian = file.sr, file.channels, file.subtype, file.container, file.endian
+        if not container:
+            raise UserError(f"{source}: {file.encoding} can be read, not written; convert it first: --to flac")
     dtype = "int32" if subtype in _BITS else "float64"
     size = max(1, round(_FRAME_S * sr))
     levels, n_samples = _measure_levels(source, size)
@@ -121,26 +122,32 @@ def convert(
         The target exists or is the source, or its format does not support this audio.
     """
     files.check_target(target, [source], force)
-    container = audio.FORMATS.get(target.suffix.lower())
+    container = FORMATS.get(target.suffix.lower())
     if container is None:
-        suffixes = " ".join(sorted(audio.FORMATS))
+        suffixes = " ".join(sorted(FORMATS))
         raise UserError(
             f"{target}: the suffix of an audio format expected ({suffixes}), {target.suffix!r} found; rename it"
         )
-    with audio.open_audio(source) as file:
-        source_sr, subtype, channels, n_frames = file.samplerate, file.subtype, file.channels, file.frames
+    with open_audio(source) as file:
+        source_sr, subtype, channels = file.sr, file.subtype, file.channels
     subtype, channels, sr = _choose_subtype(target, container, subtype, bits), 1 if mono else channels, sr or source_sr
-    n_samples = n_clipped = 0
+    n_read = n_samples = n_clipped = 0
+
+    def read_and_count() -> Iterator[np.ndarray]:
+        nonlocal n_read
+        for block in audio.read_blocks(source, "float64"):
+            n_read += len(block)
+            yield block
 
     def convert_blocks() -> Iterator[np.ndarray]:
         nonlocal n_samples, n_clipped
-        for y in _resample_blocks(audio.read_blocks(source, "float64"), source_sr, sr, channels):
+        for y in _resample_blocks(read_and_count(), source_sr, sr, channels):
             n_samples += len(y)
             n_clipped += int(np.count_nonzero(np.abs(y) > 1))
             yield _quantise(y, _BITS[subtype]) if subtype in _BITS else y
 
     _write_audio(target, convert_blocks(), sr, channels, container, subtype)
-    return Output(target, n_frames / source_sr, n_samples / sr, n_clipped)
+    return Output(target, n_read / source_sr, n_samples / sr, n_clipped)
 
 
 def _choose_subtype(target: Path, container: str, source_subtype: str, bits: int | None) -> str:
@@ -179,7 +186,7 @@ def _find_segments(
     """Return the segments to keep, each with its first sample and the sample after its last."""
     nonzero = levels[levels > audio.SILENCE_PEAK**2 / 2]
     if not len(nonzero):
-        raise audio.AudioError("silent", f"every frame of 20 ms is below {audio.SILENCE_PEAK:.0e} of full scale")
+        raise AudioError("silent", f"every frame of 20 ms is below {audio.SILENCE_PEAK:.0e} of full scale")
     threshold = np.percentile(nonzero, _LOUD_PERCENTILE) * 10 ** (-below_db / 10)
     loud = np.flatnonzero(levels >= threshold)
     pauses = np.flatnonzero(np.diff(loud) * size > pause_s * sr) if not ends else np.empty(0, int)

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import pandas as pd
 
-from regenre.audio import FORMATS
 from regenre.datasets import download
 from regenre.datasets.dataset import CLIP_FACTS
+from regenre.decoding import SUFFIXES
 from regenre.errors import UserError
 from regenre.kinds import strict_dataclass
 
@@ -18,7 +18,7 @@ GROUPS = "groups.csv"
 class Folder:
     """A folder of audio files, one sub-folder per class.
 
-    Clips may lie at any depth below their class, in every format that libsndfile reads. The text of `clip.wav` is
+    Clips may lie at any depth below their class, in every format that `decoding` reads. The text of `clip.wav` is
     `clip.txt` beside it.
 
     Parameters
@@ -66,7 +66,7 @@ class Folder:
 def _place_clip(path: PurePosixPath) -> str | None:
     """Return the path of an audio file in a class folder, None for any other file."""
     hidden = any(part.startswith(".") for part in path.parts)
-    return None if hidden or len(path.parts) < 2 or path.suffix.lower() not in FORMATS else path.as_posix()
+    return None if hidden or len(path.parts) < 2 or path.suffix.lower() not in SUFFIXES else path.as_posix()
 
 
 def _link_texts(source: Path, raw: Path) -> None:
@@ -84,7 +84,7 @@ def _check_classes(source: Path, raw: Path) -> None:
     if empty:
         raise UserError(
             f"folder {source}: class {empty[0]} holds no audio file; add clips"
-            f" ({' '.join(sorted(FORMATS))}) or remove the folder"
+            f" ({' '.join(sorted(SUFFIXES))}) or remove the folder"
         )
     if len(classes) < 2:
         raise UserError(

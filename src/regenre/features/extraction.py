@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from regenre import audio
+from regenre.decoding import AudioError
 from regenre.errors import UserError
 from regenre.features.family import Family, is_per_clip
 from regenre.features.frames import Frames
@@ -157,7 +158,7 @@ def _extract_clip(clip_id: str, path: Path, analysis: Analysis, piece_s: float) 
     with threadpool_limits(1):  # no nested parallelism, and the same sums for any number of workers
         try:
             y = audio.load(path, analysis.sr)
-        except audio.AudioError as error:
+        except AudioError as error:
             raise UserError(
                 f"clip {clip_id}: {error}, but the clip table lists it as usable; run `dvc repro index` again"
             ) from error

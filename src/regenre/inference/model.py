@@ -21,6 +21,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from regenre import audio, config, paths, tables
+from regenre.decoding import AudioError
 from regenre.errors import UserError
 from regenre.evaluation.grid import read_summary, select_best
 from regenre.features import extraction
@@ -226,6 +227,6 @@ def convert_samples(samples: np.ndarray, found_sr: int, sr: int) -> np.ndarray:
             f" (n_samples, n_channels), expected; {array.dtype} of shape {array.shape} found"
         )
     if array.size == 0:
-        raise audio.AudioError("empty", "at least one sample expected, none found")
+        raise AudioError("empty", "at least one sample expected, none found")
     full_scale = 2.0 ** (8 * array.dtype.itemsize - 1) if array.dtype.kind == "i" else 1.0
     return audio.prepare((array / full_scale).astype(np.float32).reshape(len(array), -1), found_sr, sr)

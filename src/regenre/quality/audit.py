@@ -2,7 +2,7 @@
 
 A finding is a row with the columns `FINDINGS`: clip_id, finding, related_clip_id, score. The findings and their scores:
 
-    (a fault)       why the clip is excluded (`audio.FAULTS`); no score
+    (a fault)       why the clip is excluded (`decoding.FAULTS`); no score
     clipped         share of samples in flat tops, at least 1e-4
     dc              mean sample, at least 0.01 of full scale in magnitude
     wrong_length    seconds; differs from the median by more than a tenth, where most clips have one length

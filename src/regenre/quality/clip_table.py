@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from regenre import audio, tables
+from regenre.decoding import AudioError
 from regenre.errors import UserError
 from regenre.files import compute_md5
 from regenre.quality import audit
@@ -72,13 +73,13 @@ def _inspect_clip(raw: Path, path: str, min_duration_s: float) -> tuple[dict[str
     facts, measurements = dict(_DEFAULT_FACTS), None
     try:
         if not path:
-            raise audio.AudioError("missing", "the source does not hold this clip")
+            raise AudioError("missing", "the source does not hold this clip")
         facts["md5"] = compute_md5(raw / path) if (raw / path).is_file() else ""
         samples, sr = audio.decode(raw / path)
         facts |= {"duration_s": len(samples) / sr, "sr": sr, "channels": samples.shape[1]}
         audio.check_samples(samples, sr, min_duration_s)
         measurements = audit.measure(samples, sr)
-    except audio.AudioError as error:
+    except AudioError as error:
         facts |= {"status": "excluded", "fault": error.fault, "reason": str(error)}
     return facts, measurements
 

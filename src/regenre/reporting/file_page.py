@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 
 from regenre import audio
+from regenre.decoding import open_audio
 from regenre.features.extraction import Analysis
 from regenre.features.family import Family
 from regenre.features.frames import Frames
@@ -99,8 +100,8 @@ class FilePage:
         )  # fmt: skip
 
     def _collect_facts(self) -> dict[str, str]:
-        with audio.open_audio(self.path) as file:
-            encoding = f"{file.format_info}, {file.subtype_info}, {file.channels} channel(s), {file.samplerate} Hz"
+        with open_audio(self.path) as file:
+            encoding = f"{file.encoding}, {file.channels} channel(s), {file.sr} Hz"
         peak, rms = float(np.abs(self.y).max()), float(np.sqrt(np.square(self.y, dtype=np.float64).mean()))
         return {
             "file": str(self.path),

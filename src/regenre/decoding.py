@@ -1,0 +1,372 @@
+"""Decode audio files block by block: what is there is read, whatever the header promises.
+
+libsndfile reads uncompressed formats, FLAC and Ogg. FFmpeg, through PyAV, reads MP3 and what libsndfile cannot: AAC and
+ALAC (.m4a, .mp4), WMA, WebM and more. FFmpeg may open the formats of a list alone: some others name files or addresses
+that it would fetch.
+
+    open_audio  a file -> `AudioFile`
+    AudioFile   what an open file offers
+    AudioError  a fault of a file, of one of the kinds `FAULTS`
+    FORMATS     suffix -> libsndfile's name of the container
+    SUFFIXES    of the files that can be read
+"""
+
+import mmap
+import os
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import soundfile
+
+from regenre.errors import UserError, join_lines
+from regenre.kinds import MAX_RATE, MIN_RATE
+
+FAULTS = (
+    "missing", "unreadable", "truncated", "empty", "not_finite", "out_of_range", "silent", "too_short", "too_long",
+)  # fmt: skip
+FORMATS = {f".{name.lower()}": name for name in soundfile.available_formats() if name not in ("RAW", "SD2")} | {
+    ".aif": "AIFF", ".aifc": "AIFF", ".oga": "OGG", ".opus": "OGG", ".snd": "AU",
+}  # fmt: skip
+_DEMUXERS = {
+    "aac": ".aac", "ac3": ".ac3", "amr": ".amr", "ape": ".ape", "asf": ".wma .asf", "dsf": ".dsf", "eac3": ".eac3",
+    "matroska": ".webm .mka .mkv", "mov": ".m4a .m4b .mp4 .mov .3gp", "mp3": ".mp3 .mp2", "mpc": ".mpc", "mpc8": "",
+    "ogg": "", "flac": "", "tta": ".tta", "wav": "", "wv": ".wv",
+}  # fmt: skip # those that FFmpeg may open; none of them fetches anything but the file that it is given
+_STATE_LENGTH = {"asf", "matroska", "mov", "ape", "tta", "wv", "dsf", "mpc", "mpc8"}  # the others estimate it
+SUFFIXES = frozenset({*FORMATS, *" ".join(_DEMUXERS.values()).split()})
+_UNKNOWN_FROM = 0x7FFFF000 - 0x100  # programs that stream write 2 or 4 GiB, less a header, or 0 for a size
+# what libsndfile's log tells of a cut file: a chunk of samples that is too short, W64's chunk beside the file's length,
+# a number of frames, a remark
+_SHORT_CHUNK = re.compile(r"^\s*(?:data|SSND|Data Size|BODY)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
+_W64_CHUNK = re.compile(r"^Length : (\d+)$.*^wave$.*^data : (\d+)$", re.M | re.S)
+_FRAMES = re.compile(r"^\s*Frames\s*:\s*(\d+)$", re.M)
+_REMARK = re.compile(r"seems to be (?:a )?truncated", re.I)
+_MPEG = re.compile(rb"ID3|\xff[\xe2-\xe7\xf2-\xff]")
+_BAD_SHARE = 0.01  # of the packets of a lossy stream that may be damaged; radio streams begin and end within one
+
+
+class AudioError(UserError):
+    """A fault that makes a clip unusable.
+
+    Attributes
+    ----------
+    fault : one of `FAULTS`
+    """
+
+    def __init__(self, fault: str, reason: str) -> None:
+        super().__init__(reason)
+        self.fault = fault
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        """Keep `fault` when the error is pickled by a worker process."""
+        return type(self), (self.fault, str(self))
+
+
+class AudioFile(Protocol):
+    """An open audio file.
+
+    Attributes
+    ----------
+    sr : sampling rate in Hz
+    channels : number of channels
+    container, subtype, endian : libsndfile's names; container is "" for what it cannot write
+    encoding : of the file, in words
+    n_stated : samples per channel by the header, or None if it does not say; the file may hold fewer
+    """
+
+    sr: int
+    channels: int
+    container: str
+    subtype: str
+    endian: str
+    encoding: str
+    n_stated: int | None
+
+    def read_blocks(self, most: int, dtype: str = "float32") -> Iterator[np.ndarray]:
+        """Yield the samples in order, shape (n, channels), at most `most` of all channels at once.
+
+        Raises
+        ------
+        AudioError
+            `unreadable`; after the last block `truncated` (the header states more than the file holds) or `empty`.
+        """
+        ...
+
+    def skip(self, n: int) -> bool:
+        """Go to sample n if that costs nothing; return whether it was done."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+@contextmanager
+def open_audio(path: Path) -> Iterator[AudioFile]:
+    """Open a file.
+
+    Raises
+    ------
+    AudioError
+        `missing`, or `unreadable`: neither library knows the format, or its sampling rate is out of range.
+    """
+    try:
+        if not path.is_file():
+            raise AudioError("missing", f"no file at {path}")
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise AudioError("missing", f"no file can be opened there: {error.strerror}") from error
+    file = _open(path)
+    try:
+        if not MIN_RATE <= file.sr <= MAX_RATE:
+            raise AudioError("unreadable", f"a sampling rate of {MIN_RATE} to {MAX_RATE} Hz expected, {file.sr} found")
+        yield file
+    finally:
+        file.close()
+
+
+def _open(path: Path) -> AudioFile:
+    with _explain():
+        with path.open("rb") as stream:
+            start = stream.read(10)
+        if not start:
+            raise AudioError("unreadable", "the file is empty")
+    first = ""
+    if not _MPEG.match(start) and path.suffix.lower() not in (".mp3", ".mp2"):
+        try:
+            file = _SndFile(path)
+        except AudioError as error:
+            first = f"{error}; "
+        else:
+            return _prefer_ffmpeg(path, file) if file.is_doubtful else file
+    try:
+        return _FfmpegFile(path)
+    except AudioError as error:
+        raise AudioError("unreadable", f"{first}{error}") from error
+
+
+def _prefer_ffmpeg(path: Path, file: "_SndFile") -> AudioFile:
+    """Return the file as FFmpeg reads it, if it can."""
+    try:
+        other = _FfmpegFile(path)
+    except AudioError:
+        return file
+    file.close()
+    return other
+
+
+class _SndFile:
+    """A file that libsndfile reads."""
+
+    def __init__(self, path: Path) -> None:
+        with _explain("libsndfile"):
+            self._file = file = soundfile.SoundFile(os.fsencode(path))
+        self.sr, self.channels = file.samplerate, file.channels
+        self.container, self.subtype, self.endian = file.format, file.subtype, file.endian
+        self.encoding = f"{file.format_info}, {file.subtype_info}"
+        self.n_stated = file.frames if 0 < file.frames < _UNKNOWN_FROM else None
+        self._start = 0
+        # it reads MP3 with other memory's bytes, nothing of a FLAC or WAV without a length, the first of several Oggs
+        streamed = self.n_stated is None and self.container in ("FLAC", "WAV", "WAVEX")
+        self.is_doubtful = self.container == "MP3" or streamed or (self.container == "OGG" and _is_chained(path))
+
+    def read_blocks(self, most: int, dtype: str = "float32") -> Iterator[np.ndarray]:
+        n_read = self._start
+        while True:
+            n = max(1, most // self.channels)
+            if self.n_stated is not None and self._file.seekable():
+                n = min(n, max(1, self.n_stated - n_read))
+            with _explain("libsndfile"):
+                block = self._file.read(out=np.zeros((n, self.channels), dtype))  # zeros: never another memory's bytes
+            if not len(block):
+                break
+            n_read += len(block)
+            yield block
+        self._check_end(n_read)
+
+    def _check_end(self, n_read: int) -> None:
+        log = self._file.extra_info
+        chunks = [(int(stated), int(found)) for stated, found in _SHORT_CHUNK.findall(log)]
+        chunks += [(int(stated) - 24, int(length)) for length, stated in _W64_CHUNK.findall(log)]
+        for stated, found in chunks:
+            if found < stated < _UNKNOWN_FROM:
+                raise AudioError("truncated", f"the header states {stated} bytes of samples, the file holds {found}")
+        for stated in map(int, _FRAMES.findall(log)):
+            _check_count(stated if stated < _UNKNOWN_FROM else None, n_read)
+        if _REMARK.search(log):
+            raise AudioError("truncated", f"the header states more samples than the {n_read} that the file holds")
+        _check_count(self.n_stated, n_read)
+
+    def skip(self, n: int) -> bool:
+        if not self._file.seekable():
+            return False
+        with _explain("libsndfile"):
+            self._start = self._file.seek(n)
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _FfmpegFile:
+    """A file that FFmpeg reads."""
+
+    def __init__(self, path: Path) -> None:
+        import av
+
+        av.logging.set_level(av.logging.PANIC)
+        with ExitStack() as stack, _explain("FFmpeg"):
+            source = stack.enter_context(path.open("rb"))  # FFmpeg is not told the name, which could be an address
+            options = {"format_whitelist": ",".join(_DEMUXERS)}
+            container: Any = stack.enter_context(av.open(source, options=options))
+            stream = container.streams.best("audio")
+            if stream is None:
+                raise AudioError("unreadable", "FFmpeg finds no audio in it")
+            coding: Any = stream.codec_context
+            if coding is None:
+                raise AudioError("unreadable", "FFmpeg has no decoder for it")
+            self.sr, self.channels = int(coding.sample_rate or 0), len(coding.layout.channels)
+            if not self.channels:
+                raise AudioError("unreadable", "FFmpeg finds no channel in it")
+            self._close = stack.pop_all().close
+        self._stream: Any = stream
+        self._layout = coding.layout
+        demuxer = container.format.name.partition(",")[0]
+        is_mp3 = demuxer == "mp3"
+        self.container, self.subtype = ("MP3", "MPEG_LAYER_III") if is_mp3 else ("", "")
+        self.endian, self.encoding = "FILE", f"{container.format.long_name}, {coding.codec.long_name}"
+        self.n_stated, self._tolerance = None, 0
+        if is_mp3:
+            self.n_stated, self._tolerance = _read_mp3_length(path), 3 * 1152
+        elif demuxer in _STATE_LENGTH and (duration := stream.duration or container.duration):
+            base = stream.time_base if stream.duration else Fraction(1, 1_000_000)
+            self.n_stated = int(duration * (base or 0) * self.sr)
+            self._tolerance = self.sr // 5 + self.n_stated // 50
+
+    def read_blocks(self, most: int, dtype: str = "float32") -> Iterator[np.ndarray]:
+        n, n_read, parts = max(1, most // self.channels), 0, []
+        for part in self._decode():
+            parts.append(part)
+            n_read += len(part)
+            if sum(map(len, parts)) >= n:
+                yield np.concatenate(parts).astype(dtype, copy=False)
+                parts = []
+        if parts:
+            yield np.concatenate(parts).astype(dtype, copy=False)
+        _check_count(self.n_stated, n_read, self._tolerance)
+
+    def _decode(self) -> Iterator[np.ndarray]:
+        """Yield what each packet holds, at the rate and with the channels that the stream began with."""
+        import av
+
+        n_packets = n_bad = 0
+        packets, resampler = self._stream.container.demux(self._stream), _Resampler(self._layout, self.sr)
+        while True:
+            with _explain("FFmpeg"):
+                try:
+                    packet = next(packets, None)
+                except av.error.InvalidDataError:  # the file ends within a packet
+                    packet = None
+            if packet is None:
+                break
+            n_packets += 1
+            with _explain("FFmpeg"):
+                try:
+                    samples = resampler.convert(packet.decode())
+                except av.error.InvalidDataError:
+                    n_bad += 1
+                    continue
+            yield from samples
+        with _explain("FFmpeg"):
+            samples = resampler.flush()
+        yield from samples
+        if n_bad > max(2, _BAD_SHARE * n_packets):
+            raise AudioError("unreadable", f"{n_bad} of {n_packets} packets are damaged")
+
+    def skip(self, n: int) -> bool:
+        return n == 0
+
+    def close(self) -> None:
+        self._close()
+
+
+class _Resampler:
+    """Brings FFmpeg's frames to float32 of one layout and one rate, though the stream may change within."""
+
+    def __init__(self, layout: Any, sr: int) -> None:
+        self._layout, self._sr = layout, sr
+        self._kind: tuple[str, str, int] | None = None
+        self._resampler: Any = None
+
+    def convert(self, frames: list[Any]) -> list[np.ndarray]:
+        """Return the samples of the frames, each of shape (n, n_channels)."""
+        import av
+
+        samples: list[np.ndarray] = []
+        for frame in frames:
+            frame.pts = None  # samples follow each other, whatever their clock says
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if kind != self._kind:
+                samples += self.flush()
+                self._kind, self._resampler = kind, av.AudioResampler("fltp", self._layout, self._sr)
+            samples += [part.to_ndarray().T for part in self._resampler.resample(frame)]
+        return samples
+
+    def flush(self) -> list[np.ndarray]:
+        """Return what is left of the frames before."""
+        return [part.to_ndarray().T for part in self._resampler.resample(None)] if self._resampler else []
+
+
+def _is_chained(path: Path) -> bool:
+    """Return whether several Ogg streams follow each other: a second page says that a stream begins."""
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b"OggS\0\2", 1) > 0
+
+
+def _check_count(n_stated: int | None, n_read: int, tolerance: int = 0) -> None:
+    if n_stated is not None and n_read < n_stated - tolerance:
+        raise AudioError("truncated", f"the header states {n_stated} samples, {n_read} could be decoded")
+    if n_read == 0:
+        raise AudioError("empty", "the file holds no samples")
+
+
+def _read_mp3_length(path: Path) -> int | None:
+    """Return the number of samples that the Xing or VBRI header of an MP3 states, or None without one."""
+    with path.open("rb") as stream:
+        start = stream.read(10)
+        if start[:3] == b"ID3":
+            a, b, c, d = start[6:10]
+            stream.seek((a << 21 | b << 14 | c << 7 | d) + 10 * (2 if start[5] & 0x10 else 1))
+        else:
+            stream.seek(0)
+        frame = stream.read(4096)
+    match = re.search(rb"\xff[\xe2-\xe7\xf2-\xff]", frame)
+    if not match:
+        return None
+    frame = frame[match.start() :][:300]
+    per_frame = 1152 if frame[1] & 0x18 == 0x18 else 576
+    for name, place in ((b"Xing", 8), (b"Info", 8), (b"VBRI", 14)):
+        at = frame.find(name)
+        if at >= 0 and len(frame) >= at + place + 4 and (name == b"VBRI" or frame[at + 7] & 1):
+            (n_frames,) = struct.unpack(">I", frame[at + place : at + place + 4])
+            return int(n_frames) * per_frame
+    return None
+
+
+@contextmanager
+def _explain(library: str = "") -> Iterator[None]:
+    """Turn what a library raises about a file, of whatever kind, into an `AudioError`."""
+    try:
+        yield
+    except AudioError:
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:  # soundfile's, PyAV's
+        reason = join_lines(str(error)).partition("; last error log")[0].rsplit("': ", 1)[-1].strip().rstrip(".")
+        reason = re.sub(r"^\[Errno -?\d+\] |: '[^']*'$", "", reason)  # FFmpeg's number and the path
+        prefix = f"{library} cannot read it: " if library else ""
+        raise AudioError("unreadable", prefix + (reason or type(error).__name__)) from error
