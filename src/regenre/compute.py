@@ -1,18 +1,22 @@
 """Where tasks run: the backend that `joblib.Parallel` uses inside `use()`.
 
-    Compute   what every backend offers
-    Local     processes of this machine
-    Dask      workers of a Dask cluster, through joblib's own backend
+    Compute        what every backend offers
+    Local          processes of this machine
+    Dask           workers of a Dask cluster, through joblib's own backend
+    start_tracker  joblib's process that tracks its temporary files
 
 The backend does not change a byte of the results: a task depends on its arguments only, runs in one thread, and
 results are collected in the order of the tasks.
 """
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, runtime_checkable
 
 import joblib
+from joblib.externals.loky.backend import resource_tracker
 
 from regenre.errors import UserError
 from regenre.kinds import Jobs, Positive, strict_dataclass
@@ -25,6 +29,17 @@ class Compute(Protocol):
     def use(self) -> AbstractContextManager[None]:
         """Make `joblib.Parallel()` use this backend inside the block."""
         ...
+
+
+def start_tracker() -> None:
+    """Start joblib's process that tracks its temporary files, deaf to SIGHUP: it has to survive to remove them."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.signal(signal.SIGHUP, handler)
 
 
 @strict_dataclass
@@ -41,6 +56,8 @@ class Local:
     @contextmanager
     def use(self) -> Iterator[None]:
         """Use processes of this machine, see `Compute`."""
+        if self.n_jobs != 1:
+            start_tracker()
         with joblib.parallel_config("loky", n_jobs=self.n_jobs):
             yield
 

@@ -5,6 +5,7 @@ ALAC (.m4a, .mp4), WMA, WebM and more. FFmpeg may open the formats of a list alo
 that it would fetch.
 
     open_audio  a file -> `AudioFile`
+    find_audio  the audio files of a folder, and what is left out
     AudioFile   what an open file offers
     AudioError  a fault of a file, of one of the kinds `FAULTS`
     FORMATS     suffix -> libsndfile's name of the container
@@ -105,6 +106,58 @@ class AudioFile(Protocol):
     def close(self) -> None:
         """Close the file."""
         ...
+
+
+def find_audio(folder: Path) -> tuple[list[Path], dict[str, str]]:
+    """Find the audio files of a folder at any depth, also below links to folders.
+
+    Hidden files and folders are passed over, such as the `._x.wav` that a Mac leaves.
+
+    Returns
+    -------
+    paths : files with a suffix of `SUFFIXES`, sorted
+    left_out : path below the folder -> why it is left out; files that are no audio are counted here too
+    """
+    paths: list[Path] = []
+    left_out: dict[str, str] = {}
+    entered = {folder.resolve()}
+
+    def leave_out(path: Path, reason: str) -> None:
+        left_out[str(path.relative_to(folder))] = reason
+
+    def leave_folder(error: OSError) -> None:
+        leave_out(Path(error.filename), "a folder that cannot be entered")
+
+    for place, folder_names, file_names in os.walk(folder, onerror=leave_folder, followlinks=True):
+        inside = []
+        for path in (Path(place) / name for name in sorted(folder_names)):
+            target = path.resolve()
+            if path.name.startswith("."):
+                leave_out(path, "hidden")
+            elif path.is_symlink() and any(target in (other, *other.parents) for other in entered):
+                leave_out(path, "a link to a folder that is read already")
+            else:
+                entered.add(target)
+                inside.append(path.name)
+        folder_names[:] = inside
+        for path in (Path(place) / name for name in file_names):
+            if path.name.startswith("."):
+                leave_out(path, "hidden")
+            elif path.suffix.lower() not in SUFFIXES:
+                leave_out(path, "not audio")
+            elif path.is_file():
+                paths.append(path)
+            else:
+                leave_out(path, "a link to nothing" if path.is_symlink() else "not a file")
+    return sorted(paths), left_out
+
+
+def count_left_out(left_out: dict[str, str]) -> str:
+    """Return how many files are left out for each reason, each with an example."""
+    examples: dict[str, list[str]] = {}
+    for path, reason in sorted(left_out.items()):
+        examples.setdefault(reason, []).append(path)
+    return "; ".join(f"{len(paths)} {reason} ({paths[0]!r})" for reason, paths in sorted(examples.items()))
 
 
 @contextmanager

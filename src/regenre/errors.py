@@ -2,11 +2,17 @@
 
 A `UserError` is a sentence that names the thing (clip, file, option), what was expected, what was found and what to
 do. `report_errors` turns it, a failed disk access and Ctrl-C into that one line and a non-zero exit status. Any other
-exception is a defect of regenre and keeps its traceback.
+exception is a defect of regenre and keeps its traceback. `catch_signals` makes SIGTERM and SIGHUP end a process as
+Ctrl-C does, so that its temporary files go.
 """
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
+
+_INTERRUPTED = "regenre: interrupted; run the same command again to continue"
 
 
 class UserError(Exception):
@@ -26,7 +32,31 @@ def report_errors() -> Iterator[None]:
             f"regenre: {path}{error.strerror or error}; no half-written file is left, mend the cause and run again"
         ) from error
     except KeyboardInterrupt:
-        raise SystemExit("regenre: interrupted; run the same command again to continue") from None
+        raise SystemExit(_INTERRUPTED) from None
+
+
+def catch_signals() -> None:
+    """Let SIGTERM and SIGHUP interrupt this process as Ctrl-C does; print one line even while modules are imported."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` ignores SIGHUP
+            signal.signal(number, signal.default_int_handler)
+    sys.excepthook = _report_interrupt
+
+
+def _report_interrupt(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        print(_INTERRUPTED, file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+def explain_error(error: Exception) -> str:
+    """Return what is wrong with one of several files or rows, in one line, whatever the error: the others go on."""
+    if isinstance(error, UserError):
+        return join_lines(str(error))
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return join_lines(f"{type(error).__name__}: {error} (a defect of regenre; please report it with this input)")
 
 
 def join_lines(text: str) -> str:

@@ -1,6 +1,7 @@
 """Files: their digests, and writing them so that a reader never sees half a file.
 
 compute_md5        digest of a file's bytes
+clear_leftovers    remove what killed processes were writing
 check_target       refuse to write over an input, or over a file unasked
 write_atomically   write one file under a temporary name, then rename it
 write_text         write UTF-8 text atomically
@@ -11,13 +12,18 @@ fill_folder        fill a folder, all or nothing
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from regenre.errors import UserError
+
+_TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.tmp", re.DOTALL)
 
 
 def compute_md5(path: Path) -> str:
@@ -32,12 +38,49 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     Missing parent folders are made. If `write` fails, no temporary file remains and an existing file is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # as `_TEMPORARY` reads it
     try:
         write(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def clear_leftovers(targets: Iterable[Path]) -> Iterator[None]:
+    """Remove temporary files that killed processes left beside the targets: at the start, and when the block fails.
+
+    A block that is interrupted has its worker processes killed, and they cannot remove what they were writing.
+    """
+    names: dict[Path, set[str]] = {}
+    for target in targets:
+        names.setdefault(target.parent, set()).add(target.name)
+    _remove_leftovers(names)
+    try:
+        yield
+    except BaseException:
+        _remove_leftovers(names)
+        raise
+
+
+def _remove_leftovers(names: dict[Path, set[str]]) -> None:
+    for folder in filter(Path.is_dir, names):
+        for path in folder.iterdir():
+            match = _TEMPORARY.fullmatch(path.name)
+            if match and match[1] in names[folder] and _is_over(int(match[2])):
+                path.unlink(missing_ok=True)
+
+
+def _is_over(number: int) -> bool:
+    """Return whether a process has ended; a worker of this process is ended."""
+    try:
+        process = psutil.Process(number)
+        if psutil.Process() in process.parents():
+            process.kill()
+            process.wait()
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:

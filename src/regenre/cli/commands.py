@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regenre.errors import UserError, join_lines
+from regenre.errors import UserError, explain_error
 
 if TYPE_CHECKING:
     from regenre.inference.answers import Answer
@@ -190,9 +190,12 @@ def _write_each(arguments: argparse.Namespace, write: Callable[[Path, Path], Any
     for target in targets.values():
         if target.resolve() in inputs:
             raise UserError(f"{target}: a new file expected, an input found; choose another name with --out")
-    for path, output in _run_each(list(targets.items()), write, arguments.jobs, "write", failed):
-        clipped = f", {output.n_clipped} samples clipped to full scale" if output.n_clipped else ""
-        _print(f"{path} -> {output.target}: {output.source_s:.2f} s -> {output.target_s:.2f} s{clipped}")
+    from regenre.files import clear_leftovers
+
+    with clear_leftovers(targets.values()):
+        for path, output in _run_each(list(targets.items()), write, arguments.jobs, "write", failed):
+            clipped = f", {output.n_clipped} samples clipped to full scale" if output.n_clipped else ""
+            _print(f"{path} -> {output.target}: {output.source_s:.2f} s -> {output.target_s:.2f} s{clipped}")
     _report_failed(failed, len(targets))
 
 
@@ -226,8 +229,11 @@ def _run_each(
     from joblib import Parallel, delayed, effective_n_jobs
     from tqdm import tqdm
 
+    from regenre.compute import start_tracker
+
     batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
     workers = min(effective_n_jobs(n_jobs), len(batches))
+    start_tracker()
     results = Parallel(workers, return_as="generator")(delayed(_run_batch)(work, batch) for batch in batches)
     with tqdm(total=len(files), desc=title, unit=" files", disable=None) as bar:
         for batch in results:
@@ -252,22 +258,24 @@ def _run_batch(work: Callable[..., Any], files: Sequence[tuple[Any, ...]]) -> li
     for path, *more in files:
         try:
             results.append((path, work(Path(path), *more)))
-        except UserError as error:
-            results.append((path, join_lines(str(error).removeprefix(f"{path}: "))))
+        except Exception as error:  # the other files go on
+            results.append((path, explain_error(error).removeprefix(f"{path}: ")))
     return results
 
 
 def _list_files(names: Sequence[str]) -> Iterator[str]:
     """Yield the files, and the audio files in the folders at any depth, sorted by name."""
-    from regenre.decoding import SUFFIXES
+    from regenre.decoding import count_left_out, find_audio
 
     for name in names:
         if not Path(name).is_dir():
             yield name
             continue
-        inside = sorted(path for path in Path(name).rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        inside, left_out = find_audio(Path(name))
         if not inside:
             raise UserError(f"{name}: a folder with audio files expected, none found; choose another")
+        if left_out:
+            _print(f"regenre: {name}: left out: {count_left_out(left_out)}", sys.stderr)
         yield from map(str, inside)
 
 

@@ -135,7 +135,3 @@ def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
 
 def _add_force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace existing files; never an input")
-
-
-if __name__ == "__main__":
-    main()

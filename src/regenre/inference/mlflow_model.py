@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from regenre import audio, tables
-from regenre.errors import UserError
+from regenre.errors import UserError, explain_error
 from regenre.features import extraction
 from regenre.inference.answers import Answer
 from regenre.inference.model import Model
@@ -44,18 +44,22 @@ class ServedModel:
         columns = {genre: tables.PROBA + genre for genre in self.model.genres}
         try:
             proba = self._classify({name: value for name, value in row.items() if _is_present(value)}).proba
-        except UserError as error:
-            return {"predicted": "", **dict.fromkeys(columns.values(), np.nan), "error": str(error)}
+        except Exception as error:  # the other rows go on
+            return {"predicted": "", **dict.fromkeys(columns.values(), np.nan), "error": explain_error(error)}
         return {"predicted": next(iter(proba)), **{columns[genre]: proba[genre] for genre in columns}, "error": ""}
 
     def _classify(self, row: dict[str, Any]) -> Answer:
         if "path" in row:
-            with audio.name_errors(Path(row["path"])):
-                return self.model.classify_file(Path(row["path"]))
+            path = Path(str(row["path"]))
+            with audio.name_errors(path):
+                return self.model.classify_file(path)
         if not {"samples", "sr"} <= set(row):
-            raise UserError(f"path, or samples and sr, expected; {', '.join(row) or 'nothing'} found")
-        samples = np.asarray(row["samples"], dtype=np.float64)
-        return self.model.classify_samples(samples, int(row["sr"]), row.get("text", ""))
+            raise UserError(f"path, or samples and sr, expected; {', '.join(map(str, row)) or 'nothing'} found")
+        try:
+            samples, sr = np.asarray(row["samples"], dtype=np.float64), int(row["sr"])
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UserError(f"samples: a list of numbers, and sr: a whole number, expected; {error}") from error
+        return self.model.classify_samples(samples, sr, str(row.get("text", "")))
 
 
 def make_example(sr: int) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from regenre.features.extraction import Analysis
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
 from regenre.inference.answers import Answer
+from regenre.kinds import MAX_RATE, MIN_RATE
 from regenre.learning import models
 from regenre.learning.cells import RECORD, Cell
 from regenre.paths import CellName
@@ -226,6 +227,8 @@ def convert_samples(samples: np.ndarray, found_sr: int, sr: int) -> np.ndarray:
             "samples: floating-point numbers of full scale 1 or signed integers, shape (n_samples,) or"
             f" (n_samples, n_channels), expected; {array.dtype} of shape {array.shape} found"
         )
+    if not MIN_RATE <= found_sr <= MAX_RATE:
+        raise UserError(f"sr: {MIN_RATE} to {MAX_RATE} Hz expected, {found_sr} found")
     if array.size == 0:
         raise AudioError("empty", "at least one sample expected, none found")
     full_scale = 2.0 ** (8 * array.dtype.itemsize - 1) if array.dtype.kind == "i" else 1.0

@@ -2,3 +2,10 @@
 
 What belongs here: which files, which settings, the line that is printed. What does not: any computing.
 """
+
+import sys
+
+from regenre.errors import catch_signals
+
+if sys.argv[:1] == ["-m"]:  # a stage begins: Python imports this package before the stage's module
+    catch_signals()
