@@ -14,11 +14,16 @@ import pytest
 import soundfile
 from filelock import FileLock
 from helpers import ROOT, SR, sine
+from hypothesis import HealthCheck, settings
 from joblib import effective_n_jobs
 from projects import Project
 
 from regenre.compute import Dask
 from regenre.errors import UserError
+
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

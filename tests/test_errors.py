@@ -1,9 +1,12 @@
 import errno
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
-from regenre.errors import UserError, join_lines, report_errors
+from regenre.errors import UserError, explain_error, join_lines, report_errors
 
 
 @pytest.mark.parametrize(
@@ -31,3 +34,35 @@ def test_a_defect_keeps_its_traceback() -> None:
 
 def test_lines_are_joined() -> None:
     assert join_lines(" a\n\n  b\tc ") == "a b c"
+
+
+def test_an_error_of_one_of_several_is_one_line() -> None:
+    assert explain_error(UserError("clip a:\n  bad")) == "clip a: bad"
+    assert explain_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/a")) == "No space left on device"
+    assert explain_error(MemoryError()).startswith("MemoryError: (a defect of regenre; please report it")
+
+
+WAITS = """
+import sys, time
+from regenre.errors import catch_signals, report_errors
+catch_signals()
+print("ready", flush=True)
+if "unprotected" in sys.argv:
+    time.sleep(1000)
+with report_errors():
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("place", ["protected", "unprotected"])
+def test_a_signal_ends_a_process_in_one_line(number: signal.Signals, place: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITS, place], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    _, message = process.communicate()
+    assert message == "regenre: interrupted; run the same command again to continue\n"
+    assert process.returncode != 0

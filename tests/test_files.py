@@ -1,9 +1,11 @@
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from regenre.files import compute_md5, fill_folder, write_atomically, write_json, write_text
+from regenre.files import clear_leftovers, compute_md5, fill_folder, write_atomically, write_json, write_text
 
 
 def list_names(folder: Path) -> list[str]:
@@ -90,3 +92,31 @@ def test_leftovers_of_a_killed_run_are_not_in_the_folder(tmp_path: Path) -> None
     with fill_folder(tmp_path / "raw") as folder:
         assert list_names(folder) == []
     assert list_names(tmp_path) == ["raw"]
+
+
+def test_temporary_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    target, other = tmp_path / "a.wav", tmp_path / "b.wav"
+    left = tmp_path / f".a.wav.{ended.pid}.tmp"
+    kept = [tmp_path / f".a.wav.{os.getppid()}.tmp", tmp_path / f".b.wav.{ended.pid}.tmp", tmp_path / "a.wav.1.tmp"]
+    for path in (left, *kept, other):
+        path.touch()
+    with clear_leftovers([target, tmp_path / "none/c.wav"]):
+        assert not left.exists()
+    assert all(path.exists() for path in kept)
+
+
+def test_an_interrupted_block_ends_its_workers_and_removes_their_temporary_files(tmp_path: Path) -> None:
+    worker = subprocess.Popen(["sleep", "1000"])
+    left = tmp_path / f".a.wav.{worker.pid}.tmp"
+
+    def work() -> None:
+        with clear_leftovers([tmp_path / "a.wav"]):
+            left.touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert not left.exists()
+    assert worker.poll() is not None

@@ -52,6 +52,9 @@ _MPEG = re.compile(rb"ID3|\xff[\xe2-\xe7\xf2-\xff]")
 _BAD_SHARE = 0.01  # of the packets of a lossy stream that may be damaged; radio streams begin and end within one
 
 
+LOST = "a link to nothing"
+
+
 class AudioError(UserError):
     """A fault that makes a clip unusable.
 
@@ -148,7 +151,7 @@ def find_audio(folder: Path) -> tuple[list[Path], dict[str, str]]:
             elif path.is_file():
                 paths.append(path)
             else:
-                leave_out(path, "a link to nothing" if path.is_symlink() else "not a file")
+                leave_out(path, LOST if path.is_symlink() else "not a file")
     return sorted(paths), left_out
 
 

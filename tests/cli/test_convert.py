@@ -1,5 +1,7 @@
 """Files without pauses, and files in other formats, rates and resolutions."""
 
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -50,7 +52,7 @@ def test_clean_keeps_the_other_samples_bit_for_bit(tmp_path: Path, subtype: str)
     assert len(after) < 1.1 * SR
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 60)), min_size=1, max_size=12), st.integers(200, 4000))
 def test_segments_hold_every_sound_in_order_for_any_block_size(runs: list[tuple[bool, int]], block: int) -> None:
     loud = np.concatenate([np.full(length, is_loud) for is_loud, length in runs])
@@ -144,3 +146,28 @@ def test_a_truncated_or_silent_file_yields_no_new_file(tmp_path: Path) -> None:
     with pytest.raises(audio.AudioError, match="every frame of 20 ms is below 1e-04 of full scale"):
         convert.clean(tmp_path / "silent.wav", tmp_path / "b.wav")
     assert {path.name for path in tmp_path.iterdir()} == {"a.wav", "silent.wav"}
+
+
+def test_a_file_that_is_shorter_than_what_was_written_is_not_kept(tmp_path: Path, monkeypatch) -> None:
+    """As on a full disk: libsndfile closes a compressed file without an error."""
+    soundfile.write(tmp_path / "a.wav", noise(3.0), SR)
+    whole = soundfile.SoundFile.write
+    monkeypatch.setattr(soundfile.SoundFile, "write", lambda file, block: whole(file, block[: len(block) // 2]))
+    for suffix in ("flac", "mp3", "ogg"):
+        with pytest.raises(OSError, match=r"66150 samples were written, \d+ can be read back; is the disk full\?"):
+            convert.convert(tmp_path / "a.wav", tmp_path / f"b.{suffix}")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_write_that_fails_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", noise(3.0), SR)
+    code = (
+        "import resource, sys; from regenre.cli.main import main;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, -1)); main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", code, "convert", "a.wav", "--to", "flac"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 1
+    assert "regenre: a.wav: System error; is the disk full?" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]

@@ -22,7 +22,7 @@ def make_gtzan() -> pd.DataFrame:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 7)), min_size=12, max_size=60), st.integers(2, 4))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_no_group_is_in_training_and_test_and_each_clip_is_tested_once(rows, n_folds) -> None:
     clips = clip_table([genre for genre, _ in rows], [f"group_{group}" for _, group in rows])
     split = GroupedKFolds(n_folds, seed=1)

@@ -8,6 +8,7 @@ renamed, so memory use does not grow with the length and no incomplete file is l
     convert  change container, sampling rate, number of channels or resolution
 """
 
+import errno
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -262,8 +263,25 @@ def _write_audio(
                 f"{target}: {container} {subtype} does not support {channels} channel(s) at {sr} Hz;"
                 " change --to, --rate or --mono"
             ) from error
-        with file:
-            for block in blocks:
-                file.write(block)
+        n_written = 0
+        try:
+            with file:
+                for block in blocks:
+                    file.write(block)
+                    n_written += len(block)
+            _check_length(temporary, target, n_written)
+        except soundfile.LibsndfileError as error:
+            raise OSError(errno.EIO, f"{error.error_string.rstrip('.')}; is the disk full?", str(target)) from error
 
     files.write_atomically(target, write)
+
+
+def _check_length(path: Path, target: Path, n_written: int) -> None:
+    """Read a new file back: libsndfile does not say that a disk is full when it closes a compressed file."""
+    with open_audio(path) as file:
+        n_read = sum(map(len, file.read_blocks(1 << 20)))
+        tolerance = 0 if file.container not in ("MP3", "OGG") else file.sr // 10
+    if abs(n_read - n_written) > tolerance:
+        raise OSError(
+            errno.EIO, f"{n_written} samples were written, {n_read} can be read back; is the disk full?", str(target)
+        )

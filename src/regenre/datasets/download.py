@@ -1,5 +1,6 @@
 """Files from the network, from folders and from archives, checked.
 
+check_folder     refuse what is no folder
 check_sources    refuse a source that lies where clips are written
 download         fetch a file from the first mirror that delivers the expected digest
 link_files       link the files of a user's folder
@@ -164,6 +165,12 @@ def check_sources(dataset: object, raw: Path) -> None:
             )
 
 
+def check_folder(source: Path) -> None:
+    """Raise `UserError` if a user's folder is none."""
+    if not source.is_dir():
+        raise UserError(f"folder {source}: a folder expected, {'a file' if source.exists() else 'nothing'} found there")
+
+
 def link_files(source: Path, place: Place, raw: Path) -> int:
     """Link files of a user's folder into `raw`; the folder is neither copied nor changed.
 
@@ -182,8 +189,7 @@ def link_files(source: Path, place: Place, raw: Path) -> int:
     UserError
         `source` is no folder, or two files have the same place.
     """
-    if not source.is_dir():
-        raise UserError(f"folder {source}: a folder expected, {'a file' if source.exists() else 'nothing'} found there")
+    check_folder(source)
     files = sorted(path for path in source.rglob("*") if path.is_file())
     links = [(path, target) for path in files if (target := place(PurePosixPath(path.relative_to(source).as_posix())))]
     for path, target in links:

@@ -1,13 +1,13 @@
 """A folder with one sub-folder per class, for example speech, music and birds, or a user's own genres."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
 
 from regenre.datasets import download
 from regenre.datasets.dataset import CLIP_FACTS
-from regenre.decoding import SUFFIXES
+from regenre.decoding import LOST, SUFFIXES, count_left_out, find_audio
 from regenre.errors import UserError
 from regenre.kinds import strict_dataclass
 
@@ -42,20 +42,31 @@ class Folder:
                 " or pass dataset.folder=/path/to/classes"
             )
         source = Path(self.folder).expanduser()
-        n_files = download.link_files(source, _place_clip, raw)
+        download.check_folder(source)
+        paths, left_out = find_audio(source)
+        clips = [path.relative_to(source) for path in paths]
+        clips += [Path(path) for path, reason in left_out.items() if reason == LOST]  # a row of the clip table each
+        for clip in clips:
+            if len(clip.parts) > 1:
+                (raw / clip).parent.mkdir(parents=True, exist_ok=True)
+                (raw / clip).symlink_to((source / clip).resolve())
+            else:
+                left_out[str(clip)] = "not in the folder of a class"
         _link_texts(source, raw)
         groups = Path(self.groups).expanduser() if self.groups else source / GROUPS
         if self.groups or groups.is_file():
             (raw / GROUPS).write_bytes(groups.read_bytes())
         _check_classes(source, raw)
-        return f"{n_files} files linked from {source}"
+        unused = {path: reason for path, reason in left_out.items() if reason != LOST and not _is_companion(Path(path))}
+        message = f"{sum(len(clip.parts) > 1 for clip in clips)} files linked from {source}"
+        return f"{message}; left out: {count_left_out(unused)}" if unused else message
 
     def list_clips(self, raw: Path) -> pd.DataFrame:
         """Return one row per file; `clip_id` is its path below the folder."""
         paths = sorted(
             path.relative_to(raw).as_posix()
             for path in raw.rglob("*")
-            if _place_clip(PurePosixPath(path.relative_to(raw)))
+            if path.suffix.lower() in SUFFIXES and not path.is_dir()
         )
         clips = pd.DataFrame(
             {"clip_id": paths, "path": paths, "genre": [path.split("/")[0] for path in paths]}, dtype=object
@@ -63,10 +74,9 @@ class Folder:
         return clips.assign(group=_read_groups(raw / GROUPS, clips["clip_id"]))[CLIP_FACTS]
 
 
-def _place_clip(path: PurePosixPath) -> str | None:
-    """Return the path of an audio file in a class folder, None for any other file."""
-    hidden = any(part.startswith(".") for part in path.parts)
-    return None if hidden or len(path.parts) < 2 or path.suffix.lower() not in SUFFIXES else path.as_posix()
+def _is_companion(path: Path) -> bool:
+    """Return whether a file is the text of a clip or the table of groups."""
+    return path.suffix.lower() == ".txt" or str(path) == GROUPS
 
 
 def _link_texts(source: Path, raw: Path) -> None:
