@@ -2,7 +2,7 @@
 # make test    set up, lint, type-check, test
 # make learn FOLDER=folder  set up, then from a folder with one sub-folder per class to a classifier
 # make ui      open the MLflow UI on what the pipeline logged
-# make bench   measure speed, memory and recall beside the peers; on your clips: make bench AUDIO=folder
+# make bench   measure speed, memory, recall and reliability; on your clips: make bench AUDIO=folder
 # make rooms   print the rooms of the sources, by floor, with what each imports
 # make lock    resolve requirements.lock again from pyproject.toml
 
@@ -31,6 +31,7 @@ bench: $(SETUP)
 	-python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers.txt
 	python benchmarks/extraction.py $(if $(AUDIO),--audio "$(AUDIO)")
 	python benchmarks/fingerprint.py --clips 100 $(if $(AUDIO),--audio "$(AUDIO)")
+	python benchmarks/reliability.py
 	python benchmarks/classification.py $(if $(AUDIO),--audio "$(AUDIO)") || test $$? -eq 3 # 3: there is no model yet
 
 ui: $(SETUP)

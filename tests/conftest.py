@@ -21,7 +21,6 @@ from projects import Project
 from regenre.compute import Dask
 from regenre.errors import UserError
 
-
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 

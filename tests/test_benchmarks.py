@@ -79,6 +79,15 @@ def test_a_folder_without_clips_is_one_line(name: str, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
+def test_damaged_files_and_killed_stages_end_in_results_or_reasons(tmp_path: Path) -> None:
+    process = run_benchmark("reliability", *read_dose("reliability"), "--json", tmp_path / "figures.json")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures.pop("memory") > 0
+    assert set(figures) == {"tracebacks", "crashes", "hangs", "unaccounted", "differences"}
+    assert not any(figures.values()), process.stdout + process.stderr
+
+
 def test_a_dose_of_no_clips_is_refused() -> None:
     assert "--clips: a number above 0 expected, 0 found" in run_benchmark("fingerprint", "--clips", 0, status=2).stderr
 

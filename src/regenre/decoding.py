@@ -326,7 +326,7 @@ class _FfmpegFile:
             with _explain("FFmpeg"):
                 try:
                     packet = next(packets, None)
-                except av.error.InvalidDataError:  # the file ends within a packet
+                except av.error.FFmpegError:  # the file ends within a packet
                     packet = None
             if packet is None:
                 break
@@ -334,7 +334,7 @@ class _FfmpegFile:
             with _explain("FFmpeg"):
                 try:
                     samples = resampler.convert(packet.decode())
-                except av.error.InvalidDataError:
+                except av.error.FFmpegError:
                     n_bad += 1
                     continue
             yield from samples
@@ -421,8 +421,8 @@ def _explain(library: str = "") -> Iterator[None]:
         yield
     except AudioError:
         raise
-    except (OSError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:  # soundfile's, PyAV's
+    except Exception as error:
         reason = join_lines(str(error)).partition("; last error log")[0].rsplit("': ", 1)[-1].strip().rstrip(".")
-        reason = re.sub(r"^\[Errno -?\d+\] |: '[^']*'$", "", reason)  # FFmpeg's number and the path
+        reason = re.sub(r"^\[Errno -?\d+\] |: '[^']*'( returned -?\d+)?$", "", reason)  # FFmpeg's number and the path
         prefix = f"{library} cannot read it: " if library else ""
         raise AudioError("unreadable", prefix + (reason or type(error).__name__)) from error

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from regenre import audio, tables
 from regenre.decoding import AudioError
-from regenre.errors import UserError
+from regenre.errors import UserError, explain_error
 from regenre.files import compute_md5
 from regenre.quality import audit
 
@@ -81,6 +81,8 @@ def _inspect_clip(raw: Path, path: str, min_duration_s: float) -> tuple[dict[str
         measurements = audit.measure(samples, sr)
     except AudioError as error:
         facts |= {"status": "excluded", "fault": error.fault, "reason": str(error)}
+    except Exception as error:  # the other clips go on
+        facts |= {"status": "excluded", "fault": "unreadable", "reason": explain_error(error)}
     return facts, measurements
 
 
