@@ -143,10 +143,9 @@ class Project:
             "features": ["mfcc"],
             "classifiers": ["knn"],
             "seed": 1,
+            "source": str(self.sounds),
         }
         (folder / "params.yaml").write_text(json.dumps(grid))
-        leaf = folder / "conf/dataset/folder.yaml"
-        leaf.write_text(leaf.read_text().replace("folder: null", f"folder: {self.sounds}", 1))
 
     @property
     def env(self) -> dict[str, str]:

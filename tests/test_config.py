@@ -47,7 +47,8 @@ def read_settings() -> config.Settings:
 @cache
 def read_leaf(group: str, name: str) -> dict[str, Any]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return config.read_leaves(group, [name], 7)[name]
+        leaf = config.to_plain(compose(None, [f"+{group}@leaf={name}", "+seed=7", "+source=data/source"]).leaf)
+        return config.add_members(leaf, 7)
 
 
 def names(group: str) -> list[str]:

@@ -79,6 +79,7 @@ class GallerySettings:
 class Settings:
     """The settings of a stage: conf/config.yaml, checked; groups hold their leaves as they are."""
 
+    source: str
     seed: Seed
     trusted: Names
     audio: AudioSettings
@@ -115,6 +116,7 @@ class Grid:
     features: Names
     classifiers: Names
     seed: Seed
+    source: str
 
     @property
     def cells(self) -> list[CellName]:
@@ -136,6 +138,8 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str]) -> None:
     @wraps(main)
     def run(cfg: DictConfig) -> Any:
         with report_errors(), _explain_composition(name):
+            if not any(override.startswith("source=") for override in HydraConfig.get().overrides.task):
+                cfg.source = _escape(read_grid().source)
             return main(_check_settings(cfg))
 
     with report_errors(), _explain_composition(name):
@@ -174,6 +178,11 @@ def _register_settings(conf: Path, with_families: bool = True) -> None:
     for name in families:
         if not (conf / "features" / f"{name}.yaml").is_file():
             store.store(group="features", name=name, node={"families": [name]})
+
+
+def _escape(text: str) -> str:
+    """Return a text that OmegaConf takes as it stands: a folder may be called `${oc.env:HOME}`."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def _check_settings(cfg: DictConfig) -> Settings:
@@ -344,7 +353,7 @@ def build(node: Any, where: str, *kinds: type[Any], packages: Sequence[str] | No
                 " add its package to `trusted` in conf/config.yaml"
             )
     try:
-        built = hydra.utils.instantiate(node, _convert_="all")
+        built = hydra.utils.instantiate(_escape_twice(node), _convert_="all")
     except (InstantiationException, OmegaConfBaseException, TypeError, ValueError) as error:
         cause = error.__cause__ or error
         lines = [line for line in str(cause).splitlines() if not line.startswith("full_key")]
@@ -353,6 +362,18 @@ def build(node: Any, where: str, *kinds: type[Any], packages: Sequence[str] | No
     if not isinstance(built, kinds):
         raise UserError(f"{where}: _target_: a {expected} expected, {node['_target_']} found")
     return built
+
+
+def _escape_twice(node: Any) -> Any:
+    """Return a node whose texts `instantiate` leaves as they stand, for it resolves interpolations twice.
+
+    The node's own are resolved already: what looks like one is part of a name, or of a stranger's record.
+    """
+    if isinstance(node, str):
+        return _escape(_escape(node))
+    if isinstance(node, dict):
+        return {key: _escape_twice(value) for key, value in node.items()}
+    return [_escape_twice(value) for value in node] if isinstance(node, (list, tuple)) else node
 
 
 def read_trusted() -> list[str]:
@@ -417,7 +438,7 @@ def read_leaf(path: Path, kind: type[T]) -> T:
         The file is not YAML, or a setting is missing, unknown or of another kind.
     """
     try:
-        return kind(**read_yaml(path))
+        return kind(**read_yaml(path, resolve=False))
     except ValidationError as error:
         raise UserError(f"{paths.shorten(path)}: {explain_invalid(error)}; mend it") from error
 

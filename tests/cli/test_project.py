@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import requests
 import soundfile
-from helpers import noise, wait_until
+from helpers import noise, sine, wait_until
 from projects import Project
 from threadpoolctl import threadpool_limits
 
@@ -55,6 +55,9 @@ def test_a_folder_becomes_a_classifier(project: Project, classes: Path, tmp_path
     assert f"{classes}/low/0.wav: low 1.000, high 0.000" in output
     assert "the model reads a text beside each file (FILE.txt); 1 have none" in output
     assert "nan.wav: 33075 of 33075 samples are NaN" in output
+    assert copy.repro("index") == set()
+    soundfile.write(classes / "low" / "new.wav", sine(300, 1.5), 22_050)
+    assert copy.repro("index") == {"download", "index"}
     shutil.rmtree(classes / "low")
     output = copy.run("regenre", "learn", str(classes), "--recipe", "small", ok=False)
     assert "regenre: folder" in output

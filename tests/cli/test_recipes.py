@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from helpers import ROOT
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from regenre import config
@@ -33,15 +34,24 @@ def test_every_recipe_sets_the_grid_to_names_in_conf(name: str, project: Path) -
 
 def test_edits_keep_the_order_of_keys_and_the_comments(project: Path, tmp_path: Path) -> None:
     (tmp_path / "my classes").mkdir()
-    before = {name: (project / name).read_text().splitlines() for name in ("params.yaml", "conf/dataset/folder.yaml")}
-    recipes.apply_recipe("speech_music_birds", "my classes")
-    assert OmegaConf.load("conf/dataset/folder.yaml").folder == str(tmp_path / "my classes")
-    assert config.read_grid().dataset == "folder"
-    for name, lines in before.items():
-        after = (project / name).read_text().splitlines()
-        assert [line.partition(":")[0] for line in after] == [line.partition(":")[0] for line in lines]
-        assert [line.partition("#")[2] for line in after] == [line.partition("#")[2] for line in lines]
-    assert "groups: null" in (project / "conf/dataset/folder.yaml").read_text()
+    before = (project / "params.yaml").read_text().splitlines()
+    assert recipes.apply_recipe("speech_music_birds", "my classes") == [project / "params.yaml"]
+    assert (config.read_grid().dataset, config.read_grid().source) == ("folder", str(tmp_path / "my classes"))
+    after = (project / "params.yaml").read_text().splitlines()
+    assert [line.partition(":")[0] for line in after] == [line.partition(":")[0] for line in before]
+    assert [line.partition("#")[2] for line in after] == [line.partition("#")[2] for line in before]
+
+
+@pytest.mark.parametrize("name", ["${oc.env:HOME}", r"\${x}", "(2024)", "a=b,c", "it's [x] {y}", '"q" # : &', "%20?#"])
+def test_a_folder_of_any_name_reaches_the_dataset_as_it_stands(project: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    recipes.apply_recipe("speech_music_birds", str(tmp_path / name))
+    source = config.read_grid().source
+    assert source == str(tmp_path / name)
+    with initialize_config_dir(str(project / "conf"), version_base="1.3"):
+        settings = compose("config", ["dataset=folder"])
+    settings.source = config._escape(source)
+    assert config._check_settings(settings).dataset["folder"] == source
 
 
 def test_an_unknown_recipe_or_source_raises_and_changes_no_file(project: Path) -> None:

@@ -120,11 +120,12 @@ def test_real_music_is_told_apart_by_artist(project: Project, shared: Path, tmp_
     artists = artist.loc[[path.stem for path in clips]]
     by_genre = artists.groupby(artists.index.str.split(".").str[0])
     n_tested = by_genre.size()[by_genre.nunique() > 1].sum()  # the other genres have one artist each
-    copy.edit("params.yaml", dataset="gtzan_mini", features=["mfcc"])
+    artists.rename("artist").to_csv(tmp_path / "clips/artists.csv")
+    copy.edit("params.yaml", dataset="gtzan_mini", features=["mfcc"], source=str(tmp_path / "clips"))
     copy.edit(
         "conf/dataset/gtzan_mini.yaml",
         folder=str(tmp_path / "clips"),
-        artists=str((shared / "gtzan/artists.csv").resolve()),
+        artists=str(tmp_path / "clips/artists.csv"),
     )
     copy.repro("evaluate")
     summary = pd.read_csv(copy.folder / "reports/summary.csv").set_index(["features", "classifier"])

@@ -24,9 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _define_learn(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Write a recipe's grid and the dataset into params.yaml and conf/dataset/folder.yaml, then run `dvc repro`."
-    )
+    parser.description = "Write a recipe's grid and the dataset into params.yaml, then run `dvc repro`."
     parser.add_argument(
         "source",
         metavar="FOLDER",

@@ -1,7 +1,7 @@
 """Recipes: from a folder of classes to a classifier, by settings written into the project.
 
 A recipe is a leaf of conf/recipe: splits, features and classifiers. Settings are edited where a person would edit them,
-in params.yaml and conf/dataset/folder.yaml, and comments are kept, so that `dvc repro` continues from there.
+in params.yaml, and comments are kept, so that `dvc repro` continues from there.
 """
 
 import io
@@ -56,10 +56,8 @@ def apply_recipe(recipe: str, source: str) -> list[Path]:
             f"{source or 'nothing'}: a folder with one sub-folder per class expected, or one of {datasets};"
             " neither found"
         )
-    leaf = conf / "dataset" / "folder.yaml"
-    _edit(leaf, {"folder": str(folder.resolve())})
-    _edit(params, {"dataset": "folder", **grid})
-    return [leaf, params]
+    _edit(params, {"dataset": "folder", "source": str(folder.resolve()), **grid})
+    return [params]
 
 
 def _read_recipe(path: Path) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """Files from the network, from folders and from archives, checked.
 
+check_dependency refuse a source that `dvc repro` does not watch
 check_folder     refuse what is no folder
 check_sources    refuse a source that lies where clips are written
 download         fetch a file from the first mirror that delivers the expected digest
@@ -27,6 +28,8 @@ from regenre.files import compute_md5
 TIMEOUT_S = (10, 60)  # to connect; between two chunks
 ATTEMPTS = 5  # per mirror; each resumes where the one before was cut
 PIECE = 1 << 16  # bytes in a chunk; a cut connection loses less than one chunk
+
+SOURCES = ("folder", "archive", "table", "groups", "artists")  # settings that name what a dataset is read from
 
 Place = Callable[[PurePosixPath], str | None]
 """Path in an archive or folder -> path in the raw folder, or None for a file that is not used."""
@@ -143,6 +146,27 @@ def _find_cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".split("\n")[0][:120]
 
 
+def check_dependency(dataset: object, source: Path) -> None:
+    """Refuse a file or folder of the user's that `dvc repro` does not watch: it would not see a change.
+
+    Parameters
+    ----------
+    source : what params.yaml names, a dependency of the stage
+
+    Raises
+    ------
+    UserError
+        A setting of the dataset names something that is neither `source` nor below it.
+    """
+    watched = source.expanduser().absolute()
+    for setting, path in _list_sources(dataset):
+        if not path.absolute().is_relative_to(watched):
+            raise UserError(
+                f"dataset: {setting}: something in {source} expected, {path} found; set `source: {path.absolute()}` in"
+                " params.yaml (or a folder above all sources), so that `dvc repro` sees a change"
+            )
+
+
 def check_sources(dataset: object, raw: Path) -> None:
     """Refuse a source that lies in the raw folder, by whatever link: the raw folder is replaced.
 
@@ -152,17 +176,21 @@ def check_sources(dataset: object, raw: Path) -> None:
         A setting of the dataset names such a file or folder, or one that contains the raw folder.
     """
     target = raw.resolve()
-    for field in fields(dataset):  # type: ignore[arg-type]
-        value = getattr(dataset, field.name)
-        source = Path(value).expanduser() if isinstance(value, str) and value else None
-        if source is None or not source.exists():
-            continue
+    for setting, source in _list_sources(dataset):
         inside = [source.resolve(), *(path.resolve() for path in source.rglob("*") if path.is_symlink())]
         if any(path.is_relative_to(target) for path in inside) or target.is_relative_to(source.resolve()):
             raise UserError(
-                f"dataset: {field.name}: a source outside {raw} expected, {source} found; that folder is replaced by"
+                f"dataset: {setting}: a source outside {raw} expected, {source} found; that folder is replaced by"
                 " download, so move the source elsewhere"
             )
+
+
+def _list_sources(dataset: object) -> Iterator[tuple[str, Path]]:
+    """Yield the settings of a dataset that name a file or folder of the user's, with its path."""
+    for field in fields(dataset):  # type: ignore[arg-type]
+        value = getattr(dataset, field.name)
+        if field.name in SOURCES and isinstance(value, str) and Path(value).expanduser().exists():
+            yield field.name, Path(value).expanduser()
 
 
 def check_folder(source: Path) -> None:

@@ -3,12 +3,16 @@
 Reads: the dataset's source (a generator, the network, an archive, a folder). Writes: data/raw/<dataset>/.
 """
 
+import os
+from pathlib import Path
+
 from regenre import config, files, paths
 from regenre.config import Settings
 from regenre.datasets.dataset import Dataset
-from regenre.datasets.download import check_sources
+from regenre.datasets.download import check_dependency, check_sources
+from regenre.reporting.escaping import escape_terminal
 
-READS = ("dataset.*",)
+READS = ("dataset.*", "source")
 
 
 def main(settings: Settings) -> None:
@@ -16,9 +20,11 @@ def main(settings: Settings) -> None:
     name = config.get_choice("dataset")
     dataset, target = config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset), paths.locate_raw(name)
     check_sources(dataset, target)
+    if "DVC_STAGE" in os.environ:  # else there is no `dvc repro` to see a change
+        check_dependency(dataset, Path(settings.source))
     with files.fill_folder(target) as raw, config.make_compute(settings).use():
         message = dataset.download(raw)
-    print(f"download {name}: {message}")
+    print(escape_terminal(f"download {name}: {message}"))
 
 
 if __name__ == "__main__":
