@@ -44,8 +44,8 @@ def test_an_error_of_one_of_several_is_one_line() -> None:
 
 WAITS = """
 import sys, time
-from regenre.errors import catch_signals, report_errors
-catch_signals()
+from regenre.errors import prepare_process, report_errors
+prepare_process()
 print("ready", flush=True)
 if "unprotected" in sys.argv:
     time.sleep(1000)
@@ -66,3 +66,11 @@ def test_a_signal_ends_a_process_in_one_line(number: signal.Signals, place: str)
     _, message = process.communicate()
     assert message == "regenre: interrupted; run the same command again to continue\n"
     assert process.returncode != 0
+
+
+def test_letters_that_the_terminal_lacks_are_escaped() -> None:
+    code = "from regenre.errors import prepare_process; prepare_process(); print('n\\xf6pe', chr(0xdcff))"
+    process = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True
+    )
+    assert process.stdout == "n\\xf6pe \\udcff\n", process.stderr

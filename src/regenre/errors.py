@@ -2,7 +2,7 @@
 
 A `UserError` is a sentence that names the thing (clip, file, option), what was expected, what was found and what to
 do. `report_errors` turns it, a failed disk access and Ctrl-C into that one line and a non-zero exit status. Any other
-exception is a defect of regenre and keeps its traceback. `catch_signals` makes SIGTERM and SIGHUP end a process as
+exception is a defect of regenre and keeps its traceback. `prepare_process` makes SIGTERM and SIGHUP end a process as
 Ctrl-C does, so that its temporary files go.
 """
 
@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from types import TracebackType
 
 _INTERRUPTED = "regenre: interrupted; run the same command again to continue"
@@ -35,8 +36,14 @@ def report_errors() -> Iterator[None]:
         raise SystemExit(_INTERRUPTED) from None
 
 
-def catch_signals() -> None:
-    """Let SIGTERM and SIGHUP interrupt this process as Ctrl-C does; print one line even while modules are imported."""
+def prepare_process() -> None:
+    """Prepare a process that people start: how signals end it, and what a terminal shows of letters that it lacks.
+
+    SIGTERM and SIGHUP interrupt it as Ctrl-C does, in one line, even while modules are imported.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` ignores SIGHUP
             signal.signal(number, signal.default_int_handler)

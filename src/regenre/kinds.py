@@ -69,4 +69,4 @@ def explain_invalid(error: ValidationError) -> str:
         case "too_short":
             return f"{name}: at least {first['ctx']['min_length']} expected, {first['ctx']['actual_length']} found"
     kind = first["msg"].removeprefix("Input should be ").partition(", ")[0]
-    return f"{name}: {kind} expected, {first['input']!r} found"
+    return f"{name}: {kind} expected, {first['input']!r} found".removeprefix(": ")

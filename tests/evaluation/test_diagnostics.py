@@ -103,3 +103,15 @@ def test_points_with_as_many_training_clips_leave_the_law_constant() -> None:
     """In a tiny corpus every share of the groups may be the same two groups."""
     law = diagnostics._fit_law(np.full(3, 20.0), np.array([[0.5, 0.6, 0.7]]), np.array([40.0]))
     np.testing.assert_allclose(law, [[0.6]])
+
+
+def test_a_point_with_too_few_clips_to_fit_is_left_out_with_its_reason() -> None:
+    X, clips = blobs(60)
+    learner = Learner(KNeighborsClassifier(25))
+    cell = plan_cell(X, clips, learner)
+    whole = tasks.join_predictions(clips, cell.deal.folds, run_folds(learner, X, clips, cell.deal.folds))
+    curve = diagnostics.measure_learning_curve(cell, whole, [0.4, 0.8], 1, 2, 0)
+    assert list(curve.left_out) == [0.4]
+    assert len(curve.points) == 2 + len(diagnostics.AHEAD)
+    assert "The point at 40% of the training groups is left out: " in curve.answer
+    assert "Expected n_neighbors <= n_samples_fit" in curve.answer

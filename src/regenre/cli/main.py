@@ -1,11 +1,15 @@
 """The command `regenre`: learn genres, classify audio, show, clean and convert files, and register models."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from regenre.cli import commands
 from regenre.errors import report_errors
+from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, explain_invalid
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,6 +25,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     namespace = parser.parse_args(arguments)
     with report_errors():
         namespace.run(namespace)
+
+
+def read_as(kind: Any) -> Callable[[str], Any]:
+    """Return a function that reads an argument as a number of a kind, and says what is wrong with another."""
+
+    def read(text: str) -> Any:
+        try:
+            return TypeAdapter(kind).validate_python(text)
+        except ValidationError as error:
+            raise argparse.ArgumentTypeError(explain_invalid(error)) from error
+
+    return read
 
 
 def _define_learn(parser: argparse.ArgumentParser) -> None:
@@ -45,9 +61,12 @@ def _define_classify(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="one line of JSON per file, with the timeline of a long one"
     )
     output.add_argument("--csv", action="store_true", help="a table with one row per window")
-    parser.add_argument("--top", type=int, default=3, help="number of genres per file (default: 3)")
+    parser.add_argument("--top", type=read_as(Count), default=3, help="number of genres per file (default: 3)")
     parser.add_argument(
-        "--window", type=float, metavar="S", help="length of a window in seconds (default: that of the training clips)"
+        "--window",
+        type=read_as(Positive),
+        metavar="S",
+        help="length of a window in seconds (default: that of the training clips)",
     )
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw one file's probabilities over time")
     _add_force(parser)
@@ -64,10 +83,14 @@ def _define_show(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="PATH", help="a .png or .html file (default: FILE's name with .png)"
     )
     _add_force(parser)
-    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="start in seconds (default: 0)")
-    parser.add_argument("--length", type=float, default=60.0, metavar="S", help="length in seconds (default: 60)")
     parser.add_argument(
-        "--sr", type=int, metavar="HZ", help="sampling rate of the analysis (default: conf/config.yaml)"
+        "--start", type=read_as(PositiveOrZero), default=0.0, metavar="S", help="start in seconds (default: 0)"
+    )
+    parser.add_argument(
+        "--length", type=read_as(Positive), default=60.0, metavar="S", help="length in seconds (default: 60)"
+    )
+    parser.add_argument(
+        "--sr", type=read_as(Rate), metavar="HZ", help="sampling rate of the analysis (default: conf/config.yaml)"
     )
     parser.set_defaults(run=commands.show)
 
@@ -77,10 +100,18 @@ def _define_clean(parser: argparse.ArgumentParser) -> None:
     _add_files(parser)
     _add_out(parser, "beside FILE, with .new before the suffix")
     parser.add_argument(
-        "--below", type=float, default=35.0, metavar="DB", help="level of a pause below the loud parts (default: 35)"
+        "--below",
+        type=read_as(Positive),
+        default=35.0,
+        metavar="DB",
+        help="level of a pause below the loud parts (default: 35)",
     )
     parser.add_argument(
-        "--pause", type=float, default=0.3, metavar="S", help="shortest pause in seconds (default: 0.3)"
+        "--pause",
+        type=read_as(PositiveOrZero),
+        default=0.3,
+        metavar="S",
+        help="shortest pause in seconds (default: 0.3)",
     )
     parser.add_argument("--ends", action="store_true", help="cut only at the beginning and the end")
     parser.set_defaults(run=commands.clean)
@@ -95,7 +126,7 @@ def _define_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", metavar="SUFFIX", help="format: wav, flac, mp3, ogg, ... (default: that of --out, else that of FILE)"
     )
-    parser.add_argument("--rate", type=int, metavar="HZ", help="sampling rate (default: that of FILE)")
+    parser.add_argument("--rate", type=read_as(Rate), metavar="HZ", help="sampling rate (default: that of FILE)")
     parser.add_argument(
         "--bits",
         type=int,
@@ -115,7 +146,7 @@ def _define_register(parser: argparse.ArgumentParser) -> None:
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="audio file, or a folder of audio files")
-    parser.add_argument("--jobs", type=int, default=-1, help="number of processes (default: one per core)")
+    parser.add_argument("--jobs", type=read_as(Jobs), default=-1, help="number of processes (default: one per core)")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

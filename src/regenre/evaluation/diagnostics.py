@@ -7,17 +7,18 @@ Both are fitted and tested on the cell's own folds, with its own search inside t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
+from regenre.errors import UserError
 from regenre.evaluation import metrics
 from regenre.learning import splits
 from regenre.learning.plan import PlannedCell
 from regenre.learning.splits import Fold
-from regenre.learning.tasks import Task, fit_fold, limit_threads, run_task
+from regenre.learning.tasks import Result, Task, fit_fold, limit_threads, run_task
 
 AHEAD = (1.5, 2.0, 4.0)  # multiples of the number of clips at which the law is evaluated
 _EXPONENTS = np.geomspace(0.1, 2.0, 40)
@@ -31,12 +32,14 @@ class Curve:
     ----------
     points : n_train (clips, mean over folds and draws), accuracy, `_low`, `_high`, measured (or extrapolated)
     gain, gain_low, gain_high : accuracy at twice the clips less accuracy now, by the law, with its interval
+    left_out : share of the training groups -> why the cell cannot be fitted on so few
     """
 
     points: pd.DataFrame
     gain: float
     gain_low: float
     gain_high: float
+    left_out: dict[float, str] = field(default_factory=dict)
 
     @property
     def answer(self) -> str:
@@ -48,7 +51,10 @@ class Curve:
             verdict = "No: more of the same data would hardly help"
         else:
             verdict = "This data cannot tell"
-        return f"Is more data needed? {verdict}. Twice as many clips are worth {interval} in accuracy, extrapolated."
+        answer = f"Is more data needed? {verdict}. Twice as many clips are worth {interval} in accuracy, extrapolated."
+        for share, reason in self.left_out.items():
+            answer += f" The point at {share:.0%} of the training groups is left out: {reason}."
+        return answer
 
 
 def measure_learning_curve(
@@ -71,11 +77,14 @@ def measure_learning_curve(
                 part = _draw_part(task.fold, task.genre, task.group, share, rng)
                 inner = splits.deal_inner(cell.clips, part, search_folds, seed)
                 tasks.append((number, replace(task, fold=part, inner=inner, keep=False)))
-    results = Parallel(return_as="list")(delayed(run_task)(task) for _, task in tasks)
+    results = Parallel(return_as="list")(delayed(_try_task)(task) for _, task in tasks)
+    failed = {number: result for (number, _), result in zip(tasks, results, strict=True) if isinstance(result, str)}
     groups = pd.Index(sorted(whole["group"].unique()))
     hits, sizes = np.zeros((len(shares) + 1, len(groups))), np.zeros((len(shares) + 1, len(groups)))
     n_train = np.zeros(len(shares) + 1)
     for (number, task), result in zip(tasks, results, strict=True):
+        if isinstance(result, str) or number in failed:
+            continue
         test = task.fold.test
         hit = result.genres[result.proba.argmax(axis=1)] == task.genre[test]
         places = groups.get_indexer(pd.Index(task.group[test]))
@@ -86,7 +95,17 @@ def measure_learning_curve(
     np.add.at(hits[-1], places, whole["actual"] == whole["predicted"])
     np.add.at(sizes[-1], places, 1)
     n_train[-1] = np.mean([len(fold.fit) for fold in cell.deal.folds])
-    return extrapolate(n_train, hits, sizes, seed)
+    points = [number for number in range(len(n_train)) if number not in failed]
+    curve = extrapolate(n_train[points], hits[points], sizes[points], seed)
+    return replace(curve, left_out={shares[number]: reason for number, reason in sorted(failed.items())})
+
+
+def _try_task(task: Task) -> Result | str:
+    """Run a task; return the reason if a genre has too few clips in its part, or the like."""
+    try:
+        return run_task(task)
+    except UserError as error:
+        return str(error)
 
 
 def _draw_part(fold: Fold, genre: np.ndarray, group: np.ndarray, share: float, rng: np.random.Generator) -> Fold:

@@ -5,7 +5,7 @@ What belongs here: which files, which settings, the line that is printed. What d
 
 import sys
 
-from regenre.errors import catch_signals
+from regenre.errors import prepare_process
 
 if sys.argv[:1] == ["-m"]:  # a stage begins: Python imports this package before the stage's module
-    catch_signals()
+    prepare_process()
