@@ -274,7 +274,7 @@ def check_kills(project: Project, figures: Figures, n: int, rng: random.Random) 
     for number in tqdm(range(n), desc="kill", disable=None):
         stage = STAGES[number % len(STAGES)]
         if stage == "train":
-            shutil.rmtree(project.folder / "data/cells")
+            shutil.rmtree(project.folder / "data/cells", ignore_errors=True)
         process = subprocess.Popen(
             [sys.executable, "-m", f"regenre.stages.{stage}"], cwd=project.folder, env=project.env,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,

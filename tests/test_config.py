@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from regenre import config
+from regenre.audio import RANGE, SILENCE_PEAK
 from regenre.compute import Compute
 from regenre.datasets.dataset import Dataset
 from regenre.errors import UserError
@@ -135,6 +136,8 @@ SIGNALS = {
     "one sample": np.ones(1, np.float32),
     "shorter than a window": noise(0.05),
     "clipping": np.sign(noise()).astype(np.float32),
+    "as loud as may be": 10 * np.float32(RANGE) * noise(),
+    "as quiet as may be": np.float32(0.1) * np.float32(SILENCE_PEAK) * noise(),
 }
 
 
@@ -277,6 +280,15 @@ def test_a_wrong_setting_is_one_line() -> None:
 def test_only_packages_that_the_user_trusts_are_built(node: dict) -> None:
     with pytest.raises(UserError, match="something in regenre, sklearn, hmmlearn expected; if you trust its author"):
         config.build(node, "here", Learner)
+
+
+@pytest.mark.parametrize("name", ["${oc.env:HOME}", "a${b", "$${x}\\", "\\${x}", "(2024)/a=b,c [x] {y} 'q'", "100%?#"])
+def test_a_setting_reaches_its_object_as_it_stands(name: str) -> None:
+    node = {"_target_": "regenre.datasets.folder.Folder", "folder": name}
+    assert config.build(node, "here", Dataset).folder == name
+    table = read_leaf("family", "external") | {"tables": name, "ignored": [name]}
+    built = config.build(table, "here", TableFamily)
+    assert (built.tables, built.ignored) == (name, [name])
 
 
 TRAIN = [*config._COMMON, "split.*", "features", "classifier.*", "search.*"]

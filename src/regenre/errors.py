@@ -26,9 +26,9 @@ def report_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise SystemExit(f"regenre: {join_lines(str(error))}") from error
+        raise SystemExit(f"regenre: {escape_terminal(join_lines(str(error)))}") from error
     except OSError as error:
-        path = f"{error.filename}: " if error.filename else ""
+        path = escape_terminal(f"{error.filename}: ") if error.filename else ""
         raise SystemExit(
             f"regenre: {path}{error.strerror or error}; no half-written file is left, mend the cause and run again"
         ) from error
@@ -64,6 +64,15 @@ def explain_error(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return join_lines(f"{type(error).__name__}: {error} (a defect of regenre; please report it with this input)")
+
+
+def escape_terminal(text: str) -> str:
+    r"""Return one line of text: control characters, line breaks and invisible marks become `\n`, `\x1b`, `\u202e`.
+
+    A terminal obeys control characters: it would move its cursor, change its title or write from right to left. Bytes
+    of a file name that are no UTF-8 (`\udcff`) cannot be printed at all.
+    """
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def join_lines(text: str) -> str:

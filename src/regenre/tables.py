@@ -5,17 +5,20 @@
     sequences    the frames of all clips, one clip after the other: values, lengths, clip_ids, names (npz)
     predictions  one row per tested clip and fold: clip_id, group, fold, actual, predicted, proba__<genre> (CSV)
     reports      the CSV files in reports/
+    user tables  CSV or Parquet files that users wrote: they can be wrong in any way (`read_user_table`)
     FeatureSet   the record of what a feature set reads: families, their settings and digests (JSON)
 
 Every file is written under a temporary name and then renamed. Rows are sorted and floats in CSV have a fixed format,
 so that the same content gives the same bytes.
 """
 
+import csv
 import fnmatch
+import reprlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from zipfile import BadZipFile
 
 import numpy as np
@@ -32,9 +35,14 @@ PREDICTIONS = ["clip_id", "group", "fold", "actual", "predicted"]
 PROBA = "proba__"
 CSV_FLOAT = "%.6f"
 PIECES = "pieces"  # folder of the features of pieces, below those of clips
-_TEXT = ("clip_id", "related_clip_id")  # columns of text even if every value is a number or empty
+_TEXT = (  # columns of the reports that hold names: a class may be called 01, true or nan
+    "clip_id", "related_clip_id", "genre", "suspected_genre", "dataset", "split", "honest_split", "features",
+    "best_features", "classifier", "best_classifier", "finding", "fault", "reason", "of",
+)  # fmt: skip
 _ARRAYS = ("values", "lengths", "clip_ids", "names")
-_PIECE = r".*#\d+"
+USER_SUFFIXES = (".csv", ".parquet")
+_MAX_COLUMNS = 100_000  # of a user's table; each becomes a column in Parquet
+_MOST_NAMES = 5  # columns in a message
 
 
 @strict_dataclass
@@ -83,9 +91,14 @@ class FeatureSet:
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a CSV with six decimals."""
-    files.write_atomically(
-        path, lambda temporary: frame.to_csv(temporary, index=False, float_format=CSV_FLOAT, lineterminator="\n")
-    )
+    texts = frame.select_dtypes(exclude="number")
+    breaks = any(texts[column].astype(str).str.contains("\r", regex=False).any() for column in texts)
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if breaks else csv.QUOTE_MINIMAL  # pandas does not quote a lone \r
+
+    def write(temporary: Path) -> None:
+        frame.to_csv(temporary, index=False, float_format=CSV_FLOAT, lineterminator="\n", quoting=quoting)
+
+    files.write_atomically(path, write)
 
 
 def write_clips(path: Path, clips: pd.DataFrame) -> None:
@@ -206,33 +219,126 @@ def read_predictions(path: Path) -> pd.DataFrame:
         "run `dvc repro`",
         dtype=dict.fromkeys(["clip_id", "group", "actual", "predicted"], str),
         keep_default_na=False,
+        lineterminator="\n",  # a name may contain the other line break
     )
     _check_columns(path, [name for name in predictions.columns if not name.startswith(PROBA)], PREDICTIONS)
     return predictions
 
 
 def strip_piece_numbers(ids: pd.Series) -> pd.Series:
-    """Return the clip_id of each piece; ids of clips stay as they are."""
-    are_pieces = ids.str.fullmatch(_PIECE)
-    return ids.str.replace(r"#\d+$", "", regex=True) if are_pieces.all() else ids
+    """Return the clip_id of each piece. A clip may be called `song#1`: pass ids of pieces only."""
+    return ids.str.replace(r"#[0-9]+\Z", "", regex=True)
 
 
 def read_report(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Read one of the tables in reports/; missing text is "".
+    """Read one of the tables in reports/; missing text is "". The name of a column decides whether it holds text.
+
+    A `'` that `reporting.escaping.escape_sheet` put before a text is removed.
 
     Raises
     ------
     UserError
         There is no such table, or it lacks one of the columns.
     """
-    table = _read(path, pd.read_csv, "run `dvc repro`")
+    table = _read(path, _read_names_as_text, "run `dvc repro`")
     missing = [column for column in columns if column not in table]
     if missing:
         raise UserError(f"{path}: column {missing[0]} expected, none found; run `dvc repro`")
     if table.empty:
         return table.astype(object)  # pandas cannot infer the types of empty columns
     text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column]) or column in _TEXT]
-    return table.assign(**{str(column): table[column].astype(object).fillna("").astype(str) for column in text})
+    return table.assign(
+        **{str(column): table[column].astype(object).fillna("").astype(str).str.removeprefix("'") for column in text}
+    )
+
+
+def _read_names_as_text(path: Path) -> pd.DataFrame:
+    numbers = [str(column) for column in pd.read_csv(path, nrows=0) if column not in _TEXT]
+    return pd.read_csv(
+        path,
+        dtype=dict.fromkeys(_TEXT, str),
+        keep_default_na=False,
+        na_values={column: [""] for column in numbers},
+    )
+
+
+def list_user_tables(source: Path) -> list[Path]:
+    """Return the CSV and Parquet files of a folder in the order of their names; of any other path, the path itself."""
+    if not source.is_dir():
+        return [source]
+    return sorted(path for path in source.iterdir() if path.suffix.lower() in USER_SUFFIXES)
+
+
+def read_user_table(
+    path: Path, texts: Sequence[str], optional: str | None = None, others: bool = False
+) -> pd.DataFrame:
+    """Read a CSV or Parquet table that a user wrote.
+
+    Text is text as it stands: `007`, `1e2`, `NA` and `true` are names. Only an empty cell is "". In Parquet, a number
+    in a column of text becomes its shortest text: 7, not 7.0.
+
+    Parameters
+    ----------
+    texts : columns of text that the table must have; the first names the clip and has no empty cell
+    optional : a column of text that the table may have
+    others : whether to return all other columns too, of numbers if they hold nothing else
+
+    Raises
+    ------
+    UserError
+        There is no such file, or it has another format; it is not UTF-8; rows have different lengths; a quote does not
+        end; a column is missing or occurs twice; there is no row; a row does not name its clip.
+    """
+    if not path.is_file() or path.suffix.lower() not in USER_SUFFIXES:
+        raise UserError(
+            f"{path}: a CSV or Parquet file expected with {_name_columns(texts)}, none found; put one there, or change"
+            " the setting that names it"
+        )
+    read = _read_user_csv if path.suffix.lower() == ".csv" else _read_user_parquet
+    table = read(path, list(dict.fromkeys(texts)), [optional] if optional else [], others)
+    if table.empty:
+        raise UserError(f"{path}: rows expected below the header, none found; add a row for each clip")
+    unnamed = np.flatnonzero(is_blank(table[texts[0]]))
+    if len(unnamed):
+        raise UserError(
+            f"{path}: the name of a clip expected in column {texts[0]}, none found in row {unnamed[0] + 1} below the"
+            " header; fill it in or remove the row"
+        )
+    return table
+
+
+def read_groups(path: Path, clip_ids: pd.Series, column: str = "group") -> pd.Series:
+    """Read a user's table of groups: the group of each of `clip_ids`, or the clip itself if it has none.
+
+    Raises
+    ------
+    UserError
+        The table cannot be read, names a clip that does not exist, or has two groups for a clip.
+    """
+    table = read_user_table(path, ["clip_id", column]).drop_duplicates()
+    unknown = table["clip_id"][~table["clip_id"].isin(clip_ids)]
+    if len(unknown):
+        raise UserError(
+            f"{path}: a clip of the dataset expected, such as {clip_ids.iloc[0]}, {unknown.iloc[0]} found; correct its"
+            f" name or remove the row (rows of unknown clips: {len(unknown)})"
+        )
+    rows = table[table["clip_id"].duplicated(keep=False)]
+    if len(rows):
+        clip_id = rows["clip_id"].iloc[0]
+        first, second, *_ = rows[column][rows["clip_id"] == clip_id]
+        raise UserError(f"{path}: clip {clip_id}: one group expected, {first!r} and {second!r} found; keep one")
+    return fill_groups(clip_ids.map(table.set_index("clip_id")[column]), clip_ids)
+
+
+def fill_groups(groups: pd.Series, clip_ids: pd.Series) -> pd.Series:
+    """Return the groups, and the clip itself where there is none: only an empty cell means that it is unknown."""
+    groups = groups.astype(object).fillna("")
+    return groups.where(~is_blank(groups), clip_ids).astype(object)
+
+
+def is_blank(texts: pd.Series) -> pd.Series:
+    """Return whether each text is empty or white space."""
+    return texts.str.strip() == ""
 
 
 def list_genres(predictions: pd.DataFrame) -> list[str]:
@@ -244,6 +350,104 @@ def match_columns(columns: Sequence[str], patterns: Sequence[str]) -> list[int]:
     """Return the places of the columns that match any of the patterns, in column order."""
     matches = {column for pattern in patterns for column in fnmatch.filter(columns, pattern)}
     return [place for place, column in enumerate(columns) if column in matches]
+
+
+def _read_user_csv(path: Path, texts: list[str], optional: list[str], others: bool) -> pd.DataFrame:
+    # csv, because pandas fills short rows, takes the first column of long ones for an index, and strips some blanks
+    csv.field_size_limit(2**31 - 1)  # of characters; a text may be long
+    start = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = csv.reader(stream, strict=True)
+            header = next((row for row in rows if row), [])
+            _check_user_columns(path, header, texts, optional, others)
+            columns = {name: header.index(name) for name in [*texts, *optional] if name in header}
+            cells: dict[str, list[str]] = {name: [] for name in columns}
+            start = rows.line_num + 1
+            for row in rows:
+                if row and len(row) != len(header):
+                    raise UserError(
+                        f"{path}: {len(header)} values expected in each row, as in the header, {len(row)} found in line"
+                        f" {start}; complete the row, or put quotes around a text with a comma"
+                    )
+                for name, place in columns.items() if row else ():
+                    cells[name].append(row[place])
+                start = rows.line_num + 1
+    except UnicodeDecodeError as error:
+        line, byte = _find_wrong_byte(path)
+        raise UserError(
+            f"{path}: UTF-8 expected, byte 0x{byte:02x} found in line {line}; save the table as CSV in UTF-8"
+        ) from error
+    except csv.Error as error:
+        raise UserError(
+            f"{path}: CSV expected, but the row that begins in line {start} cannot be read ({error}); close its quotes,"
+            ' and write "" for a quote inside a text'
+        ) from error
+    table = pd.DataFrame(cells, dtype=object)
+    places = [place for place, name in enumerate(header) if name not in columns]
+    if not others or not places or table.empty:
+        return table
+    values = pd.read_csv(path, encoding="utf-8-sig", usecols=places, index_col=False, low_memory=False)
+    values.columns = pd.Index([header[place] for place in places])  # pandas renames columns without a name
+    return pd.concat([table, values], axis=1)
+
+
+def _find_wrong_byte(path: Path) -> tuple[int, int]:
+    """Return the line and the value of the first byte that is not UTF-8."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                return number, line[error.start]
+    raise ValueError(f"{path} is UTF-8")
+
+
+def _read_user_parquet(path: Path, texts: list[str], optional: list[str], others: bool) -> pd.DataFrame:
+    with _explain_unreadable(path, "export it again"):
+        table = pd.read_parquet(path, dtype_backend="pyarrow")  # numpy's integers become floats if a value is missing
+    if set(table.index.names) & {*texts, *optional}:
+        table = table.reset_index()
+    header = [str(name) for name in table.columns]
+    _check_user_columns(path, header, texts, optional, others)
+    table = table.set_axis(header, axis=1).reset_index(drop=True)
+    names = [name for name in [*texts, *optional] if name in header]
+    with _explain_unreadable(path, f"write text in {_name_columns(names)}"):
+        cells = {name: _convert_to_text(table[name]) for name in names}
+    return table.assign(**cells) if others else pd.DataFrame(cells)
+
+
+def _convert_to_text(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_float_dtype(values):  # pandas writes whole numbers as 7.0 if one of them is missing
+        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        return pd.Series(
+            ["" if np.isnan(number) else str(number).removesuffix(".0") for number in numbers], dtype=object
+        )
+    return values.astype("string").fillna("").astype(object)
+
+
+def _check_user_columns(path: Path, header: list[str], texts: list[str], optional: list[str], others: bool) -> None:
+    """Raise `UserError` if there are too many columns, one is missing, or one of those that are read occurs twice."""
+    if len(header) > _MAX_COLUMNS:
+        raise UserError(
+            f"{path}: at most {_MAX_COLUMNS} columns expected, {len(header)} found; write one row, not one column, for"
+            " each clip"
+        )
+    if not set(texts) <= set(header):
+        remedy = "rename the columns, or change the setting that names them"
+        if len(header) == 1 and len(texts) > 1:
+            remedy = "separate the columns by commas"
+        found = f"{_name_columns(header)} found" if header else "an empty file found"
+        raise UserError(f"{path}: a UTF-8 table with {_name_columns(texts)} expected, {found}; {remedy}")
+    counts = pd.Series(header).value_counts()
+    twice = [name for name in counts.index[counts > 1] if others or name in [*texts, *optional]]
+    if twice:
+        raise UserError(f"{path}: one column {twice[0]!r} expected, {counts[twice[0]]} found; remove or rename one")
+
+
+def _name_columns(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"column{'s' * (len(names) > 1)} {', '.join(map(reprlib.repr, names[:_MOST_NAMES]))}{more}"
 
 
 def _read(path: Path, read: Callable[..., pd.DataFrame], remedy: str, **options: Any) -> pd.DataFrame:

@@ -65,7 +65,6 @@ def test_clean_and_convert_write_new_files_in_their_places(sounds: Path, capsys)
             ("convert", "in/a.wav", "in/deep/../a.wav", "--out", "o"),
             "in/a.wav: a target of its own expected, another file has o/a.wav too; name them one by one",
         ),
-        (("convert", "in/a.wav", "--rate", "0"), "--rate: 1 to 1,000,000 Hz expected, 0 found"),
         (("show", "in/a.wav", "--out", "a.pdf"), "--out: a name that ends in .png or .html expected"),
         (("show", "in/bad.mp3"), "in/bad.mp3: FFmpeg cannot read it"),
         (("show", "in/a.wav", "--families", "mfc"), "families: 'mfc' is not in conf/family/"),
@@ -79,6 +78,23 @@ def test_a_wrong_argument_is_one_line(sounds: Path, arguments: tuple[str, ...], 
     line = run(*arguments)
     assert message in line
     assert "\n" not in line
+
+
+def test_names_reach_the_terminal_without_control_characters(sounds: Path, capsys) -> None:
+    name = "\x1b[31m\u202e\n=a$$`|<b>.wav"
+    Path("in/a.wav").rename(name)
+    Path("\x1b.mp3").write_text("not audio")
+    main(["clean", name])
+    assert run("convert", name, "\x1b.mp3", "--to", "flac", "--out", "o") == "regenre: 1 of 2 files could not be used"
+    main(["show", name, "--out", "\x1b.html"])
+    printed = capsys.readouterr()
+    shown = r"\x1b[31m\u202e\n=a$$`|<b>"
+    lines = printed.out.splitlines()
+    assert lines[0].startswith(f"{shown}.wav -> {shown}.new.wav: 3.00 s")
+    assert lines[1].startswith(f"{shown}.wav -> o/{shown}.flac: 3.00 s")
+    assert lines[2:] == [r"\x1b.html"]
+    assert r"regenre: \x1b.mp3: FFmpeg" in printed.err
+    assert f"<h1>{shown.replace('<', '&lt;').replace('>', '&gt;')}.wav</h1>" in Path("\x1b.html").read_text()
 
 
 def test_show_writes_a_figure_or_a_page_that_needs_no_network(sounds: Path, capsys) -> None:

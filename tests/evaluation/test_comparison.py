@@ -121,6 +121,17 @@ def test_leak_is_measured_on_the_clips_that_the_honest_split_tests() -> None:
     assert leak["leak_low"] <= 0.5 <= leak["leak_high"]
 
 
+@pytest.mark.parametrize("names", [["song#1", "song#2"], ["a", "a#0"], ["a#0", "a#0#0"]])
+def test_leak_of_clips_that_are_called_like_pieces(names: list[str]) -> None:
+    honest = Hits(pd.DataFrame({"clip_id": names, "group": ["x", "y"], "fold": 0, "hit": [0.0, 1.0]}), [10])
+    other = Hits(honest.table.assign(hit=1.0), [10])
+    pieces = pd.DataFrame({"clip_id": [f"{name}#{number}" for name in names for number in range(2)], "hit": [1, 0] * 2})
+    leak = comparison.measure_leak(honest, other, 0)
+    assert (leak["n_clips"], leak["honest"], leak["claimed"]) == (2, 0.5, 1.0)
+    leak = comparison.measure_leak(honest, Hits(pieces.assign(group="x", fold=0), [10]), 0)
+    assert (leak["n_clips"], leak["honest"], leak["claimed"]) == (2, 0.5, 0.5)
+
+
 def test_the_best_of_many_guessing_cells_is_expected_to_guess(monkeypatch) -> None:
     """This holds on average over corpora; in a single one a lucky cell may be lucky in every resample."""
     monkeypatch.setattr(metrics, "N_RESAMPLES", 200)

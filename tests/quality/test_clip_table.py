@@ -59,3 +59,8 @@ def test_a_genre_without_a_usable_clip_and_a_single_genre_are_errors(raw: Path) 
         clip_table.index_clips(make_clips(("0.wav", "a", "u"), ("text.wav", "b", "v")), raw, 1.0)
     with pytest.raises(UserError, match=r"at least two genres expected, 1 found \(a\)"):
         clip_table.index_clips(make_clips(("0.wav", "a", "u")), raw, 1.0)
+
+
+def test_a_dataset_without_clips_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"clips expected, none found; run `dvc repro download`"):
+        clip_table.index_clips(make_clips(), tmp_path, 1.0)

@@ -1,5 +1,7 @@
 """Runs in MLflow. The tests import it themselves, because the filters of its warnings are set only then."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -179,3 +181,22 @@ def test_flat_settings_have_dots_and_short_values() -> None:
 
     assert flatten({"a": {"b": {"c": 1}}, "d": [1, {"e": 2}]}) == {"a.b.c": "1", "d": "[1, {'e': 2}]"}
     assert len(flatten({"a": "x" * 1000})["a"]) == 500
+
+
+@pytest.mark.parametrize("half", [b"", b"table"])
+def test_a_store_that_was_left_half_made_is_made_again(tmp_path: Path, monkeypatch, half: bytes) -> None:
+    """As a kill or a full disk leaves it: no tables, or tables that MLflow then refuses to make."""
+    from regenre.reporting.tracking import STORE, log_runs
+
+    monkeypatch.setenv("REGENRE_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / ".regenre").touch()
+    path = tmp_path / STORE
+    if half:
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("create table experiments (experiment_id integer)")
+    else:
+        path.touch()
+    assert log_runs("d", [make_run(tmp_path)])[0] == 1
+    assert log_runs("d", [make_run(tmp_path)])[0] == 0
+    assert not list(tmp_path.glob(".*.tmp*"))

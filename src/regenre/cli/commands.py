@@ -5,6 +5,7 @@ Heavy libraries are imported where they are used, so that `--help` and mistakes 
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regenre.errors import UserError, explain_error
+from regenre.errors import UserError, escape_terminal, explain_error
 
 if TYPE_CHECKING:
     from regenre.inference.answers import Answer
@@ -23,28 +24,30 @@ _BATCH = 8  # files per task
 
 def learn(arguments: argparse.Namespace) -> None:
     """Set the grid, run the pipeline, and print which model is best."""
-    from regenre import config, paths
+    from regenre import paths
     from regenre.cli import recipes
     from regenre.inference.model import find_best
 
     written = recipes.apply_recipe(arguments.recipe, arguments.source)
     names = " and ".join(map(os.path.relpath, written))
-    print(f"set in {names}: recipe {arguments.recipe}, {arguments.source}", flush=True)
-    if config.read_grid().dataset == "folder":  # DVC does not see that the folder changed
-        _run_dvc("repro", "--force", "--single-item", "download")
+    _print(f"set in {names}: recipe {arguments.recipe}, {arguments.source}")
+    sys.stdout.flush()  # before what DVC prints
     _run_dvc("repro")
     reports, name = paths.locate_reports(), find_best().name
     card, page = (paths.shorten(reports / file) for file in (f"cards/{name}.md", "index.html"))
-    print(f"best model: {name}. Its card: {card}; all results: {page}")
-    print("now: regenre classify FILE")
+    _print(f"best model: {name}. Its card: {card}; all results: {page}")
+    _print("now: regenre classify FILE")
 
 
 def classify(arguments: argparse.Namespace) -> None:
     """Print the genres of each file."""
+    from tqdm import tqdm
+
     from regenre import files
     from regenre.inference import answers
     from regenre.inference.model import read_model
     from regenre.reporting import plots
+    from regenre.reporting.escaping import escape_sheet
 
     folder = _find_model(arguments)
     model = read_model(folder)  # a wrong model is reported once, before any work
@@ -56,19 +59,20 @@ def classify(arguments: argparse.Namespace) -> None:
     if arguments.window is not None and arguments.window < model.min_duration_s:
         raise UserError(f"--window: {model.min_duration_s:g} s or more expected, {arguments.window:g} found")
     if not arguments.json and not arguments.csv:
-        print(f"model {folder.name} ({model.cell.plan.dataset}, {len(model.genres)} genres)", file=sys.stderr)
+        _print(f"model {folder.name} ({model.cell.plan.dataset}, {len(model.genres)} genres)", sys.stderr)
     n_without_text, header, failed = 0, True, list[str]()
     classify_file = partial(_classify_file, folder, arguments.window)
     for path, answer in _run_each([(path,) for path in paths], classify_file, arguments.jobs, "classify", failed):
         n_without_text += not answer.has_text
         if arguments.csv:
-            text = answers.make_rows(path, answer).to_csv(index=False, header=header, float_format="%.6f").rstrip()
+            name = path.encode(errors="backslashreplace").decode()  # bytes that are no UTF-8 have no place in a table
+            rows = escape_sheet(answers.make_rows(name, answer))
+            tqdm.write(rows.to_csv(index=False, header=header, float_format="%.6f").rstrip())
         elif arguments.json:
-            text = answers.format_json(path, answer)
+            _print(answers.format_json(path, answer))
         else:
-            text = answers.format_line(path, answer, arguments.top)
+            _print(answers.format_line(path, answer, arguments.top))
         header = False
-        _print(text)
         if arguments.plot:
             figure = plots.draw_timeline(answer.starts_s, answer.timeline, answer.genres, path)
             plots.save_figure(arguments.plot, figure)
@@ -98,7 +102,7 @@ def show(arguments: argparse.Namespace) -> None:
     page = FilePage.read(arguments.file, analysis, panels, arguments.start, arguments.length)
     content = page.render_png() if target.suffix == ".png" else page.render_page().encode()
     files.write_atomically(target, lambda temporary: temporary.write_bytes(content))
-    print(target)
+    _print(str(target))
 
 
 def clean(arguments: argparse.Namespace) -> None:
@@ -116,8 +120,6 @@ def convert(arguments: argparse.Namespace) -> None:
     from regenre.cli import convert as audio_files
 
     options = {"sr": arguments.rate, "mono": arguments.mono, "bits": arguments.bits, "force": arguments.force}
-    if arguments.rate is not None and not 1 <= arguments.rate <= 1_000_000:
-        raise UserError(f"--rate: 1 to 1,000,000 Hz expected, {arguments.rate} found")
     suffix = arguments.to or (arguments.out.suffix if arguments.out else "")
     _write_each(arguments, partial(audio_files.convert, **options), f".{suffix.lstrip('.')}" if suffix else None)
 
@@ -150,10 +152,10 @@ def register(arguments: argparse.Namespace) -> None:
         config.build(plan.classifier, f"conf/classifier/{plan.name.classifier}.yaml", Learner)
     )
     version, uri = tracking.register_model(folder, name, run, example, model.predict(example), requirements)
-    print(f"{name} version {version}: {folder.name}, in {uri}")
-    print(
-        f"now: MLFLOW_TRACKING_URI={uri} mlflow models serve -m models:/{name}/{version} --env-manager local"
-        " --host 127.0.0.1 --port 5001"
+    _print(f"{name} version {version}: {folder.name}, in {uri}")
+    _print(
+        f"now: MLFLOW_TRACKING_URI={shlex.quote(uri)} mlflow models serve -m {shlex.quote(f'models:/{name}/{version}')}"
+        " --env-manager local --host 127.0.0.1 --port 5001"
     )
 
 
@@ -241,8 +243,7 @@ def _run_each(
                 bar.update()
                 if isinstance(result, str):
                     failed.append(path)
-                    name = path if path.isprintable() else repr(path)
-                    _print(f"regenre: {name}: {result}", sys.stderr)
+                    _print(f"regenre: {path}: {result}", sys.stderr)
                 else:
                     yield path, result
 
@@ -280,6 +281,7 @@ def _list_files(names: Sequence[str]) -> Iterator[str]:
 
 
 def _print(text: str, file: Any = None) -> None:
+    """Print one line for people."""
     from tqdm import tqdm
 
-    tqdm.write(text, file=file or sys.stdout)  # above the progress bar
+    tqdm.write(escape_terminal(text), file=file or sys.stdout)  # above the progress bar

@@ -149,12 +149,23 @@ def measure_leak(honest: Hits, other: Hits, seed: int) -> dict[str, float]:
     n_clips, honest and claimed (accuracies), leak, leak_low, leak_high
     """
     by_clip = honest.table.groupby("clip_id").agg(group=("group", "first"), hit=("hit", "mean"))
-    claimed = other.table.assign(clip_id=strip_piece_numbers(other.table["clip_id"])).groupby("clip_id")["hit"].mean()
+    clip_ids = _list_clips(other.table["clip_id"], honest.table["clip_id"])
+    claimed = other.table.assign(clip_id=clip_ids).groupby("clip_id")["hit"].mean()
     both = by_clip.join(claimed.rename("claimed"), how="inner")
     differences = (both["claimed"] - both["hit"]).to_numpy()
     difference, low, high = metrics.average_over_groups(differences, both["group"].to_numpy(), seed)
     means = {"honest": both["hit"].mean(), "claimed": both["claimed"].mean()}
     return {"n_clips": len(both), **means, "leak": float(difference), "leak_low": float(low), "leak_high": float(high)}
+
+
+def _list_clips(ids: pd.Series, clip_ids: pd.Series) -> pd.Series:
+    """Return the clip of each id, which are those of clips or those of pieces of all of `clip_ids`.
+
+    A clip may be called `song#1`, so its name alone does not tell it from a piece.
+    """
+    clips_of_pieces = strip_piece_numbers(ids)
+    are_pieces = (clips_of_pieces != ids).all() and clip_ids.isin(clips_of_pieces).all()
+    return clips_of_pieces if are_pieces else ids
 
 
 def estimate_chosen(cells: Mapping[CellName, Hits], seed: int) -> float:

@@ -46,6 +46,8 @@ def index_clips(
     UserError
         A genre has no usable clip, or there are fewer than two genres.
     """
+    if clips.empty:
+        raise UserError(f"{raw}: clips expected, none found; run `dvc repro download`")
     measurements: dict[str, audit.Measurements] = {}
     if audio_given:
         results = Parallel(return_as="generator")(

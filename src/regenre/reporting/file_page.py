@@ -19,6 +19,7 @@ from regenre.features.extraction import Analysis
 from regenre.features.family import Family
 from regenre.features.frames import Frames
 from regenre.reporting import plots
+from regenre.reporting.escaping import escape_page
 from regenre.reporting.gallery import draw_gallery
 
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # in Hz
@@ -90,7 +91,8 @@ class FilePage:
             for name, row in rows.items()
         }
         template = (Path(__file__).parent / "templates" / "file_page.html").read_text(encoding="utf-8")
-        return jinja2.Environment(autoescape=True, trim_blocks=True).from_string(template).render(
+        environment = jinja2.Environment(autoescape=True, trim_blocks=True, finalize=escape_page)
+        return environment.from_string(template).render(
             name=self.title,
             facts=self._collect_facts(),
             sr=self.analysis.sr,

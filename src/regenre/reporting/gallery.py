@@ -18,6 +18,7 @@ from regenre.features.families.cepstrum import Cepstrum
 from regenre.features.families.rhythm import compute_tempogram, estimate_tempo
 from regenre.features.family import Family, is_per_clip
 from regenre.features.frames import Frames
+from regenre.reporting.escaping import escape_figure
 
 FAMILIES = ("chroma", "rhythm", "mfcc", "gfcc")  # that the panels of every gallery need; the last two are shown too
 _RANGE_DB = 70.0
@@ -42,7 +43,7 @@ def draw_gallery(frames: Frames, title: str, families: Mapping[str, Family], nam
     ]  # fmt: skip
     n_rows = (len(draw) + 1) // 2
     figure = Figure(figsize=(13, 3 * n_rows), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(escape_figure(title))
     panels = figure.subplots(n_rows, 2).ravel()
     for axes, panel in zip(panels, draw, strict=False):
         panel(axes, frames)

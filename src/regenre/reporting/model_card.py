@@ -12,6 +12,7 @@ from regenre.evaluation import comparison, metrics
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import Cell
 from regenre.reporting import plots, summary
+from regenre.reporting.escaping import escape_markdown
 
 
 def write_views(tested: TestedCell, card: Path, figure: Path, seed: int) -> None:
@@ -39,8 +40,8 @@ def render_card(tested: TestedCell, seed: int) -> str:
     plan, scores = cell.plan, metrics.score(predictions, seed)
     length = "" if plan.duration_s is None else f" of a clip of about {plan.duration_s:.0f} s"
     parts = [
-        f"# {plan.name}, of {plan.dataset}",
-        f"Tells {len(plan.fitted_on)} genres{length}: {', '.join(plan.fitted_on)}.",
+        f"# {escape_markdown(str(plan.name))}, of {escape_markdown(plan.dataset)}",
+        f"Tells {len(plan.fitted_on)} genres{length}: {', '.join(map(escape_markdown, plan.fitted_on))}.",
         "## How well",
         _phrase_scores(scores, plan.name.split),
         _format_genres(predictions, plan.fitted_on, seed),
@@ -77,7 +78,8 @@ def _phrase_scores(scores: dict[str, float], split: str) -> str:
 
 def _format_genres(predictions: pd.DataFrame, fitted_on: dict[str, int], seed: int) -> str:
     scores = metrics.score_genres(predictions, seed)
-    table = pd.DataFrame({"genre": scores["genre"], "trained on": scores["genre"].map(fitted_on).fillna(0).astype(int)})
+    table = pd.DataFrame({"genre": scores["genre"].map(escape_markdown)})
+    table["trained on"] = scores["genre"].map(fitted_on).fillna(0).astype(int)
     table["tested"] = scores["support"]
     for score in metrics.PER_GENRE:
         table[score] = [
@@ -102,7 +104,8 @@ def _format_origin(cell: Cell) -> str:
     ]
     if plan.texts:
         rows.append(("texts", f"{plan.texts.without} of {plan.texts.clips} clips have none"))
-    return str(pd.DataFrame(rows, columns=["what", "value"]).to_markdown(index=False, disable_numparse=True))
+    table = pd.DataFrame([(what, escape_markdown(str(value))) for what, value in rows], columns=["what", "value"])
+    return str(table.to_markdown(index=False, disable_numparse=True))
 
 
 def _list_limits(cell: Cell, scores: dict[str, float], tested: set[str]) -> list[str]:
@@ -115,7 +118,9 @@ def _list_limits(cell: Cell, scores: dict[str, float], tested: set[str]) -> list
     ]
     untested = sorted(set(plan.fitted_on) - tested)
     if untested:
-        limits.append(f"Never tested, because all of their clips are of one group: {', '.join(untested)}.")
+        limits.append(
+            f"Never tested, because all of their clips are of one group: {', '.join(map(escape_markdown, untested))}."
+        )
     if plan.texts and plan.texts.naming_their_genre:
         limits.append(
             f"{plan.texts.naming_their_genre} of its texts contain the name of their genre; expect lower scores on"

@@ -20,6 +20,7 @@ from regenre.evaluation import grid, metrics
 from regenre.kinds import Share, strict_dataclass
 from regenre.paths import CellName
 from regenre.reporting import plots, summary
+from regenre.reporting.escaping import escape_page
 
 _SCORES = {
     "accuracy": "accuracy",
@@ -99,7 +100,9 @@ def render_page(reports: Reports) -> str:
     name = CellName.read_row(best.to_dict())
     honest = cells[cells["split"] == name.split]
     genres, title = grid.select_genres_of_best(cells, reports.per_genre)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=escape_page
+    )
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         dataset=best["dataset"],
         answer=_mark_code(summary.phrase_answer(cells, reports.leak, reports.expected)),
@@ -125,7 +128,7 @@ def render_page(reports: Reports) -> str:
         published=reports.published,
         comparable=best["dataset"] == "gtzan" and name.split == reports.published.split,
         ours=honest.sort_values("accuracy", ascending=False).head(3).to_dict("records"),
-        configuration=reports.configuration,
+        configuration=escape(reports.configuration),  # of several lines
         figures=_draw_figures(reports, genres, title),
         f=_format_number,
     )

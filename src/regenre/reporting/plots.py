@@ -30,6 +30,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regenre import files
+from regenre.reporting.escaping import escape_figure
 
 DPI = 110
 INK = "#0b0b0c"  # colour of lines and text; `render_svg` replaces it by the colour of the page
@@ -64,10 +65,15 @@ def render_svg(name: str, draw: Callable[[], Figure]) -> str:
     with matplotlib.rc_context({**colors, **settings}):
         draw().savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
-    text = re.sub(r"<g id=\"[^\"]*\"", "<g", text[text.index("<svg") :]).replace(INK, "currentColor")
-    text = re.sub(r'(?<= id=")|(?<=url\(#)|(?<=href="#)', f"{name}-", text)
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    return re.sub(r"<svg ", '<svg aria-hidden="true" focusable="false" ', text, count=1)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r"<svg ", '<svg aria-hidden="true" focusable="false" ', text, count=1)
+    return re.sub(r"<[^>]*>", lambda tag: _adapt_tag(tag[0], name), text)  # tags alone, no name of a genre
+
+
+def _adapt_tag(tag: str, name: str) -> str:
+    """Return a tag of an SVG with the page's colour and with ids that are unique in the page; `<g>` needs none."""
+    tag = re.sub(r"^<g id=\"[^\"]*\"", "<g", tag).replace(INK, "currentColor")
+    return re.sub(r'(?<= id=")|(?<=url\(#)|(?<=href="#)', f"{name}-", tag)
 
 
 def render_png(figure: Figure, dpi: int = DPI) -> bytes:
@@ -93,10 +99,11 @@ def draw_confusion(counts: np.ndarray, genres: list[str], cell: str) -> Figure:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     _write_numbers(axes, shares, [[str(count) if count else "" for count in row] for row in counts])
-    axes.set_xticks(range(len(genres)), genres, rotation=45, ha="right")
-    axes.set_yticks(range(len(genres)), genres)
+    names = [escape_figure(genre) for genre in genres]
+    axes.set_xticks(range(len(genres)), names, rotation=45, ha="right")
+    axes.set_yticks(range(len(genres)), names)
     axes.set(xlabel="predicted", ylabel="actual")
-    axes.set_title(title, fontsize="medium")
+    axes.set_title(escape_figure(title), fontsize="medium")
     return figure
 
 
@@ -152,9 +159,9 @@ def draw_genre_f1(per_genre: pd.DataFrame, title: str) -> Figure:
         places = np.arange(len(genres)) + (number - (len(splits) - 1) / 2) * width
         bars = axes.bar(places, f1, width, label=split, hatch=("", "//", "..", "xx")[number % 4], edgecolor="white")
         axes.bar_label(bars, [f"{value:.2f}" for value in f1], fontsize="x-small", rotation=90, padding=2)
-    axes.set_xticks(range(len(genres)), genres, rotation=45, ha="right")
+    axes.set_xticks(range(len(genres)), [escape_figure(genre) for genre in genres], rotation=45, ha="right")
     axes.set(ylim=(0, 1.15), ylabel="F1")
-    axes.set_title(title, fontsize="medium")
+    axes.set_title(escape_figure(title), fontsize="medium")
     figure.legend(loc="outside lower center", ncols=len(splits), frameon=False)
     return figure
 
@@ -206,7 +213,7 @@ def draw_learning_curve(points: pd.DataFrame, title: str) -> Figure:
     axes.set_xscale("log")
     axes.set_xticks(points["n_train"], [f"{n:.0f}" for n in points["n_train"]])
     axes.minorticks_off()
-    axes.set_title(title, fontsize="medium")
+    axes.set_title(escape_figure(title), fontsize="medium")
     axes.legend(frameon=False, loc="lower right")
     return figure
 
@@ -224,10 +231,10 @@ def draw_importance(table: pd.DataFrame, title: str) -> Figure:
     axes = figure.add_subplot()
     errors = np.abs(np.stack([rows["loss"] - rows["loss_low"], rows["loss_high"] - rows["loss"]]))
     axes.barh(range(len(rows)), rows["loss"], xerr=errors, height=0.6, ecolor=INK)
-    axes.set_yticks(range(len(rows)), rows["of"])
+    axes.set_yticks(range(len(rows)), rows["of"].map(escape_figure))
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set(xlabel="accuracy lost, and 95 % interval")
-    axes.set_title(title, fontsize="medium")
+    axes.set_title(escape_figure(title), fontsize="medium")
     return figure
 
 
@@ -245,21 +252,23 @@ def draw_timeline(starts_s: np.ndarray, proba: np.ndarray, genres: Sequence[str]
     """
     top = sorted(np.argsort(-proba.max(axis=0), kind="stable")[:5])
     shares = [proba[:, place] for place in top] + [np.delete(proba, top, axis=1).sum(axis=1)]
-    names = [genres[place] for place in top] + ["others"]
+    names = [escape_figure(genres[place]) for place in top] + ["others"]
     step = np.diff(starts_s).mean() if len(starts_s) > 1 else 1.0
     edges = np.append(starts_s, starts_s[-1] + step)
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.add_subplot()
     base = np.zeros(len(starts_s))
-    for number, (share, name) in enumerate(zip(shares, names, strict=True)):
-        axes.fill_between(
-            edges, np.append(base, base[-1]), np.append(base + share, (base + share)[-1]), step="post", label=name,
+    areas = []
+    for number, share in enumerate(shares):
+        area = axes.fill_between(
+            edges, np.append(base, base[-1]), np.append(base + share, (base + share)[-1]), step="post",
             hatch=("", "//", "..", "xx", "\\\\", "")[number], edgecolor="white", linewidth=0.3,
         )  # fmt: skip
+        areas.append(area)
         base = base + share
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, 1), xlabel="s", ylabel="probability")
-    axes.set_title(title, fontsize="medium")
-    figure.legend(loc="outside right center", frameon=False)
+    axes.set_title(escape_figure(title), fontsize="medium")
+    figure.legend(areas, names, loc="outside right center", frameon=False)  # a label `_x` would be left out
     return figure
 
 
@@ -279,7 +288,7 @@ def draw_sound(y: np.ndarray, sr: int) -> Figure:
 def draw_words(text: str) -> Figure:
     """Draw a sentence in place of a figure."""
     figure = Figure(figsize=(6, 1))
-    figure.text(0.5, 0.5, text, ha="center", va="center")
+    figure.text(0.5, 0.5, escape_figure(text), ha="center", va="center")
     return figure
 
 

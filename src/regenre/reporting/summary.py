@@ -10,6 +10,7 @@ from regenre.evaluation import comparison
 from regenre.evaluation.grid import Evaluation, select_best
 from regenre.learning.cells import TextCounts
 from regenre.paths import CellName
+from regenre.reporting.escaping import escape_markdown
 
 FEW_GROUPS = 30  # below this number, bootstrap intervals cover less than they claim
 FEW_CLIPS = 100  # below this number, a single clip changes the second decimal of the accuracy
@@ -18,7 +19,7 @@ FEW_CLIPS = 100  # below this number, a single clip changes the second decimal o
 def render_summary(evaluation: Evaluation) -> str:
     """Return the text of `reports/summary.md`: the answer, the table of cells, and the clips that were left out."""
     summary = evaluation.summary
-    title = f"# {summary['dataset'].iloc[0]}: {len(summary)} cells"
+    title = f"# {escape_markdown(summary['dataset'].iloc[0])}: {len(summary)} cells"
     answer = " ".join(phrase_answer(summary, evaluation.leak, evaluation.expected))
     texts = [_phrase_texts(evaluation.texts)] if evaluation.texts else []
     return "\n\n".join([title, answer, _format_table(summary), *texts, _phrase_excluded(evaluation.excluded)]) + "\n"
@@ -75,7 +76,7 @@ def format_interval(row: Mapping[str, Any] | pd.Series, score: str) -> str:
 
 
 def _format_table(summary: pd.DataFrame) -> str:
-    table = summary[CellName.COLUMNS].copy()
+    table = summary[CellName.COLUMNS].map(escape_markdown)
     table["clips"] = summary["n_clips"]
     table["groups"] = summary["n_groups"]
     for score, title in (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("matthews", "Matthews")):

@@ -8,6 +8,7 @@ replaced.
 import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -27,12 +28,16 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 from tqdm import tqdm
 
 from regenre import paths, records
+from regenre.errors import UserError
 from regenre.evaluation import metrics
 from regenre.evaluation.grid import TestedCell, read_summary, select_best
+from regenre.files import clear_leftovers, write_atomically
 from regenre.learning.cells import Cell
 from regenre.paths import CellName
+from regenre.reporting.escaping import name_metric
 
 STORE = "mlflow.db"
+VERSION = "alembic_version"  # the table that MLflow fills last
 EXPERIMENTS = ".dvc/tmp/exps"  # where DVC puts the workspaces of queued experiments, which it deletes
 DIGEST = "regenre.digest"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI then opens on runs and their metrics
@@ -56,7 +61,7 @@ class Run:
     ----------
     name : the cell's name
     params : resolved configuration, flat (`flatten`)
-    metrics : flat scores
+    metrics : flat scores; MLflow shows their names as `escaping.name_metric` writes them
     tags : names of dataset, split, features, classifier, and digests of the data
     artifacts : file -> folder in the run
     note : Markdown that the run's page shows
@@ -160,9 +165,28 @@ def _open_store(folder: Path) -> Iterator[tuple[MlflowClient, str, str | None]]:
     if server:
         yield MlflowClient(server), server, None
         return
-    uri = f"sqlite:///{root / STORE}"
+    uri = _name_store(root / STORE)
     with FileLock(root / f"{STORE}.lock"):
+        _make_store(root / STORE)
         yield MlflowClient(uri), uri, (root / "mlruns").as_uri()
+
+
+def _name_store(path: Path) -> str:
+    """Return the URI of a database, with what SQLAlchemy would read as more than a path escaped."""
+    return f"sqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"
+
+
+def _make_store(path: Path) -> None:
+    """Make the database under a temporary name: MLflow can neither use nor mend one that was left half-made."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        try:
+            names = {name for (name,) in database.execute("select name from sqlite_master")}
+            if VERSION in names and database.execute(f"select * from {VERSION}").fetchone():
+                return
+        except sqlite3.DatabaseError as error:
+            raise UserError(f"{path}: MLflow's database expected, but {error}; move it away and run again") from error
+    with clear_leftovers([path]):
+        write_atomically(path, lambda temporary: MlflowClient(_name_store(temporary)).search_experiments())
 
 
 def describe_cell(tested: TestedCell, folder: Path, figure: Path, card: Path, seed: int, kind: str) -> Run:
@@ -272,12 +296,13 @@ def _list_finished(client: MlflowClient, experiment_id: str) -> dict[str, entiti
 
 
 def _log_run(client: MlflowClient, experiment_id: str, run: Run, source: dict[str, str]) -> entities.Run:
-    tags = {**run.tags, **source, DIGEST: run.digest, "mlflow.source.name": f"train@{run.name}"}
+    names = {name_metric(name): value for name, value in run.tags.items()}
+    tags = {**names, **source, DIGEST: run.digest, "mlflow.source.name": f"train@{run.name}"}
     logged = client.create_run(experiment_id, run_name=run.name, tags=tags)
     run_id = logged.info.run_id
     now = int(time.time() * 1000)
-    scores = [Metric(name, value, now, 0) for name, value in run.metrics.items()]
-    params = [Param(name, value) for name, value in run.params.items()]
+    scores = [Metric(name_metric(name), value, now, 0) for name, value in run.metrics.items()]
+    params = [Param(name_metric(name), value) for name, value in run.params.items()]
     client.log_batch(run_id, scores, params, [RunTag(MLFLOW_RUN_NOTE, run.note[:_LONGEST_TAG])])
     for path, folder in run.artifacts.items():
         client.log_artifact(run_id, str(path), folder)

@@ -10,7 +10,7 @@ from regenre import config, files, paths
 from regenre.config import Settings
 from regenre.datasets.dataset import Dataset
 from regenre.datasets.download import check_dependency, check_sources
-from regenre.reporting.escaping import escape_terminal
+from regenre.errors import escape_terminal
 
 READS = ("dataset.*", "source")
 

@@ -11,6 +11,7 @@ from regenre.evaluation import grid
 from regenre.evaluation.grid import TestedCell
 from regenre.paths import CellName
 from regenre.reporting import model_card, plots, summary
+from regenre.reporting.escaping import escape_sheet
 
 METRICS = ("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "matthews", "log_loss", "n_clips")  # `dvc metrics`
 TABLES = ("summary", "per_genre", "comparisons", "leak", "suspects", "excluded")
@@ -31,7 +32,7 @@ def main(settings: Settings) -> None:
         )
         tables.write_csv(reports / f"confusion/{cell}.csv", predictions[["actual", "predicted"]])
     for table in TABLES:
-        tables.write_csv(reports / f"{table}.csv", getattr(evaluation, table))
+        tables.write_csv(reports / f"{table}.csv", escape_sheet(getattr(evaluation, table)))
     text = summary.render_summary(evaluation)
     files.write_text(reports / "summary.md", text)
     figures = {

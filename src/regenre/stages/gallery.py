@@ -5,7 +5,7 @@ Reads: data/raw/<dataset>/, data/index/<dataset>.parquet. Writes: reports/figure
 
 from regenre import audio, config, paths, tables
 from regenre.config import Settings
-from regenre.errors import UserError
+from regenre.errors import UserError, escape_terminal
 from regenre.features.family import Family
 from regenre.features.frames import Frames
 from regenre.reporting import plots
@@ -34,7 +34,7 @@ def main(settings: Settings) -> None:
     heard = Frames(y, settings.audio.sr, frames.n_fft, frames.hop_length)
     figure = draw_gallery(heard, f"{clip_id} of {name}", families, FAMILIES[-2:])
     plots.save_figure(target, figure)
-    print(f"gallery {name}: {clip_id}")
+    print(escape_terminal(f"gallery {name}: {clip_id}"))
 
 
 if __name__ == "__main__":

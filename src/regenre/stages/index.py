@@ -9,6 +9,7 @@ from regenre import config, paths, tables
 from regenre.config import Settings
 from regenre.datasets.dataset import Dataset
 from regenre.quality import clip_table
+from regenre.reporting.escaping import escape_sheet
 
 READS = ("dataset.*", "audio.min_duration_s")
 
@@ -21,7 +22,7 @@ def main(settings: Settings) -> None:
     with config.make_compute(settings).use():
         table, findings = clip_table.index_clips(clips, raw, settings.audio.min_duration_s, dataset.audio)
     tables.write_clips(paths.locate_index(name), table)
-    tables.write_csv(paths.locate_reports() / "audit.csv", findings)
+    tables.write_csv(paths.locate_reports() / "audit.csv", escape_sheet(findings))
     usable = tables.select_usable(table)
     sizes = f"{len(usable)} clips of {usable['genre'].nunique()} genres and {usable['group'].nunique()} groups"
     faults = _count(table["fault"][table["status"] != "ok"], "none")

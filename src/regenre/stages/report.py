@@ -11,6 +11,7 @@ import pandas as pd
 
 from regenre import audio, config, files, paths, records, tables
 from regenre.config import Settings
+from regenre.errors import escape_terminal
 from regenre.evaluation import grid
 from regenre.evaluation.comparison import Hits
 from regenre.learning.cells import Cell
@@ -43,7 +44,7 @@ def main(settings: Settings) -> None:
         configuration=json.dumps(configuration, indent=1, sort_keys=True),
     )
     files.write_text(reports / "index.html", page.render_page(content))
-    print(f"report {name}: {paths.shorten(reports / 'index.html')}")
+    print(escape_terminal(f"report {name}: {paths.shorten(reports / 'index.html')}"))
 
 
 def _read_sounds(name: str, clip_ids: list[str], sr: int) -> dict[str, tuple[np.ndarray, int]]:

@@ -11,6 +11,7 @@ from regenre.evaluation import diagnostics, grid
 from regenre.learning.plan import Planner
 from regenre.paths import CellName
 from regenre.reporting import plots
+from regenre.reporting.escaping import escape_sheet
 
 READS = ("search.*", "study.*")
 
@@ -32,7 +33,7 @@ def main(settings: Settings) -> None:
         )
         importance = diagnostics.measure_importance(cell, settings.study.n_permutations, settings.seed)
     tables.write_csv(reports / "learning_curve.csv", curve.points)
-    tables.write_csv(reports / "importance.csv", importance)
+    tables.write_csv(reports / "importance.csv", escape_sheet(importance))
     records.write_record(reports / "study.json", grid.Study(cell.name, curve.answer))
     figure = plots.draw_learning_curve(curve.points, f"{name}: {cell.name}")
     plots.save_figure(reports / "figures" / "learning_curve.png", figure)

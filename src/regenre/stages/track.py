@@ -7,6 +7,7 @@ confusion.png and card.md.
 
 from regenre import config, paths
 from regenre.config import Settings
+from regenre.errors import escape_terminal
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import RECORD
 from regenre.reporting import model_card, tracking
@@ -30,7 +31,8 @@ def main(settings: Settings) -> None:
             model_card.write_views(tested, card, figure, settings.seed)
             runs.append(describe_cell(tested, folder, figure, card, settings.seed, "sweep"))
     n_logged, uri = tracking.log_runs(name, runs, describe_overview(name, vars(grid), reports))
-    print(f"track {name}: {n_logged} runs logged, {len(runs) - n_logged} already there, in {uri}; see `make ui`")
+    line = f"track {name}: {n_logged} runs logged, {len(runs) - n_logged} already there, in {uri}; see `make ui`"
+    print(escape_terminal(line))
 
 
 if __name__ == "__main__":
