@@ -1,13 +1,13 @@
 import pickle
-from functools import partial
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
 from helpers import SR, noise, sine
 
-from regenre import audio, decoding
+from regenre import audio
 
 
 def find_fault(path: Path, min_duration_s: float = 0.5) -> str:
@@ -37,7 +37,18 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     np.testing.assert_allclose(audio.load(path, SR), sine(440) / 2, atol=1e-7)
 
 
-@pytest.mark.parametrize("suffix", ["wav", "aiff", "au", "w64", "rf64", "svx", "voc", "mat4", "avr", "caf", "flac", "mp3"])
+CUT_FORMATS = [
+    "wav", "wavex", "aiff", "au", "w64", "rf64", "svx", "voc", "mat4", "avr", "caf", "mpc2k", "htk", "sds", "flac",
+    "mp3",
+]  # fmt: skip
+SHORT = "the header states the length, but nothing compares it with what the file holds"
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    CUT_FORMATS
+    + [pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=SHORT)) for name in ("nist", "mat5", "wve")],
+)
 def test_a_file_cut_in_the_middle_is_a_fault(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"clip.{suffix}"
     soundfile.write(path, noise(3.0), SR)
@@ -89,7 +100,7 @@ def test_samples_that_are_silent_too_short_or_not_finite_have_a_fault(tmp_path: 
 
 @pytest.mark.parametrize("sr", [8_000, 22_050, 48_000])
 def test_windows_of_a_long_file_join_to_the_file(tmp_path: Path, monkeypatch, sr: int) -> None:
-    monkeypatch.setattr(audio, "read_blocks", partial(audio.read_blocks, most=10_000))
+    monkeypatch.setattr(audio, "_BLOCK", 10_000)
     path = tmp_path / "long.wav"
     soundfile.write(path, np.stack([noise(7.3, sr), 0.5 * noise(7.3, sr, seed=1)], axis=1), sr, subtype="FLOAT")
     whole = audio.load(path, SR)
@@ -118,5 +129,133 @@ def test_a_long_file_that_stops_early_or_is_not_finite_is_an_error(tmp_path: Pat
     with pytest.raises(audio.AudioError, match="the header states"):
         list(audio.read_windows(path, SR, 1.0))
     soundfile.write(path, np.append(noise(5.0), np.nan), SR, subtype="FLOAT")
-    with pytest.raises(audio.AudioError, match="1 of 110251 samples are NaN or infinite near 0.0 s"):
+    with pytest.raises(audio.AudioError, match=r"1 of 110251 samples are NaN or infinite near 0\.0 s"):
         list(audio.read_windows(path, SR, 1.0))
+
+
+def write_as(path: Path, y: np.ndarray, sr: int) -> None:
+    """Write a file in the format of the suffix; .gsm stands for GSM 6.10 in WAV, .caf for floats, .m4a for ALAC."""
+    if path.suffix == ".m4a":
+        with av.open(str(path), "w", format="ipod") as file:
+            stream = file.add_stream("alac", rate=sr, layout="mono")
+            frame = av.AudioFrame.from_ndarray(y[None], format="fltp", layout="mono")
+            frame.sample_rate = sr
+            for packet in (*stream.encode(frame), *stream.encode(None)):
+                file.mux(packet)
+        return
+    name = {".gsm": "WAV"}.get(path.suffix, path.suffix[1:].upper())
+    subtype = {".gsm": "GSM610", ".caf": "FLOAT"}.get(path.suffix)
+    soundfile.write(path, y, sr, format=name, subtype=subtype)
+
+
+SUFFIXES = ["wav", "gsm", "aiff", "caf", "flac", "ogg", "mp3", "m4a"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("block", [7_000, 1 << 20])
+def test_windows_of_every_format_join_to_the_whole(tmp_path: Path, monkeypatch, suffix: str, block: int) -> None:
+    monkeypatch.setattr(audio, "_BLOCK", block)
+    path = tmp_path / f"long.{suffix}"
+    write_as(path, noise(3.4, 16_000), 16_000)  # 170 blocks of GSM
+    whole = audio.load(path, 16_000)
+    windows = list(audio.read_windows(path, 16_000, 0.5))
+    assert [start for start, _ in windows[:6]] == [0, 0.5, 1, 1.5, 2, 2.5]
+    assert all(len(y) == 8_000 for _, y in windows[:6])
+    joined = np.concatenate([y for _, y in windows])
+    np.testing.assert_array_equal(joined, whole[: len(joined)])
+    assert len(whole) - len(joined) < 4_000  # less than half a window is left out
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("start_s", [0.0, 0.7, 1.9])
+def test_an_excerpt_is_that_part_of_the_whole(tmp_path: Path, monkeypatch, suffix: str, start_s: float) -> None:
+    monkeypatch.setattr(audio, "_BLOCK", 5_000)
+    path = tmp_path / f"clip.{suffix}"
+    write_as(path, noise(2.6, 16_000), 16_000)  # 130 blocks of GSM
+    whole = audio.load(path, 16_000)
+    y, duration_s = audio.read_excerpt(path, 16_000, start_s, 0.5)
+    assert len(y) == 8_000
+    start = round(start_s * 16_000)
+    np.testing.assert_array_equal(y, whole[start : start + 8_000])
+    assert duration_s == pytest.approx(len(whole) / 16_000)
+    rest, _ = audio.read_excerpt(path, 16_000, start_s, 100.0)
+    np.testing.assert_array_equal(rest, whole[start:])
+    with pytest.raises(audio.AudioError, match=r"more than 9\.00 s expected") as error_info:
+        audio.read_excerpt(path, 16_000, 9.0, 0.5)
+    assert error_info.value.fault == "too_short"
+
+
+@pytest.mark.parametrize(
+    ("right", "fault", "reason"),
+    [(-1.0, "silent", "the channels cancel each other: peak 5.0e-01 of full scale"), (0.0, "", ""), (0.5, "", "")],
+    ids=["opposite", "dead", "quiet"],
+)
+def test_channels_that_cancel_are_silent_and_a_dead_channel_is_no_fault(
+    tmp_path: Path, right: float, fault: str, reason: str
+) -> None:
+    path = tmp_path / "stereo.wav"
+    y = sine(440, 3.0)
+    soundfile.write(path, np.stack([y, right * y], axis=1), SR)
+    if not fault:
+        np.testing.assert_allclose(audio.load(path, SR), (1 + right) / 2 * y, atol=1e-4)
+        assert len(list(audio.read_windows(path, SR, 1.0))) == 3
+        return
+    for read in (lambda: audio.load(path, SR), lambda: list(audio.read_windows(path, SR, 1.0))):
+        with pytest.raises(audio.AudioError, match=reason) as error_info:
+            read()
+        assert error_info.value.fault == fault
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (1e5, ""),  # integers that were stored as floats
+        (1e7, "out_of_range"),
+        (1e30, "out_of_range"),
+        (-1e38, "out_of_range"),
+        (np.inf, "not_finite"),
+        (-np.inf, "not_finite"),
+        (np.nan, "not_finite"),
+    ],
+)
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_a_float_that_is_no_sound_is_a_fault(tmp_path: Path, value: float, fault: str, n_channels: int) -> None:
+    path = tmp_path / "clip.wav"
+    samples = np.repeat(noise(3.0)[:, None], n_channels, axis=1)
+    samples[40_000, -1] = value
+    soundfile.write(path, samples, SR, subtype="FLOAT")
+    readers = [
+        lambda: audio.load(path, 16_000),
+        lambda: list(audio.read_windows(path, 16_000, 1.0)),
+        lambda: audio.read_excerpt(path, 16_000, 1.0, 2.0),
+        lambda: list(audio.read_blocks(path)),
+    ]
+    for read in readers:
+        if not fault:
+            read()
+            continue
+        with pytest.raises(audio.AudioError) as error_info:
+            read()
+        assert error_info.value.fault == fault
+    audio.read_excerpt(path, 16_000, 0.0, 1.0)  # the fault is outside
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+@pytest.mark.parametrize("suffix", ["wav", "mp3"])
+def test_a_file_that_memory_should_not_hold_is_too_long(
+    tmp_path: Path, monkeypatch, suffix: str, n_channels: int
+) -> None:
+    monkeypatch.setattr(audio, "_BLOCK", 4_000)
+    path = tmp_path / f"clip.{suffix}"
+    soundfile.write(path, np.repeat(noise(2.0)[:, None], n_channels, axis=1), SR)
+    monkeypatch.setattr(audio, "MOST", 2 * SR * n_channels)
+    assert len(audio.load(path, SR)) == 2 * SR
+    monkeypatch.setattr(audio, "MOST", 2 * SR * n_channels - 1)
+    for read in (lambda: audio.load(path, SR), lambda: list(audio.read_windows(path, SR, 1.9))):
+        with pytest.raises(audio.AudioError, match="cut the file") as error_info:
+            read()
+        assert error_info.value.fault == "too_long"
+    monkeypatch.setattr(audio, "MOST", SR * n_channels)
+    assert len(list(audio.read_windows(path, SR, 0.5))) == 4  # one window at a time is no burden
+    assert sum(map(len, audio.read_blocks(path))) == 2 * SR
+    assert len(audio.read_excerpt(path, SR, 1.0, 0.5)[0]) == SR // 2

@@ -12,6 +12,7 @@ that it would fetch.
     SUFFIXES    of the files that can be read
 """
 
+import io
 import mmap
 import os
 import re
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 import soundfile
@@ -35,9 +36,10 @@ FORMATS = {f".{name.lower()}": name for name in soundfile.available_formats() if
     ".aif": "AIFF", ".aifc": "AIFF", ".oga": "OGG", ".opus": "OGG", ".snd": "AU",
 }  # fmt: skip
 _DEMUXERS = {
-    "aac": ".aac", "ac3": ".ac3", "amr": ".amr", "ape": ".ape", "asf": ".wma .asf", "dsf": ".dsf", "eac3": ".eac3",
+    "aac": ".aac", "ac3": ".ac3", "amr": ".amr", "ape": ".ape", "asf": ".wma .asf", "au": "", "caf": "",
+    "dsf": ".dsf", "eac3": ".eac3",
     "matroska": ".webm .mka .mkv", "mov": ".m4a .m4b .mp4 .mov .3gp", "mp3": ".mp3 .mp2", "mpc": ".mpc", "mpc8": "",
-    "ogg": "", "flac": "", "tta": ".tta", "wav": "", "wv": ".wv",
+    "ogg": "", "flac": "", "tta": ".tta", "w64": "", "wav": "", "wv": ".wv",
 }  # fmt: skip # those that FFmpeg may open; none of them fetches anything but the file that it is given
 _STATE_LENGTH = {"asf", "matroska", "mov", "ape", "tta", "wv", "dsf", "mpc", "mpc8"}  # the others estimate it
 SUFFIXES = frozenset({*FORMATS, *" ".join(_DEMUXERS.values()).split()})
@@ -49,6 +51,8 @@ _W64_CHUNK = re.compile(r"^Length : (\d+)$.*^wave$.*^data : (\d+)$", re.M | re.S
 _FRAMES = re.compile(r"^\s*Frames\s*:\s*(\d+)$", re.M)
 _REMARK = re.compile(r"seems to be (?:a )?truncated", re.I)
 _MPEG = re.compile(rb"ID3|\xff[\xe2-\xe7\xf2-\xff]")
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # then, 40 bytes from its start, the file's size
+_NUMBER_AND_PATH = re.compile(r"""^\[Errno -?\d+\] |: ('.*'|".*")( returned -?\d+)?$""")  # in FFmpeg's errors
 _BAD_SHARE = 0.01  # of the packets of a lossy stream that may be damaged; radio streams begin and end within one
 
 
@@ -199,6 +203,9 @@ def _open(path: Path) -> AudioFile:
         except AudioError as error:
             first = f"{error}; "
         else:
+            if file.container == "OGG" and len(parts := _find_ogg_parts(path)) > 1:
+                file.close()
+                return _OggChain(path, parts)
             return _prefer_ffmpeg(path, file) if file.is_doubtful else file
     try:
         return _FfmpegFile(path)
@@ -219,17 +226,17 @@ def _prefer_ffmpeg(path: Path, file: "_SndFile") -> AudioFile:
 class _SndFile:
     """A file that libsndfile reads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: Path | IO[bytes]) -> None:
         with _explain("libsndfile"):
-            self._file = file = soundfile.SoundFile(os.fsencode(path))
+            name = os.fsencode(source) if isinstance(source, Path) else source
+            self._file = file = soundfile.SoundFile(name)
         self.sr, self.channels = file.samplerate, file.channels
         self.container, self.subtype, self.endian = file.format, file.subtype, file.endian
         self.encoding = f"{file.format_info}, {file.subtype_info}"
         self.n_stated = file.frames if 0 < file.frames < _UNKNOWN_FROM else None
         self._start = 0
-        # it reads MP3 with other memory's bytes, nothing of a FLAC or WAV without a length, the first of several Oggs
-        streamed = self.n_stated is None and self.container in ("FLAC", "WAV", "WAVEX")
-        self.is_doubtful = self.container == "MP3" or streamed or (self.container == "OGG" and _is_chained(path))
+        # it reads MP3 with other memory's bytes, and little or nothing of a file whose header states no length
+        self.is_doubtful = self.container == "MP3" or self.n_stated is None
 
     def read_blocks(self, most: int, dtype: str = "float32") -> Iterator[np.ndarray]:
         n_read = self._start
@@ -252,9 +259,9 @@ class _SndFile:
         for stated, found in chunks:
             if found < stated < _UNKNOWN_FROM:
                 raise AudioError("truncated", f"the header states {stated} bytes of samples, the file holds {found}")
-        for stated in map(int, _FRAMES.findall(log)):
+        for stated in map(int, _FRAMES.findall(log) if self.container in ("RF64", "MPC2K", "AVR") else ()):
             _check_count(stated if stated < _UNKNOWN_FROM else None, n_read)
-        if _REMARK.search(log):
+        if self.container in ("VOC", "MAT4") and _REMARK.search(log):  # of others it counts a pad byte
             raise AudioError("truncated", f"the header states more samples than the {n_read} that the file holds")
         _check_count(self.n_stated, n_read)
 
@@ -269,6 +276,54 @@ class _SndFile:
         self._file.close()
 
 
+class _OggChain:
+    """Several Ogg streams in one file, one after the other; each is read as a file of its own."""
+
+    def __init__(self, path: Path, parts: list[tuple[int, int]]) -> None:
+        self._source = path.open("rb")
+        self._content = mmap.mmap(self._source.fileno(), 0, access=mmap.ACCESS_READ)
+        self._parts = parts
+        first = self._open_part(0)
+        self.sr, self.channels = first.sr, first.channels
+        self.container, self.subtype, self.endian = first.container, first.subtype, first.endian
+        self.encoding = f"{first.encoding}, {len(parts)} streams"
+        self.n_stated: int | None = None
+
+    def _open_part(self, number: int) -> _SndFile:
+        start, end = self._parts[number]
+        return _SndFile(io.BytesIO(self._content[start:end]))
+
+    def read_blocks(self, most: int, dtype: str = "float32") -> Iterator[np.ndarray]:
+        for number in range(len(self._parts)):
+            part = self._open_part(number)
+            if (part.sr, part.channels) != (self.sr, self.channels):
+                raise AudioError(
+                    "unreadable",
+                    f"one sampling rate and number of channels expected, {self.sr} Hz and {self.channels} found in its"
+                    f" first stream, {part.sr} Hz and {part.channels} in stream {number + 1}; split the file",
+                )
+            yield from part.read_blocks(most, dtype)
+
+    def skip(self, n: int) -> bool:
+        return n == 0
+
+    def close(self) -> None:
+        self._content.close()
+        self._source.close()
+
+
+def _find_ogg_parts(path: Path) -> list[tuple[int, int]]:
+    """Return where each of the Ogg streams of a file begins and ends: a first page follows pages that are not first."""
+    starts = [0]
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        place, is_first = 0, True
+        while (place := content.find(b"OggS\0", place + 1)) > 0:
+            was_first, is_first = is_first, bool(content[place + 5] & 2)
+            if is_first and not was_first:
+                starts.append(place)
+        return list(zip(starts, [*starts[1:], len(content)], strict=True))
+
+
 class _FfmpegFile:
     """A file that FFmpeg reads."""
 
@@ -277,7 +332,7 @@ class _FfmpegFile:
 
         av.logging.set_level(av.logging.PANIC)
         with ExitStack() as stack, _explain("FFmpeg"):
-            source = stack.enter_context(path.open("rb"))  # FFmpeg is not told the name, which could be an address
+            source = stack.enter_context(_Source(path))  # FFmpeg is not told the name, which could be an address
             options = {"format_whitelist": ",".join(_DEMUXERS)}
             container: Any = stack.enter_context(av.open(source, options=options))
             stream = container.streams.best("audio")
@@ -289,10 +344,11 @@ class _FfmpegFile:
             self.sr, self.channels = int(coding.sample_rate or 0), len(coding.layout.channels)
             if not self.channels:
                 raise AudioError("unreadable", "FFmpeg finds no channel in it")
+            demuxer = container.format.name.partition(",")[0]
+            if demuxer in ("asf", "caf"):
+                _check_size(path, demuxer)
             self._close = stack.pop_all().close
         self._stream: Any = stream
-        self._layout = coding.layout
-        demuxer = container.format.name.partition(",")[0]
         is_mp3 = demuxer == "mp3"
         self.container, self.subtype = ("MP3", "MPEG_LAYER_III") if is_mp3 else ("", "")
         self.endian, self.encoding = "FILE", f"{container.format.long_name}, {coding.codec.long_name}"
@@ -321,7 +377,7 @@ class _FfmpegFile:
         import av
 
         n_packets = n_bad = 0
-        packets, resampler = self._stream.container.demux(self._stream), _Resampler(self._layout, self.sr)
+        packets, resampler = self._stream.container.demux(self._stream), _Resampler(self.channels, self.sr)
         while True:
             with _explain("FFmpeg"):
                 try:
@@ -351,11 +407,21 @@ class _FfmpegFile:
         self._close()
 
 
-class _Resampler:
-    """Brings FFmpeg's frames to float32 of one layout and one rate, though the stream may change within."""
+class _Source(io.FileIO):
+    """A file in which a damaged header may ask for a place before the beginning; PyAV prints what `seek` raises."""
 
-    def __init__(self, layout: Any, sr: int) -> None:
-        self._layout, self._sr = layout, sr
+    def seek(self, place: int, whence: int = 0) -> int:
+        try:
+            return super().seek(place, whence)
+        except (OSError, OverflowError):
+            return -1
+
+
+class _Resampler:
+    """Brings FFmpeg's frames to float32, one rate and one number of channels, though the stream may change within."""
+
+    def __init__(self, channels: int, sr: int) -> None:
+        self._channels, self._sr = channels, sr
         self._kind: tuple[str, str, int] | None = None
         self._resampler: Any = None
 
@@ -369,19 +435,19 @@ class _Resampler:
             kind = (frame.format.name, frame.layout.name, frame.sample_rate)
             if kind != self._kind:
                 samples += self.flush()
-                self._kind, self._resampler = kind, av.AudioResampler("fltp", self._layout, self._sr)
-            samples += [part.to_ndarray().T for part in self._resampler.resample(frame)]
+                self._kind, self._resampler = kind, av.AudioResampler("fltp", frame.layout, self._sr)
+            samples += [self._mix(part.to_ndarray().T) for part in self._resampler.resample(frame)]
         return samples
+
+    def _mix(self, samples: np.ndarray) -> np.ndarray:
+        """Bring another number of channels to that which the stream began with, by their mean."""
+        if samples.shape[1] == self._channels:
+            return samples
+        return np.repeat(samples.mean(axis=1, keepdims=True, dtype=np.float32), self._channels, axis=1)
 
     def flush(self) -> list[np.ndarray]:
         """Return what is left of the frames before."""
-        return [part.to_ndarray().T for part in self._resampler.resample(None)] if self._resampler else []
-
-
-def _is_chained(path: Path) -> bool:
-    """Return whether several Ogg streams follow each other: a second page says that a stream begins."""
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(b"OggS\0\2", 1) > 0
+        return [self._mix(part.to_ndarray().T) for part in self._resampler.resample(None)] if self._resampler else []
 
 
 def _check_count(n_stated: int | None, n_read: int, tolerance: int = 0) -> None:
@@ -389,6 +455,22 @@ def _check_count(n_stated: int | None, n_read: int, tolerance: int = 0) -> None:
         raise AudioError("truncated", f"the header states {n_stated} samples, {n_read} could be decoded")
     if n_read == 0:
         raise AudioError("empty", "the file holds no samples")
+
+
+def _check_size(path: Path, demuxer: str) -> None:
+    """Raise `AudioError` if a WMA or CAF is shorter than it states; FFmpeg then takes its length from its size."""
+    with path.open("rb") as stream:
+        start = stream.read(1 << 16)
+    place = start.find(_ASF_PROPERTIES if demuxer == "asf" else b"data")
+    if not 0 <= place <= len(start) - 48:
+        return
+    if demuxer == "asf":
+        (stated,) = struct.unpack("<q", start[place + 40 : place + 48])
+    else:
+        stated = place + 12 + struct.unpack(">q", start[place + 4 : place + 12])[0]
+    size = path.stat().st_size
+    if size < stated < _UNKNOWN_FROM:
+        raise AudioError("truncated", f"the header states {stated} bytes, the file has {size}")
 
 
 def _read_mp3_length(path: Path) -> int | None:
@@ -423,6 +505,6 @@ def _explain(library: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         reason = join_lines(str(error)).partition("; last error log")[0].rsplit("': ", 1)[-1].strip().rstrip(".")
-        reason = re.sub(r"^\[Errno -?\d+\] |: '[^']*'( returned -?\d+)?$", "", reason)  # FFmpeg's number and the path
+        reason = _NUMBER_AND_PATH.sub("", reason)
         prefix = f"{library} cannot read it: " if library else ""
         raise AudioError("unreadable", prefix + (reason or type(error).__name__)) from error
