@@ -40,10 +40,32 @@ def test_groups_come_from_groups_csv(classes: Path, tmp_path: Path) -> None:
 
 def test_a_group_of_an_unknown_clip_is_an_error(classes: Path, tmp_path: Path) -> None:
     (classes / "groups.csv").write_text("clip_id,group\nlow/99.wav,anna\n")
+    with pytest.raises(
+        UserError, match=r"classes/groups.csv: a clip of the dataset expected, such as high/deep/0.flac"
+    ):
+        download(tmp_path / "raw", Folder(str(classes)))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "groups.csv: a UTF-8 table with columns 'clip_id', 'group' expected, an empty file found"),
+        (b"clip_id,group\nlow/0.wav,caf\xe9\n", "groups.csv: UTF-8 expected, byte 0xe9 found in line 2"),
+        (b"clip_id,group\nlow/0.wav,a\nlow/0.wav,b\n", "groups.csv: clip low/0.wav: one group expected, 'a' and 'b'"),
+    ],
+    ids=["empty", "latin-1", "two groups"],
+)
+def test_errors_name_the_table_of_the_user(classes: Path, tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "groups.csv").write_bytes(content)
+    with pytest.raises(UserError, match=f"{tmp_path}/{message}"):
+        download(tmp_path / "raw", Folder(str(classes), str(tmp_path / "groups.csv")))
+
+
+def test_a_group_may_be_called_na(classes: Path, tmp_path: Path) -> None:
+    (classes / "groups.csv").write_text("clip_id,group\nlow/0.wav,NA\nlow/1.wav,NA\nlow/2.wav,007\n")
     dataset = Folder(str(classes))
-    raw = download(tmp_path / "raw", dataset)
-    with pytest.raises(UserError, match=r"low/99.wav is not in the folder"):
-        dataset.list_clips(raw)
+    clips = dataset.list_clips(download(tmp_path / "raw", dataset)).set_index("clip_id")["group"]
+    assert list(clips[["low/0.wav", "low/1.wav", "low/2.wav"]]) == ["NA", "NA", "007"]
 
 
 def test_errors_name_the_folder_and_what_is_wrong_with_it(classes: Path, tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
+import csv
 import io
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import soundfile
-from helpers import ROOT, SR, noise
+from helpers import ROOT, SR, build_leaf, noise
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from regenre import files
 from regenre.datasets.gtzan import Gtzan, digest_artists, parse_artists
 from regenre.errors import UserError
 from regenre.quality import clip_table
@@ -20,6 +24,7 @@ country.00002.wav ::: ::: I Wish I Had A Nickel
 jazz.00054.wav ::: Coleman Hawkins ::: x
 """
 CLIPS = ["blues.00000", "blues.00001", "country.00002"]
+LIMITS = {"fetch_mb": 1, "index_mb": 1, "fetch_s": 60, "unpack_mb": 1, "entries": 10}
 
 
 @pytest.fixture
@@ -29,8 +34,9 @@ def index(tmp_path: Path) -> Path:
     return path
 
 
-def make_gtzan(index: Path, **source: str) -> Gtzan:
-    return Gtzan(mirrors=[], artists_mirrors=[], downloads="", numbers=3, artists=str(index), **source)
+def make_gtzan(index: Path, **source: Any) -> Gtzan:
+    settings = {"mirrors": [], "artists_mirrors": [], "downloads": "", "numbers": 3, "limits": LIMITS}
+    return Gtzan(**settings | {"artists": str(index)} | source)
 
 
 def encode_noise(suffix: str) -> bytes:
@@ -87,7 +93,7 @@ def test_a_corrupt_clip_and_a_missing_clip_have_rows(tmp_path: Path, index: Path
         (source / f"{clip}.wav").write_bytes(encode_noise("wav"))
     (source / "jazz.00054.wav").write_bytes(b"\x00" * 1000)  # as in the Kaggle copy
     (source / "jazz.00001.wav").write_bytes(encode_noise("wav"))
-    dataset = Gtzan(mirrors=[], artists_mirrors=[], downloads="", numbers=0, folder=str(source), artists=str(index))
+    dataset = make_gtzan(index, numbers=0, folder=str(source))
     raw = tmp_path / "raw"
     raw.mkdir()
     dataset.download(raw)
@@ -109,6 +115,49 @@ def test_two_files_of_one_clip_and_no_clip_are_errors(tmp_path: Path, index: Pat
         (source / name).touch()
     with pytest.raises(UserError, match=r"a second file for blues.00000.wav"):
         make_gtzan(index, folder=str(source)).download(tmp_path / "raw")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("i.txt", b"\xef\xbb\xbfblues.00000.wav ::: NA ::: x\nblues.00001.wav ::: Ren\xc3\xa9\n"),
+        ("i.txt", b"blues.00000.wav ::: NA ::: x\nblues.00001.wav ::: Ren\xe9\n"),
+        ("i.csv", b"\xef\xbb\xbfclip_id,artist\nblues.00000,NA\nblues.00001,Ren\xc3\xa9\n"),
+        ("i.csv", b"title,artist,clip_id\n007,NA,blues.00000.wav\nx,Ren\xc3\xa9,blues.00001.wav\n"),
+        ("i.csv", b'clip_id,artist\nblues.00000,"NA\n"\nblues.00001,Ren\xc3\xa9\n'),
+    ],
+    ids=["byte order mark", "latin-1", "csv", "columns in another order", "line break"],
+)
+def test_artists_of_the_user_are_text_as_it_stands(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/blues.00000.wav").touch()
+    dataset = make_gtzan(tmp_path / name, folder=str(tmp_path / "source"))
+    dataset.download(tmp_path / "raw")
+    groups = dataset.list_clips(tmp_path / "raw").set_index("clip_id")["group"]
+    assert list(groups[["blues.00000", "blues.00001", "blues.00002"]]) == ["NA", "René", "blues.00002"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("i.txt", b"", "Sturm's lines .* expected, .* no clip of GTZAN found; check dataset.artists"),
+        ("i.txt", "blues.00000.wav ::: B ::: x".encode("utf-16"), "no clip of GTZAN found"),
+        ("i.txt", b"blues.00000;B\n", "no clip of GTZAN found"),
+        ("i.csv", b"clip_id,artist\na,B\n", "no clip of GTZAN found"),
+        ("i.csv", b"clip_id,artist\nblues.00000,Ren\xe9\n", "UTF-8 expected, byte 0xe9 found in line 2"),
+        ("i.txt", b"blues.00000.wav ::: B\nblues.00000 ::: A\n", "blues.00000: one artist expected, 'A' and 'B' found"),
+    ],
+    ids=["empty", "utf-16", "semicolon", "other clips", "latin-1", "two artists"],
+)
+def test_artists_that_cannot_be_read_are_an_error(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/blues.00000.wav").touch()
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(UserError, match=message):
+        make_gtzan(tmp_path / name, folder=str(tmp_path / "source")).download(tmp_path / "raw")
 
 
 def test_both_forms_of_the_index_yield_the_same_artists(shared: Path) -> None:
@@ -138,3 +187,41 @@ def test_without_network_the_message_says_what_to_do(tmp_path: Path) -> None:
     dataset = instantiate(conf, _convert_="all")
     with pytest.raises(UserError, match=r"no mirror delivered genres.tar.gz .*dataset.archive=/path"):
         dataset.download(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["gtzan", "gtzan_mini"])
+def test_the_limit_that_is_exceeded_and_its_file_are_named(tmp_path: Path, index: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for clip in CLIPS:
+            archive.writestr(f"{clip}.wav", b"x" * 500_000)
+    (tmp_path / "raw").mkdir()
+    settings = {"archive": str(tmp_path / "a.zip"), "artists": str(index)}
+    for limit, message in (("entries", "2 entries"), ("unpack_mb", "1 MB")):
+        limits = OmegaConf.to_object(OmegaConf.load(ROOT / f"conf/dataset/{name}.yaml").limits)
+        dataset = build_leaf("dataset", name, **settings, limits=limits | {limit: int(message[0])})
+        expected = rf"a.zip: at most {message} expected \(limits.{limit} in conf/dataset/{name}.yaml\), more found; if"
+        with pytest.raises(UserError, match=expected), files.fill_folder(tmp_path / "raw") as raw:
+            dataset.download(raw)
+        assert not list((tmp_path / "raw").iterdir())
+
+
+@pytest.fixture
+def short_fields() -> Iterator[None]:
+    """A short limit for the fields of a CSV, as a process may have: a longer one is an error."""
+    limit = csv.field_size_limit(1000)
+    yield
+    csv.field_size_limit(limit)
+
+
+@pytest.mark.usefixtures("short_fields")
+@pytest.mark.parametrize("content", [b"x" * 2000, bytes(range(256)) * 10, b""], ids=["long line", "bytes", "empty"])
+def test_every_file_has_a_digest(tmp_path: Path, content: bytes) -> None:
+    """The digest of what a mirror sent decides whether it is the index."""
+    (tmp_path / "index").write_bytes(content)
+    assert len(digest_artists(tmp_path / "index")) == 32
+
+
+@pytest.mark.usefixtures("short_fields")
+def test_an_index_with_a_line_that_is_no_csv_is_an_error() -> None:
+    with pytest.raises(UserError, match=r"lines of Sturm's index or of a CSV expected, something else found"):
+        parse_artists("x" * 2000)

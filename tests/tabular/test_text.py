@@ -27,18 +27,26 @@ def test_clips_without_audio_have_the_texts_of_the_table(tmp_path: Path) -> None
     assert table["text__words__clip"].tolist() == ["Drums", "", ""]
 
 
+def test_clips_and_texts_that_look_like_numbers_or_missing_values_stay_text(tmp_path: Path) -> None:
+    clips = pd.DataFrame({"clip_id": ["007", "NA", "1e2"], "path": ""}, dtype=object)
+    pd.DataFrame({"clip_id": ["007", "NA"], "text": ["NA", "1e2"]}).to_csv(tmp_path / "t.csv", index=False)
+    table = build_family("text", captions=str(tmp_path)).read_table("text", clips, tmp_path)
+    assert table["text__words__clip"].tolist() == ["NA", "1e2", ""]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (
-            "clip_id,text\n",
+            "clip_id,text\na,\n",
             r"text expected beside a clip \(a.txt\) or in .*t.csv .*, none found for any clip; add some",
         ),
         ("clip_id,text\nz,no such clip\n", "none found for any clip"),
-        ("clip_id,words\na,x\n", "columns clip_id and text expected, clip_id, words found; rename them"),
+        ("clip_id,words\na,x\n", "columns 'clip_id', 'text' expected, columns 'clip_id', 'words' found; rename"),
+        ("clip_id,text\n", r"t.csv: rows expected below the header, none found"),
         ("clip_id,text\na,x\na,y\n", "one row per clip expected, clip a has more; keep one"),
     ],
-    ids=["no row", "unknown clip", "missing column", "two rows for a clip"],
+    ids=["no text", "unknown clip", "missing column", "no row", "two rows for a clip"],
 )
 def test_a_table_without_usable_texts_raises(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "t.csv").write_text(content)
@@ -47,7 +55,9 @@ def test_a_table_without_usable_texts_raises(tmp_path: Path, content: str, messa
 
 
 def test_a_missing_table_raises(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none.csv: a CSV with clip_id and text expected, none found; put one there"):
+    with pytest.raises(
+        UserError, match=r"none.csv: a CSV or Parquet file expected with columns 'clip_id', 'text', none found"
+    ):
         build_family("text", captions=str(tmp_path / "none.csv")).read_table("text", CLIPS, tmp_path)
 
 

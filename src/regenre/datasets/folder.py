@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import pandas as pd
 
+from regenre import tables
 from regenre.datasets import download
 from regenre.datasets.dataset import CLIP_FACTS
 from regenre.decoding import LOST, SUFFIXES, count_left_out, find_audio
@@ -55,6 +56,7 @@ class Folder:
         _link_texts(source, raw)
         groups = Path(self.groups).expanduser() if self.groups else source / GROUPS
         if self.groups or groups.is_file():
+            tables.read_groups(groups, _list_paths(raw))  # so that an error names the user's file, not the copy
             (raw / GROUPS).write_bytes(groups.read_bytes())
         _check_classes(source, raw)
         unused = {path: reason for path, reason in left_out.items() if reason != LOST and not _is_companion(Path(path))}
@@ -63,15 +65,19 @@ class Folder:
 
     def list_clips(self, raw: Path) -> pd.DataFrame:
         """Return one row per file; `clip_id` is its path below the folder."""
-        paths = sorted(
-            path.relative_to(raw).as_posix()
-            for path in raw.rglob("*")
-            if path.suffix.lower() in SUFFIXES and not path.is_dir()
-        )
+        paths = _list_paths(raw)
         clips = pd.DataFrame(
             {"clip_id": paths, "path": paths, "genre": [path.split("/")[0] for path in paths]}, dtype=object
         )
-        return clips.assign(group=_read_groups(raw / GROUPS, clips["clip_id"]))[CLIP_FACTS]
+        groups = raw / GROUPS
+        group = tables.read_groups(groups, clips["clip_id"]) if groups.is_file() else clips["clip_id"]
+        return clips.assign(group=group)[CLIP_FACTS]
+
+
+def _list_paths(raw: Path) -> pd.Series:
+    """Return the paths of the clips below the folder: their clip_ids."""
+    paths = (path for path in raw.rglob("*") if path.suffix.lower() in SUFFIXES and not path.is_dir())
+    return pd.Series(sorted(path.relative_to(raw).as_posix() for path in paths), dtype=object)
 
 
 def _is_companion(path: Path) -> bool:
@@ -101,19 +107,3 @@ def _check_classes(source: Path, raw: Path) -> None:
             f"folder {source}: at least two class sub-folders expected,"
             f" {len(classes)} found ({', '.join(classes) or 'none'})"
         )
-
-
-def _read_groups(path: Path, clip_ids: pd.Series) -> pd.Series:
-    """Read the group of each clip; a clip without one is a group of its own."""
-    if not path.is_file():
-        return clip_ids
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if not {"clip_id", "group"} <= set(table):
-        raise UserError(f"{GROUPS}: columns clip_id and group expected, {', '.join(table.columns)} found")
-    unknown = table["clip_id"][~table["clip_id"].isin(clip_ids)]
-    if len(unknown):
-        raise UserError(
-            f"{GROUPS}: clip {unknown.iloc[0]} is not in the folder; expected a path such as {clip_ids.iloc[0]}"
-        )
-    groups = table.drop_duplicates("clip_id").set_index("clip_id")["group"]
-    return clip_ids.map(groups).replace("", None).fillna(clip_ids)

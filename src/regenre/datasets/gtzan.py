@@ -12,15 +12,19 @@ import csv
 import hashlib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 import pandas as pd
 
+from regenre import tables
 from regenre.datasets import download
 from regenre.datasets.dataset import CLIP_FACTS
+from regenre.datasets.download import Bound, Limits
 from regenre.errors import UserError
+from regenre.files import compute_md5
 from regenre.kinds import CountOrZero, strict_dataclass
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
@@ -38,20 +42,23 @@ class Gtzan:
     archive : tar or zip file with the clips
     mirrors : `url` and `md5` of archives to fetch
     downloads : folder for the files that are fetched
-    artists : a local copy of Sturm's index (GTZANindex.txt, or a CSV with clip_id and artist)
+    artists : a local copy of Sturm's index (GTZANindex.txt), or a CSV or Parquet file with clip_id and artist
     artists_mirrors : `url` and `md5` of the index; md5 as `digest_artists` computes it
     numbers : number of clips that a genre should have, numbered from 0; a missing clip has a row with path ""
+    limits : the most that is fetched and unpacked
     """
 
     mirrors: Sequence[Mapping[str, str]]
     artists_mirrors: Sequence[Mapping[str, str]]
     downloads: str
     numbers: CountOrZero
+    limits: Limits
     folder: str | None = None
     archive: str | None = None
     artists: str | None = None
 
     audio: ClassVar[bool] = True
+    conf: ClassVar[str] = "conf/dataset/gtzan.yaml"
 
     def download(self, raw: Path) -> str:
         """Link, unpack or fetch the clips, and write the index of artists beside them."""
@@ -70,7 +77,11 @@ class Gtzan:
         archive = Path(self.archive).expanduser() if self.archive else self._fetch_archive()
         if not archive.is_file():
             raise UserError(f"archive {archive}: a tar or zip archive expected, no file found; check dataset.archive")
-        return download.unpack_archive(archive, _place_clip, raw), f"archive {archive}"
+        most_mb, most_entries = self._get_bound("unpack_mb"), self._get_bound("entries")
+        return download.unpack_archive(archive, _place_clip, raw, most_mb, most_entries), f"archive {archive}"
+
+    def _get_bound(self, name: str) -> Bound:
+        return self.limits.get_bound(name, self.conf)
 
     def _fetch_archive(self) -> Path:
         """Download the archive, unless it is there already; return its path."""
@@ -78,7 +89,7 @@ class Gtzan:
         remedy = (
             "get the archive by other means and pass dataset.archive=/path, or dataset.folder=/path to unpacked clips"
         )
-        download.download(self.mirrors, target, remedy)
+        download.download(self.mirrors, target, remedy, self._get_bound("fetch_mb"), self._get_bound("fetch_s"))
         return target
 
     def _read_artists(self) -> str:
@@ -89,12 +100,14 @@ class Gtzan:
                 raise UserError(
                     f"artists {path}: Sturm's GTZANindex.txt expected, no file found; check dataset.artists"
                 )
-            return _decode_text(path)
+            return _read_own_artists(path)
         target = Path(self.downloads) / "GTZANindex.txt"
         download.download(
             self.artists_mirrors,
             target,
             "get Sturm's GTZANindex.txt by other means and pass dataset.artists=/path",
+            self._get_bound("index_mb"),
+            self._get_bound("fetch_s"),
             digest=digest_artists,
         )
         return _decode_text(target)
@@ -121,6 +134,32 @@ def _place_clip(path: PurePosixPath) -> str | None:
     return f"{match[2]}/{match[0]}".lower() if match else None
 
 
+def _read_own_artists(path: Path) -> str:
+    """Return the text of a user's index, in one of the forms of `parse_artists`.
+
+    Raises
+    ------
+    UserError
+        It names no clip, or two artists for a clip: a wrong index would let artists straddle folds.
+    """
+    if path.suffix.lower() in tables.USER_SUFFIXES:
+        table = tables.read_user_table(path, ["clip_id", "artist"]).replace(r"\s+", " ", regex=True)  # a line a row
+        text = table.to_csv(index=False)
+    else:
+        text = _decode_text(path)
+    facts = {(clip_id, artist) for clip_id, artist in _split_rows(text) if _CLIP.fullmatch(f"{clip_id}.wav")}
+    if not facts:
+        raise UserError(
+            f"artists {path}: Sturm's lines `blues.00000.wav ::: artist ::: title` expected, or a CSV with clip_id and"
+            " artist; no clip of GTZAN found; check dataset.artists"
+        )
+    twice = sorted(clip_id for clip_id, n in Counter(clip_id for clip_id, _ in facts).items() if n > 1)
+    if twice:
+        names = " and ".join(repr(artist) for clip_id, artist in sorted(facts) if clip_id == twice[0])
+        raise UserError(f"artists {path}: clip {twice[0]}: one artist expected, {names} found; keep one")
+    return text
+
+
 def parse_artists(text: str) -> dict[str, str]:
     """Parse Sturm's lines `blues.00000.wav ::: artist ::: title`, or CSV lines `blues.00000,artist,title`.
 
@@ -128,17 +167,35 @@ def parse_artists(text: str) -> dict[str, str]:
     -------
     clip_id -> artist, "" if Sturm does not know the artist
     """
-    rows = [
-        [cell.strip() for cell in (line.split(":::") if ":::" in line else next(csv.reader([line])))]
-        for line in text.splitlines()
-        if line.strip()
-    ]
-    return {row[0].removesuffix(".wav"): row[1] for row in rows if len(row) > 1 and row[0] != "clip_id"}
+    return dict(_split_rows(text))
+
+
+def _split_rows(text: str) -> list[tuple[str, str]]:
+    """Return the clip_id and the artist of each line."""
+    try:
+        rows = [
+            [cell.strip() for cell in (line.split(":::") if ":::" in line else next(csv.reader([line])))]
+            for line in text.splitlines()
+            if line.strip()
+        ]
+    except csv.Error as error:
+        raise UserError(
+            f"index of artists: lines of Sturm's index or of a CSV expected, something else found ({error});"
+            " check dataset.artists"
+        ) from error
+    return [(row[0].removesuffix(".wav"), row[1]) for row in rows if len(row) > 1 and row[0] != "clip_id"]
 
 
 def digest_artists(path: Path) -> str:
-    """Return the MD5 of the facts in the index: clip and artist, letters and digits only, in any encoding."""
-    facts = sorted(f"{clip_id} {_simplify(artist)}\n" for clip_id, artist in parse_artists(_decode_text(path)).items())
+    """Return the MD5 of the facts in the index: clip and artist, letters and digits only, in any encoding.
+
+    A file that is no index has the MD5 of its bytes.
+    """
+    try:
+        artists = parse_artists(_decode_text(path))
+    except UserError:
+        return compute_md5(path)
+    facts = sorted(f"{clip_id} {_simplify(artist)}\n" for clip_id, artist in artists.items())
     return hashlib.md5("".join(facts).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -152,6 +209,6 @@ def _decode_text(path: Path) -> str:
     """Read a text that is UTF-8 or Latin-1."""
     content = path.read_bytes()
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")

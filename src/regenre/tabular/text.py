@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from regenre import tables
 from regenre.errors import UserError
 from regenre.kinds import Count, Weights, strict_dataclass
 
@@ -22,8 +23,8 @@ class Text:
 
     Parameters
     ----------
-    captions : a CSV with the columns `key` and `column`, or a folder of them; a file `<clip>.txt` beside the clip
-        comes first
+    captions : a CSV or Parquet file with the columns `key` and `column`, or a folder of them; a file `<clip>.txt`
+        beside the clip comes first
     key : the column that names the clip
     column : the column of texts
     n_words, min_clips, ignored, worth : how the words are weighted; see `learning.words.Words`
@@ -43,7 +44,7 @@ class Text:
         Raises
         ------
         UserError
-            No clip has a text; a text beside a clip is not UTF-8; a table lacks a column or has two rows for a clip.
+            No clip has a text; a text beside a clip is not UTF-8; a table cannot be read or has two rows for a clip.
         """
         captions = self._read_captions()
         texts = [
@@ -55,7 +56,7 @@ class Text:
         if not any(texts):
             raise UserError(
                 f"family {name}: a text expected beside a clip ({Path(clips['path'].iloc[0]).stem or 'clip'}{SUFFIX})"
-                f" or in {self.captions} (CSV with {self.key} and {self.column}), none found for any clip; add some"
+                f" or in {self.captions} (table with {self.key} and {self.column}), none found for any clip; add some"
             )
         return pd.DataFrame({"clip_id": clips["clip_id"].to_numpy(), f"{name}__words__clip": texts}, dtype=object)
 
@@ -67,15 +68,9 @@ class Text:
 
     def _read_captions(self) -> dict[str, str]:
         source = Path(self.captions).expanduser()
-        paths = sorted(source.glob("*.csv")) if source.is_dir() else [source]
         captions: dict[str, str] = {}
-        for path in paths:
-            if not path.is_file():
-                raise UserError(f"{path}: a CSV with {self.key} and {self.column} expected, none found; put one there")
-            rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-            if not {self.key, self.column} <= set(rows):
-                columns = ", ".join(map(str, rows))
-                raise UserError(f"{path}: columns {self.key} and {self.column} expected, {columns} found; rename them")
+        for path in tables.list_user_tables(source):
+            rows = tables.read_user_table(path, [self.key, self.column])
             for clip_id, text in zip(rows[self.key], rows[self.column], strict=True):
                 if clip_id in captions:
                     raise UserError(f"{path}: one row per clip expected, clip {clip_id} has more; keep one")
