@@ -75,6 +75,14 @@ def escape_terminal(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def find_cause(error: BaseException) -> str:
+    """Return the innermost cause of an error that another side chooses parts of, in one short line."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    text = f"{type(error).__name__}: {error}".split("\n")[0][:120]
+    return "".join(char if char.isprintable() else "?" for char in text)  # a server chooses parts of it
+
+
 def join_lines(text: str) -> str:
     """Return the text as one line."""
     return " ".join(text.split())

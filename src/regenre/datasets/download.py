@@ -1,95 +1,29 @@
-"""Files from the network, from folders and from archives, checked and bounded.
+"""Files from the network: from the first mirror that delivers what is expected.
 
-Limits           settings: the most that a dataset may fetch and unpack
-Bound            one of them, and where it is set
-check_dependency refuse a source that `dvc repro` does not watch
-check_folder     refuse what is no folder
-check_sources    refuse a source that lies where clips are written
-download         fetch a file from the first mirror that delivers the expected digest
-link_files       link the files of a user's folder
-unpack_archive   unpack members of a tar or zip archive
-Place            type of the function that decides which files are used, and where they go
+download  fetch a file
 """
 
-import bz2
-import errno
-import gzip
-import io
-import lzma
 import os
 import re
 import signal
-import stat
-import struct
-import tarfile
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from functools import partial
 from http.client import responses
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Literal, NoReturn
+from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import requests
 from tqdm import tqdm
 
-from regenre.errors import UserError
+from regenre.datasets.limits import MB, Bound
+from regenre.errors import UserError, find_cause
 from regenre.files import compute_md5
-from regenre.kinds import Count, strict_dataclass
 
-MB = 10**6
 TIMEOUT_S = (10, 60)  # to connect; between two bytes
 ATTEMPTS = 5  # per mirror; each resumes where the one before was cut
 PIECE = 1 << 16  # bytes in a chunk; a cut connection loses less than one chunk
-ZIP_PIECE = 1 << 12  # bytes; zipfile decompresses as many bytes of bzip2 at once, to 80 MB at most
-TAR_HEADER = 1 << 16  # bytes before a member; tarfile keeps them in memory
-ZIP_HEADER = 1 << 9  # bytes of the zip's table for each entry; zipfile keeps the table in memory
-ZIP_TAIL = 1 << 17  # bytes; zipfile looks for the table in a tail of this size at most
-
-SOURCES = ("folder", "archive", "table", "groups", "artists")  # settings that name what a dataset is read from
-
-Place = Callable[[PurePosixPath], str | None]
-"""Path in an archive or folder -> path in the raw folder, or None for a file that is not used."""
-
-
-@strict_dataclass
-class Limits:
-    """The most that a dataset may fetch and unpack. 1 MB is 10^6 bytes.
-
-    Parameters
-    ----------
-    fetch_mb : size of the archive to fetch
-    index_mb : size of the index of artists to fetch
-    fetch_s : seconds that a file may take, from each mirror
-    unpack_mb : size of all members of the archive
-    entries : number of members of the archive, folders included
-    """
-
-    fetch_mb: Count
-    index_mb: Count
-    fetch_s: Count
-    unpack_mb: Count
-    entries: Count
-
-    def get_bound(self, name: str, conf: str) -> "Bound":
-        """Return one of the limits, with the file that sets it."""
-        return Bound(getattr(self, name), f"limits.{name} in {conf}")
-
-
-@dataclass(frozen=True)
-class Bound:
-    """The most that is accepted, and where a user can change it."""
-
-    value: int
-    place: str
-
-    def explain(self, unit: str) -> str:
-        """Return what is wrong beyond the bound."""
-        return f"at most {self.value} {unit} expected ({self.place}), more found"
 
 
 class _MirrorError(Exception):
@@ -102,10 +36,6 @@ class _CutError(_MirrorError):
 
 class _UselessError(_MirrorError):
     """What arrived is of no use, and the partial file goes."""
-
-
-class _LimitError(Exception):
-    """An archive exceeds a bound; str() says which."""
 
 
 def download(
@@ -228,9 +158,9 @@ def _append(url: str, part: Path, most_mb: Bound) -> None:
             resumes = response.status_code == requests.codes.partial_content
             _write_body(response, part, offset if resumes else 0, length, most_mb)
     except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-        raise _CutError(_find_cause(error)) from error
+        raise _CutError(find_cause(error)) from error
     except (requests.RequestException, ValueError) as error:  # ValueError: an address in a redirect is none
-        raise _MirrorError(_find_cause(error)) from error
+        raise _MirrorError(find_cause(error)) from error
 
 
 def _check_response(response: requests.Response, offset: int) -> int | None:
@@ -281,323 +211,3 @@ def _write_body(response: requests.Response, part: Path, offset: int, length: in
             bar.update(len(chunk))
     if size == 0:
         raise _UselessError("an empty body instead of the file")
-
-
-def _find_cause(error: BaseException) -> str:
-    """Return the innermost cause of an error, in one short line."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    text = f"{type(error).__name__}: {error}".split("\n")[0][:120]
-    return "".join(char if char.isprintable() else "?" for char in text)  # a server chooses parts of it
-
-
-def check_dependency(dataset: object, source: Path) -> None:
-    """Refuse a file or folder of the user's that `dvc repro` does not watch: it would not see a change.
-
-    Parameters
-    ----------
-    source : what params.yaml names, a dependency of the stage
-
-    Raises
-    ------
-    UserError
-        A setting of the dataset names something that is neither `source` nor below it.
-    """
-    watched = source.expanduser().absolute()
-    for setting, path in _list_sources(dataset):
-        if not path.absolute().is_relative_to(watched):
-            raise UserError(
-                f"dataset: {setting}: something in {source} expected, {path} found; set `source: {path.absolute()}` in"
-                " params.yaml (or a folder above all sources), so that `dvc repro` sees a change"
-            )
-
-
-def check_sources(dataset: object, raw: Path) -> None:
-    """Refuse a source that lies in the raw folder, by whatever link: the raw folder is replaced.
-
-    Raises
-    ------
-    UserError
-        A setting of the dataset names such a file or folder, or one that contains the raw folder.
-    """
-    target = raw.resolve()
-    for setting, source in _list_sources(dataset):
-        inside = [source.resolve(), *(path.resolve() for path in source.rglob("*") if path.is_symlink())]
-        if any(path.is_relative_to(target) for path in inside) or target.is_relative_to(source.resolve()):
-            raise UserError(
-                f"dataset: {setting}: a source outside {raw} expected, {source} found; that folder is replaced by"
-                " download, so move the source elsewhere"
-            )
-
-
-def _list_sources(dataset: object) -> Iterator[tuple[str, Path]]:
-    """Yield the settings of a dataset that name a file or folder of the user's, with its path."""
-    for field in fields(dataset):  # type: ignore[arg-type]
-        value = getattr(dataset, field.name)
-        if field.name in SOURCES and isinstance(value, str) and Path(value).expanduser().exists():
-            yield field.name, Path(value).expanduser()
-
-
-def check_folder(source: Path) -> None:
-    """Raise `UserError` if a user's folder is none."""
-    if not source.is_dir():
-        raise UserError(f"folder {source}: a folder expected, {'a file' if source.exists() else 'nothing'} found there")
-
-
-def link_files(source: Path, place: Place, raw: Path) -> int:
-    """Link files of a user's folder into `raw`; the folder is neither copied nor changed.
-
-    Parameters
-    ----------
-    source : the user's folder
-    place : path below `source` -> path below `raw`, or None to leave the file out
-    raw : folder to fill
-
-    Returns
-    -------
-    number of files linked
-
-    Raises
-    ------
-    UserError
-        `source` is no folder, or two files have the same place.
-    """
-    check_folder(source)
-    files = sorted(path for path in source.rglob("*") if path.is_file())
-    links = [(path, target) for path in files if (target := place(PurePosixPath(path.relative_to(source).as_posix())))]
-    for path, target in links:
-        _reserve_target(raw / target, path.name).symlink_to(path.resolve())
-    return len(links)
-
-
-def unpack_archive(archive: Path, place: Place, raw: Path, most_mb: Bound, most_entries: Bound) -> int:
-    """Unpack members of a tar (any compression) or zip archive.
-
-    The archive is read to its end, members that are left out too, so that every checksum in it is verified. Nothing
-    but files is written.
-
-    Parameters
-    ----------
-    archive : the tar or zip file
-    place : path in the archive -> path below `raw`, or None to leave the member out
-    raw : folder to fill
-    most_mb : size of all members
-    most_entries : number of members, folders included
-
-    Returns
-    -------
-    number of files unpacked
-
-    Raises
-    ------
-    UserError
-        The file is no archive or damaged, it exceeds a bound, a member would leave the folder, a member with a place
-        is a link or a device, or two members have the same place.
-    """
-    try:
-        members = (_read_zip if zipfile.is_zipfile(archive) else _read_tar)(archive, most_mb, most_entries)
-        return _unpack_members(_count_members(members, most_entries), place, raw)
-    except _LimitError as error:
-        raise UserError(f"archive {archive}: {error}; if you trust it, raise the limit") from error
-    except _DAMAGES as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: a position before byte 0
-            raise
-        raise UserError(
-            f"archive {archive}: a tar or zip archive expected, but it cannot be read ({_find_cause(error)});"
-            " fetch it again"
-        ) from error
-
-
-_DAMAGES = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,  # a number or a text in a header is none
-    ArithmeticError,
-    LookupError,
-    RuntimeError,  # a password, an unknown compression, headers in headers
-)
-"""What the readers of archives raise for damaged ones."""
-
-Kind = Literal["file", "folder", "link or device"]
-
-
-@dataclass(frozen=True)
-class _Member:
-    """A member of an archive; `read` yields the bytes of a file."""
-
-    name: str
-    kind: Kind
-    read: Callable[[], Iterator[bytes]]
-
-
-def _read_zip(archive: Path, most_mb: Bound, most_entries: Bound) -> Iterator[_Member]:
-    n_bytes = 0
-
-    def read(info: zipfile.ZipInfo) -> Iterator[bytes]:
-        nonlocal n_bytes
-        with file.open(info) as content:
-            while piece := content.read(ZIP_PIECE):
-                n_bytes += len(piece)
-                if n_bytes > most_mb.value * MB:
-                    raise _LimitError(most_mb.explain("MB"))
-                yield piece
-
-    with (
-        archive.open("rb", buffering=0) as raw,
-        _ZipReader(raw, most_entries) as reader,
-        zipfile.ZipFile(reader) as file,
-    ):
-        for info in file.infolist():
-            mode = stat.S_IFMT(info.external_attr >> 16)
-            kind: Kind = "folder" if info.is_dir() else "file" if mode in (0, stat.S_IFREG) else "link or device"
-            yield _Member(info.filename, kind, partial(read, info))
-
-
-class _ZipReader(io.BufferedReader):
-    """A zip archive with a bounded table of entries."""
-
-    def __init__(self, raw: io.RawIOBase, most_entries: Bound) -> None:
-        super().__init__(raw)
-        self.bound = most_entries
-        self.most = ZIP_TAIL + most_entries.value * ZIP_HEADER
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read at most as many bytes as the table may have."""
-        content = super().read(self.most + 1 if size is None or size < 0 else min(size, self.most + 1))
-        if len(content) > self.most:
-            raise _LimitError(self.bound.explain("entries"))
-        return content
-
-
-def _read_tar(archive: Path, most_mb: Bound, most_entries: Bound) -> Iterator[_Member]:
-    with _open_packed(archive) as packed:
-        reader = _TarReader(packed, most_mb)
-        with tarfile.open(fileobj=reader, mode="r:") as file:
-            for info in file:
-                plain = info.isreg() and not info.issparse()
-                kind: Kind = "folder" if info.isdir() else "file" if plain else "link or device"
-                yield _Member(info.name, kind, partial(reader.read_member, info))
-                reader.n_header_bytes = 0
-        reader.read_end()
-
-
-def _open_packed(archive: Path) -> io.BufferedIOBase:
-    """Open a file that may be compressed."""
-    with archive.open("rb") as file:
-        start = file.read(6)
-    if start.startswith(b"\x1f\x8b"):
-        return gzip.open(archive)
-    if start.startswith(b"BZh"):
-        return bz2.open(archive)
-    if start.startswith((b"\xfd7zXZ", b"]\0\0")):
-        return lzma.open(archive)
-    return archive.open("rb")
-
-
-class _TarReader:
-    """A tar archive, decompressed, for `tarfile`: it is read forwards, and within bounds."""
-
-    def __init__(self, file: io.BufferedIOBase, most_mb: Bound) -> None:
-        self._file = file
-        self._bound = most_mb
-        self._block = b""
-        self.n_header_bytes = 0
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._file.tell()
-
-    def seek(self, position: int) -> None:
-        """Skip bytes. A damaged header may have a negative size, and `tarfile` would read in circles."""
-        if position < self.tell():
-            raise tarfile.ReadError("a member with a negative size")
-        self._check(position)
-        self._file.seek(position)
-
-    def read(self, size: int) -> bytes:
-        """Read a piece of a header."""
-        self.n_header_bytes += size
-        if size < 0 or self.n_header_bytes > TAR_HEADER:
-            raise tarfile.ReadError(f"a header longer than {TAR_HEADER} bytes")
-        self._block = self._read(size)
-        return self._block
-
-    def read_member(self, info: tarfile.TarInfo) -> Iterator[bytes]:
-        """Yield the bytes of a file."""
-        left = info.size
-        while left > 0:
-            piece = self._read(min(left, PIECE))
-            if not piece:
-                raise tarfile.ReadError("unexpected end of data")
-            left -= len(piece)
-            yield piece
-
-    def read_end(self) -> None:
-        """Read the rest, which has the checksum of the compressed data.
-
-        `tarfile` takes a damaged header for the end. The end is a block of zeros.
-        """
-        if self._block != bytes(tarfile.BLOCKSIZE):
-            raise tarfile.ReadError("a header or the end expected, other bytes found")
-        while self._read(PIECE):
-            pass
-
-    def write(self, content: bytes) -> NoReturn:
-        """Refuse: `tarfile` expects this method of a file."""
-        raise io.UnsupportedOperation("write")
-
-    def close(self) -> None:
-        """Leave the file open: who opened it closes it."""
-
-    def _read(self, size: int) -> bytes:
-        content = self._file.read(size)
-        self._check(self.tell())
-        return content
-
-    def _check(self, position: int) -> None:
-        if position > self._bound.value * MB:
-            raise _LimitError(self._bound.explain("MB"))
-
-
-def _count_members(members: Iterator[_Member], most: Bound) -> Iterator[_Member]:
-    for number, member in enumerate(members):
-        if number == most.value:
-            raise _LimitError(most.explain("entries"))
-        yield member
-
-
-def _unpack_members(members: Iterator[_Member], place: Place, raw: Path) -> int:
-    """Write the members that have a place; return their number."""
-    n_files = 0
-    for member in tqdm(members, desc="unpack", unit=" files", disable=None):
-        path = PureWindowsPath(member.name)  # both separators, and drives
-        if path.anchor or ".." in path.parts:
-            _refuse_member(member.name, "a path inside the folder expected")
-        target = place(PurePosixPath(path.as_posix()))
-        if target and member.kind == "link or device":
-            _refuse_member(member.name, "a file expected, a link or a device found")
-        if member.kind == "file":
-            with (_reserve_target(raw / target, member.name) if target else Path(os.devnull)).open("wb") as file:
-                file.writelines(member.read())
-            n_files += bool(target)
-    return n_files
-
-
-def _refuse_member(name: str, reason: str) -> NoReturn:
-    raise UserError(
-        f"archive member {name!r:.200}: {reason}; this archive is not safe, and nothing of it is kept;"
-        " get it from another source"
-    )
-
-
-def _reserve_target(target: Path, name: str) -> Path:
-    """Make the parent folder of a target; raise `UserError` if the target exists."""
-    if target.exists() or target.is_symlink():
-        raise UserError(f"{name!r:.200}: a second file for {target.name}; keep one format of each clip")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target

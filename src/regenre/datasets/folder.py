@@ -6,8 +6,8 @@ from typing import ClassVar
 import pandas as pd
 
 from regenre import tables
-from regenre.datasets import download
 from regenre.datasets.dataset import CLIP_FACTS
+from regenre.datasets.sources import check_folder
 from regenre.decoding import LOST, SUFFIXES, count_left_out, find_audio
 from regenre.errors import UserError
 from regenre.kinds import strict_dataclass
@@ -43,7 +43,7 @@ class Folder:
                 " or pass dataset.folder=/path/to/classes"
             )
         source = Path(self.folder).expanduser()
-        download.check_folder(source)
+        check_folder(source)
         paths, left_out = find_audio(source)
         clips = [path.relative_to(source) for path in paths]
         clips += [Path(path) for path, reason in left_out.items() if reason == LOST]  # a row of the clip table each

@@ -21,8 +21,10 @@ import pandas as pd
 
 from regenre import tables
 from regenre.datasets import download
+from regenre.datasets.archives import unpack_archive
 from regenre.datasets.dataset import CLIP_FACTS
-from regenre.datasets.download import Bound, Limits
+from regenre.datasets.limits import Bound, Limits
+from regenre.datasets.sources import link_files
 from regenre.errors import UserError
 from regenre.files import compute_md5
 from regenre.kinds import CountOrZero, strict_dataclass
@@ -73,12 +75,12 @@ class Gtzan:
     def _collect_clips(self, raw: Path) -> tuple[int, str]:
         """Link or unpack the clips into `raw`; return their number and the source."""
         if self.folder:
-            return download.link_files(Path(self.folder).expanduser(), _place_clip, raw), f"folder {self.folder}"
+            return link_files(Path(self.folder).expanduser(), _place_clip, raw), f"folder {self.folder}"
         archive = Path(self.archive).expanduser() if self.archive else self._fetch_archive()
         if not archive.is_file():
             raise UserError(f"archive {archive}: a tar or zip archive expected, no file found; check dataset.archive")
         most_mb, most_entries = self._get_bound("unpack_mb"), self._get_bound("entries")
-        return download.unpack_archive(archive, _place_clip, raw, most_mb, most_entries), f"archive {archive}"
+        return unpack_archive(archive, _place_clip, raw, most_mb, most_entries), f"archive {archive}"
 
     def _get_bound(self, name: str) -> Bound:
         return self.limits.get_bound(name, self.conf)

@@ -9,7 +9,7 @@ from pathlib import Path
 from regenre import config, files, paths
 from regenre.config import Settings
 from regenre.datasets.dataset import Dataset
-from regenre.datasets.download import check_dependency, check_sources
+from regenre.datasets.sources import check_dependency, check_sources
 from regenre.errors import escape_terminal
 
 READS = ("dataset.*", "source")
