@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from regenre.datasets.folder import Folder
-from regenre.datasets.sources import check_sources
+from regenre.datasets.sources import check_sources, list_unwatched
 from regenre.errors import UserError
 
 
@@ -43,3 +43,11 @@ def test_a_table_of_groups_inside_the_raw_folder_is_refused(source: Path, tmp_pa
     (tmp_path / "data/raw/folder/groups.csv").touch()
     with pytest.raises(UserError, match="dataset: groups: a source outside"):
         check(tmp_path, folder=str(source), groups=str(tmp_path / "data/raw/folder/groups.csv"))
+
+
+def test_a_source_that_is_not_watched_is_named(source: Path, tmp_path: Path) -> None:
+    dataset = Folder(folder=str(source / "a"))
+    assert list_unwatched(dataset, source) == list_unwatched(dataset, source / "a") == []
+    (line,) = list_unwatched(dataset, tmp_path / "data")
+    assert f"{source / 'a'} is not in `source` of params.yaml" in line
+    assert f"set `source: {source / 'a'}`" in line

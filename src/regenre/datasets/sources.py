@@ -1,9 +1,9 @@
 """Files and folders of the user's: what may be read, and links to it.
 
-check_dependency  refuse a source that `dvc repro` does not watch
 check_folder      refuse what is no folder
 check_sources     refuse a source that lies where clips are written
 link_files        link the files of a folder
+list_unwatched    sources in which `dvc repro` sees no change
 reserve_target    refuse a second file for a place
 Place             type of the function that decides which files are used, and where they go
 """
@@ -20,25 +20,20 @@ Place = Callable[[PurePosixPath], str | None]
 """Path in an archive or folder -> path in the raw folder, or None for a file that is not used."""
 
 
-def check_dependency(dataset: object, source: Path) -> None:
-    """Refuse a file or folder of the user's that `dvc repro` does not watch: it would not see a change.
+def list_unwatched(dataset: object, source: Path) -> list[str]:
+    """Return a line for each file or folder of the user's in which `dvc repro` sees no change.
 
     Parameters
     ----------
-    source : what params.yaml names, a dependency of the stage
-
-    Raises
-    ------
-    UserError
-        A setting of the dataset names something that is neither `source` nor below it.
+    source : what params.yaml names, a dependency of the stage; it watches everything in it
     """
     watched = source.expanduser().absolute()
-    for setting, path in _list_sources(dataset):
-        if not path.absolute().is_relative_to(watched):
-            raise UserError(
-                f"dataset: {setting}: something in {source} expected, {path} found; set `source: {path.absolute()}` in"
-                " params.yaml (or a folder above all sources), so that `dvc repro` sees a change"
-            )
+    return [
+        f"dataset: {setting}: {path} is not in `source` of params.yaml ({source}), so `dvc repro` sees no change in it;"
+        f" set `source: {path.absolute()}`"
+        for setting, path in _list_sources(dataset)
+        if not path.absolute().is_relative_to(watched)
+    ]
 
 
 def check_sources(dataset: object, raw: Path) -> None:

@@ -4,12 +4,13 @@ Reads: the dataset's source (a generator, the network, an archive, a folder). Wr
 """
 
 import os
+import sys
 from pathlib import Path
 
 from regenre import config, files, paths
 from regenre.config import Settings
 from regenre.datasets.dataset import Dataset
-from regenre.datasets.sources import check_dependency, check_sources
+from regenre.datasets.sources import check_sources, list_unwatched
 from regenre.errors import escape_terminal
 
 READS = ("dataset.*", "source")
@@ -20,8 +21,8 @@ def main(settings: Settings) -> None:
     name = config.get_choice("dataset")
     dataset, target = config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset), paths.locate_raw(name)
     check_sources(dataset, target)
-    if "DVC_STAGE" in os.environ:  # else there is no `dvc repro` to see a change
-        check_dependency(dataset, Path(settings.source))
+    for line in list_unwatched(dataset, Path(settings.source)) if "DVC_STAGE" in os.environ else ():
+        print(escape_terminal(f"regenre: {line}"), file=sys.stderr)
     with files.fill_folder(target) as raw, config.make_compute(settings).use():
         message = dataset.download(raw)
     print(escape_terminal(f"download {name}: {message}"))
