@@ -78,6 +78,9 @@ class Handler(BaseHTTPRequestHandler):
         if manner == "missing":
             self.send_error(404, "Not \x1b[2JFound")
             return
+        if manner == "no_http":
+            self.wfile.write(b"\x1b[2Jhello\r\n")
+            return
         if manner == "drip_header":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
             self.repeat(b"x", 0.01)
@@ -179,7 +182,8 @@ def test_the_next_mirror_is_tried(server: Server, tmp_path: Path) -> None:
 def test_if_every_mirror_fails_one_line_says_why_and_what_to_do(server: Server, tmp_path: Path) -> None:
     unreachable = {"url": "http://127.0.0.1:9/file", "md5": MD5}
     wrong = server.mirror("whole", md5="0" * 32)
-    mirrors = [server.mirror("missing"), server.mirror("html"), server.mirror("always_cut"), wrong, unreachable]
+    manners = ["missing", "html", "always_cut", "no_http"]
+    mirrors = [*(server.mirror(manner) for manner in manners), wrong, unreachable]
     with pytest.raises(SystemExit) as error_info, report_errors():
         fetch(mirrors, tmp_path / "file", "pass dataset.archive=/path")
     message = str(error_info.value)
@@ -188,6 +192,7 @@ def test_if_every_mirror_fails_one_line_says_why_and_what_to_do(server: Server, 
         "HTTP 404 Not Found",
         "HTML page",
         "cut 5 times",
+        "?[2Jhello",
         f"md5 {'0' * 32} expected, {MD5} found",
         "refused",
     ):

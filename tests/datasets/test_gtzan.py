@@ -225,3 +225,9 @@ def test_every_file_has_a_digest(tmp_path: Path, content: bytes) -> None:
 def test_an_index_with_a_line_that_is_no_csv_is_an_error() -> None:
     with pytest.raises(UserError, match=r"lines of Sturm's index or of a CSV expected, something else found"):
         parse_artists("x" * 2000)
+
+
+def test_a_dataset_without_a_mirror_and_without_a_source_is_one_line(tmp_path: Path) -> None:
+    dataset = build_leaf("dataset", "gtzan", mirrors=[])
+    with pytest.raises(UserError, match=r"conf/dataset/gtzan.yaml: mirrors: at least one expected, none found"):
+        dataset.download(tmp_path)

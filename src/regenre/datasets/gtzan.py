@@ -87,6 +87,8 @@ class Gtzan:
 
     def _fetch_archive(self) -> Path:
         """Download the archive, unless it is there already; return its path."""
+        if not self.mirrors:
+            raise UserError(f"{self.conf}: mirrors: at least one expected, none found; or set `folder:` or `archive:`")
         target = Path(self.downloads) / PurePosixPath(self.mirrors[0]["url"]).name
         remedy = (
             "get the archive by other means and pass dataset.archive=/path, or dataset.folder=/path to unpacked clips"
