@@ -2,7 +2,7 @@
 
     python benchmarks/reliability.py --mutants 10000 --kills 200
 
-Smallest dose, a few seconds: --mutants 24 --kills 1
+Smallest dose, a few seconds: --mutants 12 --kills 1
 
 Sounds in twelve formats are cut, flipped, shuffled in blocks and given false sizes. `regenre classify` reads all of
 them, with whole files between them; so do the stages `index` and `extract`. Stages are killed at random moments and run

@@ -44,8 +44,10 @@ def test_an_error_of_one_of_several_is_one_line() -> None:
 
 WAITS = """
 import sys, time
-from regenre.errors import prepare_process, report_errors
+from regenre.errors import end_process, prepare_process, report_errors
 prepare_process()
+if "ended" in sys.argv:
+    end_process()
 print("ready", flush=True)
 if "unprotected" in sys.argv:
     time.sleep(1000)
@@ -74,3 +76,14 @@ def test_letters_that_the_terminal_lacks_are_escaped() -> None:
         [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True
     )
     assert process.stdout == "n\\xf6pe \\udcff\n", process.stderr
+
+
+def test_a_signal_after_the_work_ends_a_process_without_a_word() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITS, "ended"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate()[1] == ""
+    assert process.returncode == -signal.SIGTERM

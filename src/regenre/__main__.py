@@ -1,15 +1,18 @@
 """The command `regenre`, and `python -m regenre`."""
 
-from regenre.errors import prepare_process, report_errors
+from regenre.errors import end_process, prepare_process, report_errors
 
 
 def main() -> None:
     """Run the command; imports are part of what a signal may interrupt."""
     prepare_process()
-    with report_errors():
-        from regenre.cli.main import main as run
+    try:
+        with report_errors():
+            from regenre.cli.main import main as run
 
-        run()
+            run()
+    finally:
+        end_process()
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ from pydantic import ValidationError
 
 from regenre import paths
 from regenre.compute import Compute, Local
-from regenre.errors import UserError, join_lines, report_errors
+from regenre.errors import UserError, end_process, join_lines, report_errors
 from regenre.kinds import Count, Names, Positive, Seed, Shares, explain_invalid, strict_dataclass
 from regenre.paths import CellName
 from regenre.settings import AudioSettings, FrameSettings, SearchSettings, SequenceSettings
@@ -149,7 +149,10 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str]) -> None:
         sys.argv[1:] = [*sys.argv[1:], *_read_grid_overrides(overrides)]
         os.chdir(paths.find_root())  # relative paths in conf/ are below the project's root
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a page
-        hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
+        try:
+            hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
+        finally:
+            end_process()
 
 
 @contextmanager

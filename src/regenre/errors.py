@@ -50,6 +50,13 @@ def prepare_process() -> None:
     sys.excepthook = _report_interrupt
 
 
+def end_process() -> None:
+    """Let signals end this process at once from now on: all is written, and Python itself is about to end."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) == signal.default_int_handler:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _report_interrupt(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         print(_INTERRUPTED, file=sys.stderr)

@@ -26,7 +26,7 @@ def is_downloading(folder: Path, process: psutil.Process) -> bool:
 def is_extracting(folder: Path, process: psutil.Process) -> bool:
     """A worker has begun to compute."""
     return any(
-        child.cpu_times().user > 1.5 and "loky" in " ".join(child.cmdline())
+        child.cpu_times().user > 1.0 and "loky" in " ".join(child.cmdline())
         for child in process.children(recursive=True)
         if child.status() != psutil.STATUS_ZOMBIE
     )
