@@ -1,5 +1,6 @@
 """Signals that we know, and the real audio of ../shared where it is there."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -98,6 +99,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project for the tests of one module, which may leave their changes to the next."""
     return finished.copy_to(tmp_path_factory.mktemp("module") / "project")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let librosa compile before the workers of pytest-xdist start: several processes at once spoil numba's cache."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        for name in ("util.utils", "beat", "core.pitch", "core.audio"):
+            importlib.import_module(f"librosa.{name}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from regenre import files, records, tables
@@ -55,11 +56,13 @@ def write_features(
         raise UserError(
             f"family {min(from_tables)}: one row per clip cannot be cut into pieces; take segment_kfold out of splits"
         )
+    # before the workers start: several processes that compile at once spoil numba's cache
+    probes = analysis(extraction.make_probe(analysis.sr))[0]
     whole, pieces = extraction.extract(clips, raw, analysis, piece_s)
     whole.pooled.update({name: family.read_table(name, clips, raw) for name, family in from_tables.items()})
-    _write_tables(folder, whole, analysis, sets, settings)
+    _write_tables(folder, whole, analysis, probes, sets, settings)
     if piece_s:
-        _write_tables(folder / tables.PIECES, pieces, analysis, sets, settings)
+        _write_tables(folder / tables.PIECES, pieces, analysis, probes, sets, settings)
     columns = ", ".join(_count_columns(name, table) for name, table in sorted(whole.pooled.items()))
     return f"{len(clips)} clips{f' and {len(pieces.clip_ids)} pieces' if piece_s else ''}; columns: {columns}"
 
@@ -73,10 +76,10 @@ def _write_tables(
     folder: Path,
     features: FeatureTables,
     analysis: Analysis,
+    probes: Mapping[str, np.ndarray],
     sets: Mapping[str, tuple[list[str], list[str]]],
     settings: Settings,
 ) -> None:
-    probes = analysis(extraction.make_probe(analysis.sr))[0]
     family_records: dict[str, FamilyRecord] = {}
     for family, table in sorted(features.pooled.items()):
         tables.write_pooled(folder / f"{family}.parquet", table)
