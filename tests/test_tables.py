@@ -24,13 +24,20 @@ def test_predictions_are_sorted_and_have_six_decimals(tmp_path: Path) -> None:
     assert tables.list_genres(table) == ["x", "y"]
 
 
-@pytest.mark.parametrize("name", ["001", "NA", "1e2", "true", "null", "nan", "song#1", " a ", 'a"b', "a,b", "a\rb\nc"])
+@pytest.mark.parametrize(
+    "name", ["001", "NA", "1e2", "true", "null", "nan", "song#1", " a ", 'a"b', "a,b", "a\rb", "a\nb"]
+)
 def test_names_in_predictions_stay_text(tmp_path: Path, name: str) -> None:
     path = tmp_path / "predictions.csv"
     tables.write_predictions(path, predictions().assign(clip_id=[name, "b"], group=name, actual=name, predicted=name))
     table = tables.read_predictions(path).set_index("group")
     assert set(table["clip_id"]) == {name, "b"}
     assert {*table.index, *table["actual"], *table["predicted"]} == {name}
+
+
+def test_a_genre_with_a_line_break_names_a_column(tmp_path: Path) -> None:
+    tables.write_predictions(tmp_path / "p.csv", predictions().rename(columns={"proba__x": "proba__a\rb"}))
+    assert tables.list_genres(tables.read_predictions(tmp_path / "p.csv")) == ["a\rb", "y"]
 
 
 def test_wrong_columns_raise(tmp_path: Path) -> None:
@@ -257,6 +264,13 @@ def test_what_is_wrong_with_a_user_table_is_one_line(tmp_path: Path, content: by
     assert str(caught.value).startswith(f"{path}: ")
     assert len(str(caught.value)) < len(str(path)) + 250
     assert str(caught.value).isprintable()
+
+
+def test_a_long_text_and_a_large_number_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"clip_id,group\na,{'x' * 200_000}\n")
+    assert tables.read_user_table(tmp_path / "t.csv", TEXTS)["group"].str.len().item() == 200_000
+    pq.write_table(pa.table({"clip_id": ["a", "b"], "group": [2**60 + 1, None]}), tmp_path / "t.parquet")
+    assert list(tables.read_user_table(tmp_path / "t.parquet", TEXTS)["group"]) == [str(2**60 + 1), ""]
 
 
 def test_a_user_table_of_another_format_is_one_line(tmp_path: Path) -> None:

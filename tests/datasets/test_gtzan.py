@@ -124,7 +124,7 @@ def test_two_files_of_one_clip_and_no_clip_are_errors(tmp_path: Path, index: Pat
         ("i.txt", b"blues.00000.wav ::: NA ::: x\nblues.00001.wav ::: Ren\xe9\n"),
         ("i.csv", b"\xef\xbb\xbfclip_id,artist\nblues.00000,NA\nblues.00001,Ren\xc3\xa9\n"),
         ("i.csv", b"title,artist,clip_id\n007,NA,blues.00000.wav\nx,Ren\xc3\xa9,blues.00001.wav\n"),
-        ("i.csv", b'clip_id,artist\nblues.00000,"NA\n"\nblues.00001,Ren\xc3\xa9\n'),
+        ("i.csv", b'clip_id,artist\nblues.00000,"\nNA"\nblues.00001,Ren\xc3\xa9\n'),
     ],
     ids=["byte order mark", "latin-1", "csv", "columns in another order", "line break"],
 )

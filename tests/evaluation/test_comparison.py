@@ -132,6 +132,12 @@ def test_leak_of_clips_that_are_called_like_pieces(names: list[str]) -> None:
     assert (leak["n_clips"], leak["honest"], leak["claimed"]) == (2, 0.5, 0.5)
 
 
+def test_a_clip_that_is_called_like_a_piece_of_the_only_tested_clip_is_no_piece() -> None:
+    other = Hits(pd.DataFrame({"clip_id": ["a", "a#0"], "group": ["x", "y"], "fold": 0, "hit": [1.0, 0.0]}), [10])
+    leak = comparison.measure_leak(Hits(other.table.iloc[:1], [10]), other, 0)
+    assert (leak["n_clips"], leak["honest"], leak["claimed"]) == (1, 1.0, 1.0)
+
+
 def test_the_best_of_many_guessing_cells_is_expected_to_guess(monkeypatch) -> None:
     """This holds on average over corpora; in a single one a lucky cell may be lucky in every resample."""
     monkeypatch.setattr(metrics, "N_RESAMPLES", 200)

@@ -62,7 +62,7 @@ def test_the_tables_of_a_folder_are_joined(tmp_path: Path) -> None:
         ),
         (
             make_table(x=["1", "2", "w" * 999]).iloc[::-1].assign(x=["1", "2", "w" * 999]),
-            r"a.00000: .*'www\S+www' found",
+            r"a.00000: .*'w+\.\.\.w+' found",
         ),
         (make_table(x=["2020-01-01"] * 3), r"clip b.00001: a finite number expected in column x, '2020-01-01' found"),
         (make_table(x=[1, 2, 3]).set_index("x").reset_index().rename(columns={"x": ""}), r"one without a name found"),
