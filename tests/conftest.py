@@ -103,7 +103,7 @@ def project(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let librosa compile before the workers of pytest-xdist start: several processes at once spoil numba's cache."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
         for name in ("util.utils", "beat", "core.pitch", "core.audio"):
             importlib.import_module(f"librosa.{name}")
 

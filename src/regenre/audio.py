@@ -50,8 +50,7 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
 
 def check_samples(samples: np.ndarray, sr: int, min_duration_s: float) -> None:
     """Raise `AudioError` for samples that are not finite, out of range, silent when mixed to mono, or too short."""
-    _check_range(samples)
-    _check_sound(float(np.abs(samples).max()), float(np.abs(_mix(samples)).max()))
+    _check_and_mix(samples)
     check_length(len(samples), sr, min_duration_s)
 
 
@@ -83,8 +82,7 @@ def load(path: Path, sr: int) -> np.ndarray:
 
 def prepare(samples: np.ndarray, source_sr: int, sr: int) -> np.ndarray:
     """Check samples of shape (n_samples, n_channels), mix them to mono and resample them from `source_sr` to `sr`."""
-    check_samples(samples, source_sr, min_duration_s=0.0)
-    y = _mix(samples)
+    y = _check_and_mix(samples)
     return y if source_sr == sr else soxr.resample(y, source_sr, sr)
 
 
@@ -215,13 +213,24 @@ def _join(blocks: Iterable[np.ndarray]) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _mix(samples: np.ndarray) -> np.ndarray:
-    mono: np.ndarray = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+def _check_and_mix(samples: np.ndarray) -> np.ndarray:
+    """Mix samples to mono; raise `AudioError` if they are not finite, out of range or silent."""
+    peak = _check_range(samples)
+    mono, mixed_peak = _mix(samples, peak)
+    _check_sound(peak, mixed_peak)
     return mono
 
 
-def _check_range(samples: np.ndarray, start_s: float | None = None) -> None:
-    """Raise `AudioError` for samples that are not finite, or so large that their powers would not be."""
+def _mix(samples: np.ndarray, peak: float) -> tuple[np.ndarray, float]:
+    """Return samples mixed to mono, and their peak; `peak` is that of the channels."""
+    if samples.shape[1] == 1:
+        return samples[:, 0], peak
+    mono: np.ndarray = samples.mean(axis=1, dtype=np.float32)
+    return mono, float(np.abs(mono).max())
+
+
+def _check_range(samples: np.ndarray, start_s: float | None = None) -> float:
+    """Return the peak; raise `AudioError` for samples that are not finite, or too large for their powers to be."""
     place = "" if start_s is None else f" near {start_s:.1f} s"
     peak = float(np.abs(samples).max())
     if not np.isfinite(peak):
@@ -229,6 +238,7 @@ def _check_range(samples: np.ndarray, start_s: float | None = None) -> None:
         raise AudioError("not_finite", f"{n_bad} of {samples.size} samples are NaN or infinite{place}")
     if peak > RANGE:
         raise AudioError("out_of_range", f"peak {peak:.1e} of full scale, at most {RANGE:.0e} expected{place}")
+    return peak
 
 
 def _check_sound(peak: float, mixed_peak: float) -> None:
@@ -247,10 +257,10 @@ def _read_mono(blocks: Iterable[np.ndarray], sr: int, source_sr: int) -> Iterato
     peak = mixed_peak = 0.0
     n_read = 0
     for block in blocks:
-        _check_range(block, n_read / source_sr)
+        block_peak = _check_range(block, n_read / source_sr)
+        mono, mono_peak = _mix(block, block_peak)
         n_read += len(block)
-        mono = _mix(block)
-        peak, mixed_peak = max(peak, float(np.abs(block).max())), max(mixed_peak, float(np.abs(mono).max()))
+        peak, mixed_peak = max(peak, block_peak), max(mixed_peak, mono_peak)
         yield stream.resample_chunk(mono)
     _check_sound(peak, mixed_peak)
     yield stream.resample_chunk(np.empty(0, np.float32), last=True)

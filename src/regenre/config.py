@@ -135,18 +135,22 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str]) -> None:
     """
     name = Path(sys.argv[0]).stem
 
-    @wraps(main)
-    def run(cfg: DictConfig) -> Any:
-        with report_errors(), _explain_composition(name):
-            if not any(override.startswith("source=") for override in HydraConfig.get().overrides.task):
-                cfg.source = _escape(read_grid().source)
-            return main(_check_settings(cfg))
-
     with report_errors(), _explain_composition(name):
         conf = paths.locate_conf()
         _register_settings(conf, with_families=any(pattern.startswith("family") for pattern in reads))
         overrides = _check_overrides(name, sys.argv[1:], [*_COMMON, *reads])
-        sys.argv[1:] = [*sys.argv[1:], *_read_grid_overrides(overrides)]
+        grid, keys = read_grid(), {override.key_or_group for override in overrides}
+        own = {key: getattr(grid, key) for key in ("dataset", "seed", "source") if key not in keys}
+        # params.yaml decides what the command line does not; so no value of it has to pass a shell
+        sys.argv[1:] = [*sys.argv[1:], *(f"{key}={own[key]}" for key in ("dataset", "seed") if key in own)]
+
+        @wraps(main)
+        def run(cfg: DictConfig) -> Any:
+            with report_errors(), _explain_composition(name):
+                if "source" in own:  # not as an override: a path may hold what Hydra's grammar refuses
+                    cfg.source = _escape(own["source"])
+                return main(_check_settings(cfg))
+
         os.chdir(paths.find_root())  # relative paths in conf/ are below the project's root
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a page
         try:
@@ -226,15 +230,6 @@ def _parse_override(stage: str, word: str) -> Override:
         return OverridesParser.create().parse_override(word)
     except HydraException as error:
         raise UserError(f"{stage}: SETTING=VALUE expected, {word!r} found; check its quotes and brackets") from error
-
-
-def _read_grid_overrides(overrides: Sequence[Override]) -> list[str]:
-    """Return dataset and seed of params.yaml as overrides, unless the command line has its own.
-
-    So no value of params.yaml has to pass a shell.
-    """
-    grid, keys = read_grid(), {override.key_or_group for override in overrides}
-    return [f"{key}={value}" for key, value in (("dataset", grid.dataset), ("seed", grid.seed)) if key not in keys]
 
 
 def _list_choices(stage: str, override: Override) -> list[str]:

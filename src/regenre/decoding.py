@@ -5,7 +5,7 @@ ALAC (.m4a, .mp4), WMA, WebM and more. FFmpeg may open the formats of a list alo
 that it would fetch.
 
     open_audio  a file -> `AudioFile`
-    find_audio  the audio files of a folder, and what is left out
+    find_audio  the audio files of a folder, and what is left out, as `count_left_out` tells it
     AudioFile   what an open file offers
     AudioError  a fault of a file, of one of the kinds `FAULTS`
     FORMATS     suffix -> libsndfile's name of the container
@@ -43,20 +43,23 @@ _DEMUXERS = {
 }  # fmt: skip # those that FFmpeg may open; none of them fetches anything but the file that it is given
 _STATE_LENGTH = {"asf", "matroska", "mov", "ape", "tta", "wv", "dsf", "mpc", "mpc8"}  # the others estimate it
 SUFFIXES = frozenset({*FORMATS, *" ".join(_DEMUXERS.values()).split()})
+LOST = "a link to nothing"  # why `find_audio` leaves a file out that should be there
 _UNKNOWN_FROM = 0x7FFFF000 - 0x100  # programs that stream write 2 or 4 GiB, less a header, or 0 for a size
 # what libsndfile's log tells of a cut file: a chunk of samples that is too short, W64's chunk beside the file's length,
 # a number of frames, a remark
-_SHORT_CHUNK = re.compile(r"^\s*(?:data|SSND|Data Size|BODY)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
+_SHORT_CHUNK = re.compile(r"^\s*(?:data|SSND|Data Size|BODY|Data length)[ :]+(\d+) \(?should be (\d+)\)?", re.M)
 _W64_CHUNK = re.compile(r"^Length : (\d+)$.*^wave$.*^data : (\d+)$", re.M | re.S)
 _FRAMES = re.compile(r"^\s*Frames\s*:\s*(\d+)$", re.M)
 _REMARK = re.compile(r"seems to be (?:a )?truncated", re.I)
+# where else a header states a number of frames: WAV beside its samples, MATLAB 5, NIST SPHERE
+_FACT = re.compile(r"^fact : 4$\s+frames\s*: (\d+)$", re.M)
+_COLUMNS = re.compile(r"Cols : (\d+)")
+_COUNT = re.compile(rb"^sample_count -i (\d+)", re.M)
+_LONGEST_BLOCK = 4096  # samples of a block of ADPCM or GSM, of which the last is filled up
 _MPEG = re.compile(rb"ID3|\xff[\xe2-\xe7\xf2-\xff]")
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # then, 40 bytes from its start, the file's size
 _NUMBER_AND_PATH = re.compile(r"""^\[Errno -?\d+\] |: ('.*'|".*")( returned -?\d+)?$""")  # in FFmpeg's errors
 _BAD_SHARE = 0.01  # of the packets of a lossy stream that may be damaged; radio streams begin and end within one
-
-
-LOST = "a link to nothing"
 
 
 class AudioError(UserError):
@@ -200,6 +203,9 @@ def _open(path: Path) -> AudioFile:
     if not _MPEG.match(start) and path.suffix.lower() not in (".mp3", ".mp2"):
         try:
             file = _SndFile(path)
+            if file.n_stated is None and file.container in ("AU", "RF64"):
+                file.close()
+                file = _SndFile(_Repaired(path))
         except AudioError as error:
             first = f"{error}; "
         else:
@@ -226,23 +232,36 @@ def _prefer_ffmpeg(path: Path, file: "_SndFile") -> AudioFile:
 class _SndFile:
     """A file that libsndfile reads."""
 
-    def __init__(self, source: Path | IO[bytes]) -> None:
+    def __init__(self, source: Path | IO[bytes] | mmap.mmap) -> None:
         with _explain("libsndfile"):
-            name = os.fsencode(source) if isinstance(source, Path) else source
+            name: Any = os.fsencode(source) if isinstance(source, Path) else source
             self._file = file = soundfile.SoundFile(name)
         self.sr, self.channels = file.samplerate, file.channels
         self.container, self.subtype, self.endian = file.format, file.subtype, file.endian
         self.encoding = f"{file.format_info}, {file.subtype_info}"
-        self.n_stated = file.frames if 0 < file.frames < _UNKNOWN_FROM else None
+        self.n_stated = self._read_length(source)
         self._start = 0
         # it reads MP3 with other memory's bytes, and little or nothing of a file whose header states no length
         self.is_doubtful = self.container == "MP3" or self.n_stated is None
 
+    def _read_length(self, source: Path | IO[bytes] | mmap.mmap) -> int | None:
+        n, log = self._file.frames, self._file.extra_info
+        if self.container == "MAT5" and (columns := _COLUMNS.findall(log)):
+            return int(columns[-1])
+        if self.container == "NIST" and isinstance(source, Path):
+            with source.open("rb") as stream:
+                counts = _COUNT.findall(stream.read(1024))
+            return int(counts[0]) if counts else None
+        if (fact := _FACT.search(log)) and 0 < n - int(fact[1]) < _LONGEST_BLOCK:
+            return int(fact[1])
+        return n if 0 < n < _UNKNOWN_FROM else None
+
     def read_blocks(self, most: int, dtype: str = "float32") -> Iterator[np.ndarray]:
         n_read = self._start
-        while True:
+        is_padded = self.n_stated is not None and self.n_stated < self._file.frames
+        while not (is_padded and n_read == self.n_stated):
             n = max(1, most // self.channels)
-            if self.n_stated is not None and self._file.seekable():
+            if self.n_stated is not None and (is_padded or self._file.seekable()):
                 n = min(n, max(1, self.n_stated - n_read))
             with _explain("libsndfile"):
                 block = self._file.read(out=np.zeros((n, self.channels), dtype))  # zeros: never another memory's bytes
@@ -274,6 +293,26 @@ class _SndFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+class _Repaired(mmap.mmap):
+    """The content of an AU or RF64 whose header states no size, with the one that it has; the file is kept."""
+
+    def __new__(cls, path: Path) -> "_Repaired":
+        with path.open("rb") as stream:
+            content = super().__new__(cls, stream.fileno(), 0, access=mmap.ACCESS_COPY)
+        if content[:4] == b".snd":
+            content[8:12] = b"\xff" * 4  # it is unknown
+        elif content[12:16] == b"ds64" and (place := content.find(b"data", 16, 1 << 16)) > 0:
+            content[28:36] = struct.pack("<Q", len(content) - place - 8)
+        return content
+
+    def seek(self, place: int, whence: Any = io.SEEK_SET) -> None:
+        """Go to a place; one that does not exist is the end, as libsndfile prints what is raised here."""
+        try:
+            super().seek(place, whence)
+        except ValueError:
+            super().seek(0, io.SEEK_END)
 
 
 class _OggChain:

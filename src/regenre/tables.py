@@ -462,14 +462,7 @@ def _explain_unreadable(path: Path, remedy: str) -> Iterator[None]:
         raise UserError(f"{path} is missing; {remedy} first")
     try:
         yield
-    except (
-        ValueError,
-        OSError,
-        BadZipFile,
-        IndexError,
-        KeyError,
-        EOFError,
-    ) as error:  # pyarrow's errors are ValueErrors too
+    except (ValueError, OSError, BadZipFile, IndexError, KeyError, EOFError) as error:  # pyarrow's are ValueErrors
         reason = join_lines(str(error))
         raise UserError(f"{path}: a table expected, but it cannot be read ({reason}); {remedy}") from error
 

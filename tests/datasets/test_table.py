@@ -89,14 +89,10 @@ def test_numbers_in_parquet_name_clips_genres_and_groups(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (
-            "a,x\nb,\nc, \n",
-            r"t.csv: a genre expected in column genre, none found for clip b in row 2 .* genre: 2\); fill",
-        ),
         ("a,x\nb,y\na,y\n", r"t.csv: one row for each clip expected, clip a has another one in row 3 below the header"),
         ("a,x\n,y\n", r"t.csv: the name of a clip expected in column clip_id, none found in row 2 below the header"),
     ],
-    ids=["no genre", "two rows", "no name"],
+    ids=["two rows", "no name"],
 )
 def test_a_row_that_cannot_be_used_is_named(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "t.csv").write_text(f"clip_id,genre\n{content}")
@@ -108,3 +104,11 @@ def test_groups_of_unknown_clips_are_an_error(table: Path, tmp_path: Path) -> No
     (tmp_path / "g.csv").write_text("clip_id,artist\na.0.wav,X\n")
     with pytest.raises(UserError, match=r"g.csv: a clip of the dataset expected, such as a.0, a.0.wav found; correct"):
         list_clips(tmp_path / "raw", Table(str(table), "name", "label", str(tmp_path / "g.csv"), "artist"))
+
+
+def test_a_row_without_a_genre_is_an_excluded_clip(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("clip_id,genre\na,x\nb,\nc, \nd,y\n")
+    clips = list_clips(tmp_path / "raw", Table(str(tmp_path / "t.csv")))
+    table, _ = clip_table.index_clips(clips, tmp_path, 1.0, audio_given=False)
+    assert list(table["fault"]) == ["", "unlabelled", "unlabelled", ""]
+    assert set(table["reason"][table["status"] == "excluded"]) == {"the source gives no genre"}

@@ -92,11 +92,6 @@ def show(arguments: argparse.Namespace) -> None:
     if target.suffix not in (".png", ".html"):
         raise UserError(f"--out: a name that ends in .png or .html expected, {target} found")
     files.check_target(target, [arguments.file], arguments.force)
-    if arguments.start < 0 or arguments.length <= 0:
-        raise UserError(
-            "--start, --length: 0 s or more, and more than 0 s, expected;"
-            f" {arguments.start:g}, {arguments.length:g} found"
-        )
     analysis = make_analysis(arguments.families.split(","), arguments.sr)
     panels = make_analysis(FAMILIES, arguments.sr).families
     page = FilePage.read(arguments.file, analysis, panels, arguments.start, arguments.length)
@@ -181,6 +176,8 @@ def _classify_file(folder: Path, window_s: float | None, path: Path) -> "Answer"
 
 def _write_each(arguments: argparse.Namespace, write: Callable[[Path, Path], Any], suffix: str | None) -> None:
     """Write one new file per file."""
+    from regenre.files import clear_leftovers
+
     targets, failed = dict(_name_targets(arguments, suffix)), list[str]()
     inputs = {Path(path).resolve() for path in targets}
     counts = Counter(targets.values())
@@ -192,8 +189,6 @@ def _write_each(arguments: argparse.Namespace, write: Callable[[Path, Path], Any
     for target in targets.values():
         if target.resolve() in inputs:
             raise UserError(f"{target}: a new file expected, an input found; choose another name with --out")
-    from regenre.files import clear_leftovers
-
     with clear_leftovers(targets.values()):
         for path, output in _run_each(list(targets.items()), write, arguments.jobs, "write", failed):
             clipped = f", {output.n_clipped} samples clipped to full scale" if output.n_clipped else ""

@@ -22,11 +22,10 @@ from typing import Literal, NoReturn
 
 from tqdm import tqdm
 
-from regenre.datasets.limits import MB, Bound
+from regenre.datasets.limits import MB, PIECE, Bound
 from regenre.datasets.sources import Place, reserve_target
 from regenre.errors import UserError, find_cause
 
-PIECE = 1 << 16  # bytes in a chunk; a cut connection loses less than one chunk
 ZIP_PIECE = 1 << 12  # bytes; zipfile decompresses as many bytes of bzip2 at once, to 80 MB at most
 TAR_HEADER = 1 << 16  # bytes before a member; tarfile keeps them in memory
 ZIP_HEADER = 1 << 9  # bytes of the zip's table for each entry; zipfile keeps the table in memory

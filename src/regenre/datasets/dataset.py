@@ -5,8 +5,9 @@ A dataset is a frozen dataclass whose fields are the settings of its leaf in `co
     Dataset      what every dataset offers
     CLIP_FACTS   columns of the table that `Dataset.list_clips` returns
 
-Conventions: `path` is relative to the raw folder, or "" for a clip without a file; `group` is what must not straddle
-folds (artist, recording), and the clip itself if no group is known. A clip that should exist but is missing has a row.
+Conventions: `path` is relative to the raw folder, or "" for a clip without a file; `genre` is "" if none is known;
+`group` is what must not straddle folds (artist, recording), and the clip itself if no group is known. A clip that
+should exist but is missing has a row.
 """
 
 from pathlib import Path

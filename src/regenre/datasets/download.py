@@ -17,13 +17,12 @@ from urllib.parse import urlsplit
 import requests
 from tqdm import tqdm
 
-from regenre.datasets.limits import MB, Bound
+from regenre.datasets.limits import MB, PIECE, Bound
 from regenre.errors import UserError, find_cause
 from regenre.files import compute_md5
 
 TIMEOUT_S = (10, 60)  # to connect; between two bytes
 ATTEMPTS = 5  # per mirror; each resumes where the one before was cut
-PIECE = 1 << 16  # bytes in a chunk; a cut connection loses less than one chunk
 
 
 class _MirrorError(Exception):

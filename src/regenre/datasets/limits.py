@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from regenre.kinds import Count, strict_dataclass
 
 MB = 10**6
+PIECE = 1 << 16  # bytes that are read at once; a cut connection loses less than one piece
 
 
 @strict_dataclass

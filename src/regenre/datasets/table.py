@@ -20,7 +20,7 @@ class Table:
     Parameters
     ----------
     table : CSV or Parquet file with one row per clip
-    key, genre : columns of the clip's name and genre; text as it stands
+    key, genre : columns of the clip's name and genre; text as it stands. A clip without a genre is excluded.
     groups : CSV or Parquet file with the columns clip_id and `group`; None for the column `group` of the table
         itself, if it exists. A clip without a group, or with an empty one, is a group of its own.
     group : column of the group
@@ -43,7 +43,7 @@ class Table:
         path = Path(self.table).expanduser()
         table = tables.read_user_table(path, [self.key, self.genre], optional=None if self.groups else self.group)
         clip_ids = table[self.key]
-        _check_rows(path, clip_ids, table[self.genre])
+        _check_rows(path, clip_ids)
         if self.groups:
             group = tables.read_groups(Path(self.groups).expanduser(), clip_ids, self.group)
         else:
@@ -57,18 +57,11 @@ class Table:
         return pd.read_parquet(raw / CLIPS).assign(path="")[CLIP_FACTS].astype(object)
 
 
-def _check_rows(path: Path, clip_ids: pd.Series, genres: pd.Series) -> None:
-    """Raise `UserError` for a clip with two rows and for one without a genre."""
+def _check_rows(path: Path, clip_ids: pd.Series) -> None:
+    """Raise `UserError` for a clip with two rows."""
     twice = clip_ids[clip_ids.duplicated()]
     if len(twice):
         raise UserError(
             f"{path}: one row for each clip expected, clip {twice.iloc[0]} has another one in row"
             f" {twice.index[0] + 1} below the header; keep one, or rename the clip"
-        )
-    without = clip_ids[tables.is_blank(genres)]
-    if len(without):
-        raise UserError(
-            f"{path}: a genre expected in column {genres.name}, none found for clip {without.iloc[0]} in row"
-            f" {without.index[0] + 1} below the header (clips without a genre: {len(without)}); fill it in or remove"
-            " the row"
         )

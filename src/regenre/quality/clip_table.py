@@ -22,6 +22,7 @@ from regenre.quality import audit
 _DEFAULT_FACTS: dict[str, object] = {
     "duration_s": np.nan, "sr": 0, "channels": 0, "md5": "", "status": "ok", "fault": "", "reason": "",
 }  # fmt: skip
+_UNLABELLED = {"status": "excluded", "fault": "unlabelled", "reason": "the source gives no genre"}
 
 
 def index_clips(
@@ -64,6 +65,8 @@ def index_clips(
     else:
         facts = tuple([_DEFAULT_FACTS] * len(clips))
     table = pd.concat([clips, pd.DataFrame(facts, index=clips.index)], axis=1)
+    is_unlabelled = (table["status"] == "ok") & tables.is_blank(table["genre"])
+    table.loc[is_unlabelled, list(_UNLABELLED)] = list(_UNLABELLED.values())
     _check_genres(table)
     findings = audit.list_findings(table, measurements) if audio_given else pd.DataFrame(columns=audit.FINDINGS)
     table["group"] = _join_groups(table, findings)
@@ -101,7 +104,8 @@ def _join_groups(table: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
 
 
 def _check_genres(table: pd.DataFrame) -> None:
-    n_usable = table.assign(usable=table["status"] == "ok").groupby("genre")["usable"].sum()
+    labelled = table[~tables.is_blank(table["genre"])]
+    n_usable = labelled.assign(usable=labelled["status"] == "ok").groupby("genre")["usable"].sum()
     if (n_usable == 0).any():
         genre = n_usable.idxmin()
         reason = table[table["genre"] == genre]["reason"].iloc[0]
