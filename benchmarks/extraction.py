@@ -51,6 +51,7 @@ from regenre.errors import report_errors
 from regenre.features.extraction import Analysis, Features, extract
 from regenre.features.family import Family
 from regenre.features.pooling import Pooling
+from regenre.files import compute_md5
 
 SR, N_FFT, HOP = 22_050, 2048, 512
 HANN = scipy.signal.get_window("hann", N_FFT).astype(np.float32)
@@ -194,7 +195,8 @@ def measure_scaling(clips: list[Path], n_clips: int) -> dict[str, float]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
     def run(n_jobs: int, copies: int) -> tuple[float, float]:
-        table = pd.DataFrame({"path": [str(path) for path in clips] * copies})
+        names, md5 = [str(path) for path in clips], [compute_md5(path) for path in clips]
+        table = pd.DataFrame({"path": names * copies, "md5": md5 * copies})
         table["clip_id"] = [f"{row:05d}" for row in range(len(table))]
         start = time.perf_counter()
         with Local(n_jobs).use():

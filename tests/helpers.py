@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sklearn.svm import SVC
 
 from regenre.config import Settings
 from regenre.features.frames import Frames
+from regenre.files import compute_md5
 from regenre.learning import estimator, splits, tasks
 from regenre.learning.cells import CellPlan, FoldSizes
 from regenre.learning.estimator import Learner
@@ -53,6 +54,12 @@ def silence(duration_s: float = 1.0, sr: int = SR) -> np.ndarray:
 
 def frames_of(y: np.ndarray, sr: int = SR) -> Frames:
     return Frames(y, sr, n_fft=2048, hop_length=512)
+
+
+def list_clips(folder: Path, clip_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    """Return what `extract` needs of the clip table."""
+    md5 = [compute_md5(folder / name) for name in names]
+    return pd.DataFrame({"clip_id": list(clip_ids), "path": list(names), "md5": md5}, dtype=object)
 
 
 def clip_table(genres: list[str], groups: list[str]) -> pd.DataFrame:

@@ -52,3 +52,29 @@ def test_paths_below_the_working_directory_are_shortened(folder: Path, monkeypat
     monkeypatch.chdir(folder)
     assert paths.shorten(folder / "project/reports") == "project/reports"
     assert paths.shorten(Path("/elsewhere")) == "/elsewhere"
+
+
+def test_a_relative_root_still_names_the_project_after_going_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/.regenre").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REGENRE_ROOT", "project")
+    paths.enter_root()
+    assert Path.cwd() == paths.find_root() == tmp_path / "project"
+
+
+def test_a_queued_experiment_reads_the_clips_of_the_project_unless_it_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "project/.dvc/tmp/exps/tmp123"
+    for folder in (tmp_path / "project", copy):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".regenre").touch()
+    monkeypatch.setenv("REGENRE_ROOT", str(copy))
+    assert paths.find_home() == tmp_path / "project"
+    assert paths.locate_raw("x") == tmp_path / "project/data/raw/x"
+    (copy / "data/raw/x").mkdir(parents=True)
+    assert paths.locate_raw("x") == copy / "data/raw/x"
+    assert paths.locate_manifest("x") == copy / "data/raw/x.json"

@@ -10,6 +10,7 @@ read_feature_set  the families of a feature set
 compose_settings  the settings outside a stage
 build             a node with `_target_` -> the object; a wrong setting is one line
 make_compute      where the work is done
+render_yaml       settings -> YAML
 get_choice        which leaf of a group this run uses
 """
 
@@ -151,7 +152,7 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str]) -> None:
                     cfg.source = _escape(own["source"])
                 return main(_check_settings(cfg))
 
-        os.chdir(paths.find_root())  # relative paths in conf/ are below the project's root
+        paths.enter_root()  # relative paths in conf/ are below it
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a page
         try:
             hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
@@ -207,7 +208,7 @@ def _check_overrides(stage: str, arguments: Sequence[str], reads: Sequence[str])
     for override in overrides:
         key, line = override.key_or_group, override.input_line
         if not any(fnmatch(key, pattern) or key == pattern.removesuffix(".*") for pattern in reads):
-            settings = ", ".join(pattern.removesuffix(".*") for pattern in reads if pattern != "hydra*")
+            settings = ", ".join(dict.fromkeys(pattern.removesuffix(".*") for pattern in reads if pattern != "hydra*"))
             raise UserError(
                 f"{stage}: {line} changes nothing here, for this stage reads {settings};"
                 " set it in conf/ or params.yaml and run `dvc repro`"
@@ -460,6 +461,11 @@ def read_yaml(path: Path, resolve: bool = True) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: settings (key: value) expected, {type(content).__name__} found")
     return {str(key): value for key, value in content.items()}
+
+
+def render_yaml(content: Mapping[str, Any]) -> str:
+    """Return settings as YAML, sorted."""
+    return yaml.safe_dump(dict(content), sort_keys=True, allow_unicode=True, width=120)
 
 
 def check_names(where: str, group: str, names: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Files: their digests, and writing them so that a reader never sees half a file.
 
 compute_md5        digest of a file's bytes
+check_clip         refuse a clip that is not the one that was indexed
 clear_leftovers    remove what killed processes were writing
 check_target       refuse to write over an input, or over a file unasked
 write_atomically   write one file under a temporary name, then rename it
@@ -23,6 +24,7 @@ import psutil
 
 from regenre.errors import UserError
 
+FETCH_AGAIN = "run `dvc repro --force --single-item download`, then `dvc repro`"
 _TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.tmp", re.DOTALL)
 
 
@@ -30,6 +32,14 @@ def compute_md5(path: Path) -> str:
     """Return the MD5 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def check_clip(path: Path, md5: str) -> None:
+    """Raise `UserError` if a clip is not on this machine, or was changed since it was indexed."""
+    if not path.is_file():
+        raise UserError(f"{path}: a clip expected, none found on this machine; {FETCH_AGAIN}")
+    if compute_md5(path) != md5:
+        raise UserError(f"{path}: the clip that was indexed expected, another file found; {FETCH_AGAIN}")
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

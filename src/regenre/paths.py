@@ -5,6 +5,7 @@ holds the file `.regenre`; else the folder of the sources, if regenre is install
 A `conf/` in the working directory means nothing.
 
     find_root  the project's root
+    enter_root go there
     locate_*   files and folders below it
     shorten    a path as people want to read it
     CellName   a cell's name, as parts and as text
@@ -19,6 +20,7 @@ from typing import Any, ClassVar, Self
 from regenre.errors import UserError
 
 MARKER = ".regenre"
+_WORKSPACES = ".dvc/tmp/exps"  # where DVC runs queued experiments, in copies of the project without its clips
 VARIABLE = "REGENRE_ROOT"
 _SOURCES = Path(__file__).parents[2]  # the checkout of an editable installation
 
@@ -79,6 +81,14 @@ def find_root() -> Path:
     )
 
 
+def enter_root() -> None:
+    """Make the project's root the working directory; a relative `REGENRE_ROOT` still names it."""
+    root = find_root()
+    os.chdir(root)
+    if os.environ.get(VARIABLE):
+        os.environ[VARIABLE] = str(root)
+
+
 def locate_conf() -> Path:
     """Return the folder of the settings."""
     return find_root() / "conf"
@@ -94,14 +104,32 @@ def locate_reports() -> Path:
     return find_root() / "reports"
 
 
+def find_home() -> Path:
+    """Return the root of the project; for a copy in which DVC runs a queued experiment, that of the project itself."""
+    root = find_root()
+    workspaces = [parent for parent in root.parents if parent.as_posix().endswith(_WORKSPACES)]
+    return workspaces[-1].parents[_WORKSPACES.count("/")] if workspaces else root
+
+
 def locate_raw(dataset: str) -> Path:
-    """Return the folder of a dataset's clips."""
-    return find_root() / "data/raw" / dataset
+    """Return the folder of a dataset's clips; a queued experiment without its own reads those of the project."""
+    own = find_root() / "data/raw" / dataset
+    return own if own.is_dir() else find_home() / "data/raw" / dataset
+
+
+def locate_manifest(dataset: str) -> Path:
+    """Return the path of the manifest: the list of the files in the folder of the clips."""
+    return find_root() / "data/raw" / f"{dataset}.json"
 
 
 def locate_index(dataset: str) -> Path:
     """Return the path of the clip table."""
     return find_root() / "data/index" / f"{dataset}.parquet"
+
+
+def locate_previews(dataset: str) -> Path:
+    """Return the path of the previews: a small picture of each clip."""
+    return find_root() / "data/index" / f"{dataset}.previews.parquet"
 
 
 def locate_features(dataset: str) -> Path:
@@ -112,6 +140,11 @@ def locate_features(dataset: str) -> Path:
 def locate_cells(dataset: str) -> Path:
     """Return the folder of the grid's cells, one folder each."""
     return find_root() / "data/cells" / dataset
+
+
+def locate_chosen(dataset: str) -> Path:
+    """Return the path of the record of the cell that `study` looks at closely."""
+    return find_root() / "data/chosen" / f"{dataset}.json"
 
 
 def locate_sweeps(dataset: str) -> Path:

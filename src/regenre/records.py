@@ -58,9 +58,9 @@ def read_record(path: Path, kind: type[R], remedy: str) -> R:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: JSON expected, but it cannot be read ({error}); {remedy}") from error
     number = content.pop("format", None) if isinstance(content, dict) else None
-    if number != kind.FORMAT:
+    if number != kind.FORMAT or isinstance(number, bool):
         raise UserError(
-            f"{path}: format {kind.FORMAT} expected, {'no format' if number is None else number} found;"
+            f"{path}: format {kind.FORMAT} expected, {'no format' if number is None else repr(number)} found;"
             f" another version wrote it, {remedy}"
         )
     try:

@@ -116,7 +116,7 @@ def write_clips(path: Path, clips: pd.DataFrame) -> None:
 
 def read_clips(path: Path) -> pd.DataFrame:
     """Read the clip table, including the excluded clips."""
-    clips = _read(path, pd.read_parquet, "run `dvc repro index`")
+    clips = read_file(path, pd.read_parquet, "run `dvc repro index`")
     _check_columns(path, list(clips.columns), CLIPS)
     return clips
 
@@ -144,7 +144,7 @@ def read_pooled(paths: list[Path], clip_ids: pd.Series, patterns: Sequence[str] 
     UserError
         A table is missing or has no row for one of the clips, or no column matches a pattern.
     """
-    tables = [_read(path, pd.read_parquet, "run `dvc repro extract`").set_index("clip_id") for path in paths]
+    tables = [read_file(path, pd.read_parquet, "run `dvc repro extract`").set_index("clip_id") for path in paths]
     for path, table in zip(paths, tables, strict=True):
         missing = clip_ids[~clip_ids.isin(table.index)]
         if len(missing):
@@ -213,7 +213,7 @@ def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
 
 def read_predictions(path: Path) -> pd.DataFrame:
     """Read predictions."""
-    predictions = _read(
+    predictions = read_file(
         path,
         pd.read_csv,
         "run `dvc repro`",
@@ -240,7 +240,7 @@ def read_report(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     UserError
         There is no such table, or it lacks one of the columns.
     """
-    table = _read(path, _read_names_as_text, "run `dvc repro`")
+    table = read_file(path, _read_names_as_text, "run `dvc repro`")
     missing = [column for column in columns if column not in table]
     if missing:
         raise UserError(f"{path}: column {missing[0]} expected, none found; run `dvc repro`")
@@ -450,7 +450,8 @@ def _name_columns(names: Sequence[str]) -> str:
     return f"column{'s' * (len(names) > 1)} {', '.join(map(reprlib.repr, names[:_MOST_NAMES]))}{more}"
 
 
-def _read(path: Path, read: Callable[..., pd.DataFrame], remedy: str, **options: Any) -> pd.DataFrame:
+def read_file(path: Path, read: Callable[..., pd.DataFrame], remedy: str, **options: Any) -> pd.DataFrame:
+    """Read a table; one that is missing or broken is a `UserError` that names the remedy."""
     with _explain_unreadable(path, remedy):
         return read(path, **options)
 

@@ -29,7 +29,7 @@ def test_a_row_without_a_group_is_a_group_of_its_own(table: Path, tmp_path: Path
         "genre": list("aabb"),
         "group": ["a.0", "a.1", "b.0", "b.1"],
     }
-    indexed, findings = clip_table.index_clips(clips, tmp_path / "raw", 1.0, audio_given=False)
+    indexed, findings, _ = clip_table.index_clips(clips, tmp_path / "raw", 1.0, audio_given=False)
     assert findings.empty
     assert (indexed["status"] == "ok").all()
     assert list(indexed["group"]) == list(clips["group"])
@@ -109,6 +109,6 @@ def test_groups_of_unknown_clips_are_an_error(table: Path, tmp_path: Path) -> No
 def test_a_row_without_a_genre_is_an_excluded_clip(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("clip_id,genre\na,x\nb,\nc, \nd,y\n")
     clips = list_clips(tmp_path / "raw", Table(str(tmp_path / "t.csv")))
-    table, _ = clip_table.index_clips(clips, tmp_path, 1.0, audio_given=False)
+    table, _, _ = clip_table.index_clips(clips, tmp_path, 1.0, audio_given=False)
     assert list(table["fault"]) == ["", "unlabelled", "unlabelled", ""]
     assert set(table["reason"][table["status"] == "excluded"]) == {"the source gives no genre"}

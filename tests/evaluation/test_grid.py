@@ -1,15 +1,19 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import make_plan
 
+from regenre.errors import UserError
 from regenre.evaluation import grid, metrics
 from regenre.evaluation.comparison import Hits
 from regenre.evaluation.grid import TestedCell
-from regenre.learning.cells import Cell, FoldSizes, TextCounts
+from regenre.learning.cells import Cell, FoldSizes, Search, TextCounts
 from regenre.paths import CellName
 
 RANDOM, GROUPED = (CellName(split, "mfcc", "knn") for split in ("stratified_kfold", "grouped_kfold"))
+MODEL = Search(fold=None, chosen={}, score=None, inner_folds=[], warnings=[])
 TEXTS = TextCounts(clips=16, without=3, naming_their_genre=9)
 
 
@@ -29,7 +33,7 @@ def make_predictions(n_wrong: int, clip_ids: list[str] | None = None) -> pd.Data
 
 
 def make_cell(name: CellName, predictions: pd.DataFrame, **changes: object) -> TestedCell:
-    return TestedCell(Cell(make_plan(name=name, **changes), "f00", [], {}), predictions)
+    return TestedCell(Cell(make_plan(name=name, **changes), "f00", [MODEL], {}), predictions)
 
 
 def make_clips() -> pd.DataFrame:
@@ -124,10 +128,25 @@ def test_the_best_cell_is_the_most_accurate_of_the_most_honest_split() -> None:
     assert grid.select_best(pd.concat([make_summary(), filtered], ignore_index=True))["accuracy"] == 0.3
 
 
-def test_the_best_cell_by_predictions_is_under_the_most_honest_split() -> None:
-    other = CellName("grouped_kfold", "mfcc", "svm")
-    cells = {RANDOM: make_predictions(0), GROUPED: make_predictions(4), other: make_predictions(3)}
-    assert grid.find_best(cells) == other
+def test_the_best_honest_cell_is_described_with_its_leak_and_studied_unless_another_is_named(tmp_path: Path) -> None:
+    cells = {
+        RANDOM: make_cell(RANDOM, make_predictions(1)),
+        GROUPED: make_cell(GROUPED, make_predictions(4), excluded={"00": "its group is alone"}),
+    }
+    evaluation = grid.evaluate("d", cells, make_clips(), 0)
+    best = grid.describe_best(evaluation)
+    assert (best["cell"], best["accuracy"], best["leak"]) == (str(GROUPED), 0.75, 0.1875)
+    assert best["accuracy_low"] < 0.75 < best["accuracy_high"]
+    assert (best["n_clips"], best["n_groups"]) == (16, 8)
+    for name, text in ((GROUPED, None), (RANDOM, str(RANDOM))):
+        (tmp_path / str(name)).mkdir()
+        (tmp_path / str(name) / "predictions.csv").write_text("hello")
+        chosen = grid.choose_studied(evaluation, cells, tmp_path, text)
+        assert chosen == grid.Chosen(str(name), "f00", "5d41402abc4b2a76b9719d911017c592")
+    with pytest.raises(
+        UserError, match=r"study.cell: a cell of the grid expected \(stratified.*, 'x' found; choose one"
+    ):
+        grid.choose_studied(evaluation, cells, tmp_path, "x")
 
 
 def test_genres_of_the_best_cell_are_selected_under_every_split() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import SR, build_family, build_leaf, frames_of, noise
+from helpers import SR, build_family, build_leaf, frames_of, list_clips, noise
 
 from regenre.compute import Local
 from regenre.errors import UserError
@@ -19,7 +19,7 @@ POOLING = build_leaf("pooling", "mean_std")
 def clips(tmp_path: Path) -> pd.DataFrame:
     for number in range(5):
         soundfile.write(tmp_path / f"{number}.wav", noise(1 + number / 3, seed=number), SR)
-    return pd.DataFrame({"clip_id": list("abcde"), "path": [f"{number}.wav" for number in range(5)]})
+    return list_clips(tmp_path, "abcde", [f"{number}.wav" for number in range(5)])
 
 
 def extract_pooled(clips: pd.DataFrame, raw: Path, n_jobs: int = 1) -> dict[str, pd.DataFrame]:
@@ -52,7 +52,10 @@ def test_features_do_not_depend_on_the_order_of_clips_or_the_number_of_workers(
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_an_error_names_a_clip_that_became_unreadable(clips: pd.DataFrame, tmp_path: Path, n_jobs: int) -> None:
     (tmp_path / "2.wav").write_text("not audio")
-    with pytest.raises(UserError, match=r"clip c: libsndfile cannot read it.*run `dvc repro index` again"):
+    with pytest.raises(UserError, match=r"2.wav: the clip that was indexed expected, another file found; run `dvc re"):
+        extract_pooled(clips, tmp_path, n_jobs)
+    (tmp_path / "2.wav").unlink()
+    with pytest.raises(UserError, match=r"2.wav: a clip expected, none found on this machine; run `dvc repro --force"):
         extract_pooled(clips, tmp_path, n_jobs)
 
 
@@ -73,7 +76,7 @@ def test_a_piece_has_the_features_of_a_clip_with_its_samples(clips: pd.DataFrame
     y, _ = soundfile.read(tmp_path / "2.wav", dtype="float32")
     n = round(0.7 * SR)
     soundfile.write(tmp_path / "piece.wav", y[n : 2 * n], SR)
-    alone = extract_pooled(pd.DataFrame({"clip_id": ["c#1"], "path": ["piece.wav"]}), tmp_path)
+    alone = extract_pooled(list_clips(tmp_path, ["c#1"], ["piece.wav"]), tmp_path)
     for name in FAMILIES:
         row = pieces.pooled[name].set_index("clip_id").loc[["c#1"]].reset_index()
         pd.testing.assert_frame_equal(row, alone[name], check_exact=True)

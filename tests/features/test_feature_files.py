@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import SR, build_family, build_leaf, make_settings, noise
+from helpers import SR, build_family, build_leaf, list_clips, make_settings, noise
 
 from regenre import records, tables
 from regenre.errors import UserError
@@ -22,7 +22,7 @@ SETTINGS = make_settings(family={name: {"_target_": name} for name in (*NAMES, "
 def clips(tmp_path: Path) -> pd.DataFrame:
     for number in range(3):
         soundfile.write(tmp_path / f"{number}.wav", noise(2.0, seed=number), SR)
-    return pd.DataFrame({"clip_id": list("abc"), "path": [f"{number}.wav" for number in range(3)]}, dtype=object)
+    return list_clips(tmp_path, "abc", [f"{number}.wav" for number in range(3)])
 
 
 def write(tmp_path: Path, clips: pd.DataFrame, piece_s: float = 0.0, n_averaged: int = 0, **more: Any) -> str:

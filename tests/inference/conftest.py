@@ -15,6 +15,7 @@ from regenre.features import feature_files
 from regenre.features.extraction import Analysis
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
+from regenre.files import compute_md5
 from regenre.inference.model import Model
 from regenre.learning.grid import fit_cells
 from regenre.learning.plan import Planner
@@ -69,7 +70,7 @@ def write_clips(corpus: Corpus) -> pd.DataFrame:
             "duration_s": DURATION_S,
             "sr": SR,
             "channels": 1,
-            "md5": "",
+            "md5": compute_md5(path),
             "status": "ok",
             "fault": "",
             "reason": "",

@@ -9,12 +9,13 @@ from regenre.errors import UserError
 from regenre.learning.cells import Cell, FoldSizes, Search, TextCounts, is_current, remove_others
 from regenre.tables import FamilyRecord, read_predictions
 
+PLAN = make_plan(folds=[FoldSizes(2, 0, 1)], excluded={"c": "one group"}, texts=TextCounts(3, 1, 0), duration_s=None)
+
 
 def make_cell(inputs: str = "abc") -> Cell:
     search = Search(0, {"n_neighbors": 5}, 0.75, [FoldSizes(2, 0, 1)], ["did not converge"])
     model = Search(None, {}, None, [], [])
-    plan = make_plan(excluded={"c": "one group"}, texts=TextCounts(3, 1, 0), duration_s=None)
-    return Cell(plan, inputs, [search, model], {})
+    return Cell(PLAN, inputs, [search, model], {})
 
 
 @pytest.fixture
@@ -39,24 +40,25 @@ def test_the_same_cell_has_the_same_bytes(folder: Path) -> None:
 
 
 def test_a_complete_cell_is_current_for_its_own_inputs_only(folder: Path) -> None:
-    assert is_current(folder, "abc")
-    assert not is_current(folder, "abd")
-    assert not is_current(folder.with_name("two"), "abc")
+    assert is_current(folder, PLAN, "abc")
+    assert not is_current(folder, PLAN, "abd")
+    assert not is_current(folder, replace(PLAN, seed=PLAN.seed + 1), "abc")
+    assert not is_current(folder.with_name("two"), PLAN, "abc")
 
 
 @pytest.mark.parametrize("name", ["predictions.csv", "model.skops", "cell.json"])
 def test_a_cell_with_a_missing_or_changed_file_is_not_current(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    assert not is_current(folder, "abc")
+    assert not is_current(folder, PLAN, "abc")
     (folder / name).write_text("edited")
-    assert not is_current(folder, "abc")
+    assert not is_current(folder, PLAN, "abc")
 
 
 def test_a_cell_whose_writing_failed_is_not_current(folder: Path, monkeypatch) -> None:
     monkeypatch.setattr(pd.DataFrame, "to_csv", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         make_cell().write(folder, predictions(), b"model")
-    assert not is_current(folder, "abc")
+    assert not is_current(folder, PLAN, "abc")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What decides a cell: exactly what its tasks hold and what these import."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,6 +58,7 @@ def test_the_libraries_of_a_cell_are_those_that_its_code_imports() -> None:
     assert not {"mlflow", "hydra-core", "dvc", "hmmlearn", "librosa"} & set(without)
     assert "hmmlearn" in digest.find_libraries(list_code(make_task(Learner(Hmm()))))
     assert "scipy" in digest.find_libraries({"scipy.optimize"})
+    assert {"scipy", "joblib"} <= set(digest.find_libraries({"sklearn.svm"}))  # which scikit-learn needs
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,17 @@ def test_requirements_are_what_fitted_a_classifier() -> None:
     assert {"regenre", "numpy", "skops", "scikit-learn"} <= set(needed)
     assert not {"hmmlearn", "distributed", "mlflow"} & set(needed)
     assert "hmmlearn" in digest.list_requirements(Learner(Hmm()))
+
+
+def test_a_package_of_the_users_own_counts_with_every_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_models").mkdir()
+    (tmp_path / "own_models/__init__.py").write_text("")
+    (tmp_path / "own_models/forest.py").write_text("hello")
+    (tmp_path / "own_model.py").write_text("hello")
+    monkeypatch.syspath_prepend(tmp_path)
+    sources = digest.find_own_sources({"own_models.forest", "own_model", "sklearn.svm", "regenre.audio", "json"})
+    assert sources == {
+        "own_model:own_model.py": "5d41402abc4b2a76b9719d911017c592",
+        "own_models:__init__.py": "d41d8cd98f00b204e9800998ecf8427e",
+        "own_models:forest.py": "5d41402abc4b2a76b9719d911017c592",
+    }

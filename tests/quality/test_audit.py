@@ -48,7 +48,7 @@ def test_faults_and_exact_replicas_are_findings() -> None:
 def test_every_planted_fault_is_found_and_no_other(tmp_path: Path) -> None:
     corpus = Synthetic(n_artists=3, n_clips=2, duration_s=8.0, seed=20020)
     corpus.download(tmp_path)
-    clips, findings = clip_table.index_clips(corpus.list_clips(tmp_path), tmp_path, 1.0)
+    clips, findings, _ = clip_table.index_clips(corpus.list_clips(tmp_path), tmp_path, 1.0)
     truth = pd.read_csv(tmp_path / "truth.csv", keep_default_na=False)
     truth = truth[truth["fault"] != "mislabelled"]
     same = {"not_audio": "unreadable"} | {

@@ -30,7 +30,7 @@ def test_every_clip_has_a_row_with_its_facts_or_its_fault(raw: Path) -> None:
     clips = make_clips(
         ("0.wav", "a", "u"), ("1.wav", "b", "v"), ("text.wav", "a", "u"), ("short.wav", "b", "v"), ("", "b", "v")
     )
-    table, _ = clip_table.index_clips(clips, raw, 1.0)
+    table, _, _ = clip_table.index_clips(clips, raw, 1.0)
     assert list(table.columns) == tables.CLIPS
     assert list(table["fault"]) == ["", "", "unreadable", "too_short", "missing"]
     assert list(table["status"]) == ["ok", "ok", "excluded", "excluded", "excluded"]
@@ -42,7 +42,7 @@ def test_groups_with_exact_replicas_are_joined(raw: Path) -> None:
     clips = make_clips(
         ("0.wav", "a", "u"), ("1.wav", "a", "u"), ("copy.wav", "b", "v"), ("2.wav", "b", "v"), ("3.wav", "b", "w")
     )
-    table, _ = clip_table.index_clips(clips, raw, 1.0)
+    table, _, _ = clip_table.index_clips(clips, raw, 1.0)
     assert list(table["group"]) == ["u", "u", "u", "u", "w"]
 
 
@@ -50,7 +50,7 @@ def test_the_number_of_workers_changes_nothing(raw: Path) -> None:
     clips = make_clips(*[(f"{number}.wav", "ab"[number % 2], str(number)) for number in range(4)])
     with Local(2).use():
         parallel = clip_table.index_clips(clips, raw, 1.0)
-    for first, second in zip(clip_table.index_clips(clips, raw, 1.0), parallel, strict=True):
+    for first, second in zip(clip_table.index_clips(clips, raw, 1.0)[:2], parallel[:2], strict=True):
         pd.testing.assert_frame_equal(first, second)
 
 

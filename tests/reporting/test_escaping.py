@@ -22,6 +22,7 @@ from regenre.evaluation.grid import TestedCell
 from regenre.inference.answers import Answer, make_rows
 from regenre.learning.cells import Cell, Search
 from regenre.paths import CellName
+from regenre.quality.preview import make_preview
 from regenre.reporting import model_card, page, plots, summary
 from regenre.reporting.escaping import (
     LONGEST_METRIC,
@@ -233,7 +234,7 @@ def test_summaries_and_pages_show_the_names(cells, evaluation: grid.Evaluation, 
             study=grid.Study("c", "No."),
             expected=grid.estimate_chosen({cell: Hits.count(tested.predictions) for cell, tested in cells.items()}, 0),
             predictions={cell: tested.predictions for cell, tested in cells.items()},
-            sounds={clip_id: (noise(1.0), 22_050)},
+            previews={clip_id: make_preview(noise(1.0), 22_050)},
             published=page.Published("them", "fault_filtered", {"MFCC": 0.448}),
             configuration='{\n "a": "<b>x"\n}',
         )

@@ -17,6 +17,7 @@ from regenre import tables
 from regenre.evaluation import grid, metrics
 from regenre.evaluation.comparison import Hits
 from regenre.paths import CellName
+from regenre.quality.preview import make_preview
 from regenre.reporting import page
 
 GENRES = ["blues & co", "<rock>", "pop"]
@@ -60,7 +61,7 @@ def make_reports() -> page.Reports:
         study=grid.Study("grouped_kfold-mfcc-svm", "Is more data needed? Yes."),
         expected=0.5,
         predictions={cell: rows for cell, rows in predictions.items() if cell.split == "grouped_kfold"},
-        sounds={"clip 01": (noise(2.0), 22_050)},
+        previews={"clip 01": make_preview(noise(2.0), 22_050)},
         published=page.Published("them", "fault_filtered", {"MFCC": 0.448}),
         configuration='{"seed": 1}',
     )
@@ -82,9 +83,9 @@ def test_the_page_says_which_results_are_empty(tmp_path: Path) -> None:
     for name in ("audit", "suspects", "importance", "leak"):
         tables.write_csv(tmp_path / f"{name}.csv", getattr(full, name).iloc[:0])
         empty[name] = tables.read_report(tmp_path / f"{name}.csv")
-    assert page.choose_sounds(empty["audit"], empty["suspects"]) == []
+    assert page.choose_clips(empty["audit"], empty["suspects"]) == []
     one = full.summary[full.summary["split"] == "grouped_kfold"]
-    text = page.render_page(replace(full, **empty, summary=one, sounds={}))
+    text = page.render_page(replace(full, **empty, summary=one, previews={}))
     for message in ("The audit found nothing.", "The grid has one split", "reads frames. Importance is"):
         assert message in text
 
@@ -94,7 +95,7 @@ def test_the_worst_clips_have_their_sound_on_the_page() -> None:
         [("a", "dc", 0.1), ("b", "dc", -0.5), ("c", "dc", 0.2), ("d", "silent", np.nan)],
         columns=["clip_id", "finding", "score"],
     )
-    assert page.choose_sounds(audit, pd.DataFrame({"clip_id": ["x", "a"]})) == ["x", "a", "b", "c"]
+    assert page.choose_clips(audit, pd.DataFrame({"clip_id": ["x", "a"]})) == ["x", "a", "b", "c"]
 
 
 @pytest.fixture(scope="module")

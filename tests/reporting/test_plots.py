@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from regenre.quality.preview import make_preview
 from regenre.reporting import plots
 
 
@@ -34,7 +35,7 @@ FIGURES = {
     "learning_curve": lambda: plots.draw_learning_curve(make_curve(), "title"),
     "importance": lambda: plots.draw_importance(make_losses(), "title"),
     "timeline": lambda: plots.draw_timeline(np.arange(4.0), np.full((4, 8), 0.125), list("abcdefgh"), "title"),
-    "sound": lambda: plots.draw_sound(np.sin(np.arange(30_000)), 22_050),
+    "sound": lambda: plots.draw_preview(make_preview(np.sin(np.arange(30_000)), 22_050)),
     "confusion": lambda: plots.draw_confusion(np.array([[3, 1], [0, 0]]), ["a", "b"], "title"),
     "heat_map": lambda: plots.draw_heat_map(make_summary()),
     "words": lambda: plots.draw_words("a sentence"),

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from regenre import tables
+from regenre.errors import UserError
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.comparison import Hits
 from regenre.evaluation.suspects import SUSPECTS, find_suspects
+from regenre.files import compute_md5
 from regenre.kinds import strict_dataclass
 from regenre.learning.cells import Cell, TextCounts
 from regenre.paths import CellName
@@ -142,6 +144,41 @@ def list_excluded(clips: pd.DataFrame, by_split: Mapping[str, Mapping[str, str]]
 
 
 @strict_dataclass
+class Chosen:
+    """The record of the cell that `study` looks at closely: it changes when that cell does.
+
+    Parameters
+    ----------
+    cell : its name
+    inputs : digest of what decides it
+    predictions : MD5 of its predictions
+    """
+
+    FORMAT: ClassVar[int] = 1
+
+    cell: str
+    inputs: str
+    predictions: str
+
+
+def choose_studied(
+    evaluation: Evaluation, cells: Mapping[CellName, TestedCell], folder: Path, text: str | None
+) -> Chosen:
+    """Return the record of the cell of this name, or of the best one.
+
+    Raises
+    ------
+    UserError
+        The grid has no such cell.
+    """
+    names = {str(name): name for name in cells}
+    if text is not None and text not in names:
+        raise UserError(f"study.cell: a cell of the grid expected ({', '.join(names)}), {text!r} found; choose one")
+    name = names[text] if text else CellName.read_row(select_best(evaluation.summary).to_dict())
+    return Chosen(str(name), cells[name].cell.inputs, compute_md5(folder / str(name) / "predictions.csv"))
+
+
+@strict_dataclass
 class Study:
     """The record study.json: the cell that was studied, and whether more data is needed, in a sentence."""
 
@@ -162,11 +199,15 @@ def select_best(summary: pd.DataFrame) -> pd.Series:
     return rows.iloc[int(rows["accuracy"].to_numpy().argmax())]
 
 
-def find_best(cells: Mapping[CellName, pd.DataFrame]) -> CellName:
-    """Return the most accurate cell under the most honest split, by the predictions of each."""
-    honest = choose_honest(cells)
-    scores = {name: Hits.count(part).accuracy for name, part in cells.items() if name.split == honest}
-    return max(scores, key=scores.__getitem__)
+def describe_best(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the best cell under the most honest split: its name, its accuracy, and the most that others claim."""
+    best = select_best(evaluation.summary)
+    scores = {name: round(float(best[name]), 6) for name in ("accuracy", "accuracy_low", "accuracy_high")}
+    leaks = evaluation.leak
+    same = leaks[(leaks["features"] == best["features"]) & (leaks["classifier"] == best["classifier"])]
+    leak = {"leak": round(float(same["leak"].max()), 6)} if len(same) else {}
+    name = str(CellName.read_row(best.to_dict()))
+    return {**scores, **leak, "cell": name, "n_clips": int(best["n_clips"]), "n_groups": int(best["n_groups"])}
 
 
 def select_genres_of_best(summary: pd.DataFrame, per_genre: pd.DataFrame) -> tuple[pd.DataFrame, str]:

@@ -28,6 +28,7 @@ from regenre.errors import UserError
 from regenre.features.family import Family, is_per_clip
 from regenre.features.frames import Frames
 from regenre.features.pooling import Pooling, average_blocks
+from regenre.files import check_clip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,15 +115,15 @@ def extract(
     Raises
     ------
     UserError
-        The audio of a clip cannot be read.
+        The audio of a clip cannot be read, or is not what was indexed.
     """
     if not analysis.families:
         return FeatureTables(clips["clip_id"], {}, {}), FeatureTables(clips["clip_id"].iloc[:0], {}, {})
     import pandas as pd  # not at the top: it would take a sixth of the memory of each worker
 
     results = Parallel(return_as="generator")(
-        delayed(_extract_clip)(clip_id, raw.absolute() / path, analysis, piece_s)
-        for clip_id, path in zip(clips["clip_id"], clips["path"], strict=True)
+        delayed(_extract_clip)(clip_id, raw.absolute() / path, md5, analysis, piece_s)
+        for clip_id, path, md5 in clips[["clip_id", "path", "md5"]].itertuples(index=False)
     )
     features = list(tqdm(results, total=len(clips), desc="extract", unit=" clips", disable=None))
     piece_ids = [
@@ -153,9 +154,10 @@ def _build_tables(clip_ids: pd.Series, features: list[Features], analysis: Analy
     return FeatureTables(clip_ids, tables, sequences)
 
 
-def _extract_clip(clip_id: str, path: Path, analysis: Analysis, piece_s: float) -> list[Features]:
+def _extract_clip(clip_id: str, path: Path, md5: str, analysis: Analysis, piece_s: float) -> list[Features]:
     """Return the features of the clip, then those of its pieces."""
     with threadpool_limits(1):  # no nested parallelism, and the same sums for any number of workers
+        check_clip(path, md5)
         try:
             y = audio.load(path, analysis.sr)
         except AudioError as error:

@@ -117,7 +117,7 @@ class Cell:
 
     plan: CellPlan
     inputs: str
-    searches: list[Search]
+    searches: Annotated[list[Search], Field(min_length=1)]
     outputs: dict[str, str]
 
     @classmethod
@@ -139,13 +139,15 @@ class Cell:
         records.write_record(folder / RECORD, replace(self, outputs=_digest_files(folder)))
 
 
-def is_current(folder: Path, inputs: str) -> bool:
-    """Return whether the cell in a folder is complete and has these inputs."""
+def is_current(folder: Path, plan: CellPlan, inputs: str) -> bool:
+    """Return whether the cell in a folder is complete, and has this plan and these inputs."""
     try:
         cell = Cell.read(folder)
     except UserError:
         return False
-    return cell.inputs == inputs and cell.outputs == _digest_files(folder)
+    has_plan = records.convert_to_plain(cell.plan) == records.convert_to_plain(plan)
+    has_fits = len(cell.searches) == len(plan.folds) + 1
+    return has_plan and has_fits and cell.inputs == inputs and cell.outputs == _digest_files(folder)
 
 
 def remove_others(folder: Path, names: Collection[str]) -> list[str]:

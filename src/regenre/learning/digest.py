@@ -5,8 +5,9 @@ every module of regenre that these import. So an edit of the vectoriser of texts
 edit of a classifier its own cells, and an edit of a page none.
 
     digest_inputs      the digest of a cell
-    find_code          modules -> the modules that they import, with digests
-    find_libraries     the libraries that these import, with versions
+    find_code          modules -> the modules of regenre that they import, with digests
+    find_own_sources   modules of a package of the user's -> all sources of that package, with digests
+    find_libraries     the libraries that these import, and those that they need, with versions
     list_requirements  what a model needs elsewhere
 """
 
@@ -17,11 +18,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from hashlib import md5
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import packages_distributions, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
 from sklearn.base import BaseEstimator
 
 from regenre import files, records
@@ -61,15 +63,40 @@ def find_code(modules: Collection[str]) -> dict[str, str]:
     return code
 
 
+def find_own_sources(modules: Collection[str]) -> dict[str, str]:
+    """Return every source of the packages of modules that lie outside of the installed libraries, each with its MD5."""
+    sources: dict[str, str] = {}
+    for top in sorted({module.partition(".")[0] for module in modules} - {_PACKAGE} - sys.stdlib_module_names):
+        spec = find_spec(top)
+        folders = list(spec.submodule_search_locations or []) if spec else []
+        paths = [path for folder in folders for path in sorted(Path(folder).rglob("*.py"))]
+        paths = paths or ([Path(spec.origin)] if spec and spec.origin else [])
+        sources |= {f"{top}:{path.name}": files.compute_md5(path) for path in paths if not _is_installed(path)}
+    return sources
+
+
+def _is_installed(path: Path) -> bool:
+    return bool({"site-packages", "dist-packages"}.intersection(path.parts))
+
+
 def find_libraries(modules: Collection[str]) -> dict[str, str]:
-    """Return the libraries that modules of regenre import, or that other modules are part of, with their versions."""
+    """Return the libraries that modules import or are part of, and those that these need, with their versions."""
     names = set()
     for module in modules:
         top = module.partition(".")[0]
         names |= {name.partition(".")[0] for name in _read_module(module)[1]} if top == _PACKAGE else {top}
     distributions = _map_distributions()
     libraries = {distributions[name] for name in names - {_PACKAGE} - sys.stdlib_module_names if name in distributions}
-    return {library: version(library) for library in sorted(libraries)}
+    needed = {name for library in libraries for name in _list_needed(library)}
+    return {library: version(library) for library in sorted(libraries | needed)}
+
+
+@cache
+def _list_needed(library: str) -> frozenset[str]:
+    """Return the installed libraries that a library needs in any case."""
+    texts = [Requirement(text) for text in requires(library) or ()]
+    names = {text.name for text in texts if text.marker is None or text.marker.evaluate({"extra": ""})}
+    return frozenset(names & set(_map_distributions().values()))
 
 
 @cache
@@ -130,10 +157,7 @@ def _digest_arrays(task: Task) -> str:
 
 
 def list_requirements(learner: Learner) -> dict[str, str]:
-    """Return `regenre` and the libraries that fit a learner, with versions.
-
-    What else regenre needs, its own package names.
-    """
+    """Return `regenre` and the libraries that fit a learner, with versions; regenre itself names what else it needs."""
     _, libraries = _find_sources(learner)
     return {_PACKAGE: version(_PACKAGE)} | libraries
 
@@ -142,4 +166,4 @@ def _find_sources(objects: Any) -> tuple[dict[str, str], dict[str, str]]:
     """Return the code and the libraries that run tasks with these objects."""
     modules = {tasks.__name__, *(kind.__module__ for kind in _list_types(objects))}
     code = find_code({name for name in modules if name.partition(".")[0] == _PACKAGE})
-    return code, find_libraries({*code, *modules})
+    return code | find_own_sources(modules), find_libraries({*code, *modules})

@@ -161,7 +161,9 @@ class Planner:
         """The clip table with one row per piece; clip_id names the piece."""
         folder = self.features / tables.PIECES
         if not folder.is_dir():
-            raise UserError(f"{folder} is missing; add segment_kfold to params.yaml and run `dvc repro extract` first")
+            raise UserError(
+                f"{folder} is missing; run `dvc repro extract` with this dataset, and segment_kfold, in params.yaml"
+            )
         pieces = pd.read_parquet(min(folder.glob("*.parquet")), columns=["clip_id"])["clip_id"].astype(object)
         clips = self._clips.set_index("clip_id").loc[tables.strip_piece_numbers(pieces)]
         return clips.reset_index(drop=True).assign(clip_id=pieces)

@@ -2,7 +2,7 @@
 
 Clips of the same recording (`audit`) join one group, so that a grouped split keeps them on one side.
 
-    index_clips   clips of a dataset -> clip table and findings of the audit
+    index_clips   clips of a dataset -> clip table, findings of the audit, previews
 """
 
 from pathlib import Path
@@ -18,6 +18,7 @@ from regenre.decoding import AudioError
 from regenre.errors import UserError, explain_error
 from regenre.files import compute_md5
 from regenre.quality import audit
+from regenre.quality.preview import Preview, make_preview
 
 _DEFAULT_FACTS: dict[str, object] = {
     "duration_s": np.nan, "sr": 0, "channels": 0, "md5": "", "status": "ok", "fault": "", "reason": "",
@@ -27,8 +28,8 @@ _UNLABELLED = {"status": "excluded", "fault": "unlabelled", "reason": "the sourc
 
 def index_clips(
     clips: pd.DataFrame, raw: Path, min_duration_s: float, audio_given: bool = True
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Open every clip; return the clip table and the findings of the audit.
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Preview]]:
+    """Open every clip; return the clip table, the findings of the audit and the previews.
 
     Parameters
     ----------
@@ -41,6 +42,7 @@ def index_clips(
     -------
     clip table : columns `tables.CLIPS`
     findings : columns `audit.FINDINGS`
+    previews : clip_id -> preview, of every usable clip
 
     Raises
     ------
@@ -50,6 +52,7 @@ def index_clips(
     if clips.empty:
         raise UserError(f"{raw}: clips expected, none found; run `dvc repro download`")
     measurements: dict[str, audit.Measurements] = {}
+    previews: dict[str, Preview] = {}
     if audio_given:
         results = Parallel(return_as="generator")(
             delayed(_inspect_clip)(raw.absolute(), path, min_duration_s) for path in clips["path"]
@@ -57,11 +60,9 @@ def index_clips(
         facts, measured_clips = zip(
             *tqdm(results, total=len(clips), desc="index", unit=" clips", disable=None), strict=True
         )
-        measurements = {
-            clip_id: measurement
-            for clip_id, measurement in zip(clips["clip_id"], measured_clips, strict=True)
-            if measurement is not None
-        }
+        usable = {clip_id: both for clip_id, both in zip(clips["clip_id"], measured_clips, strict=True) if both}
+        measurements = {clip_id: measured for clip_id, (measured, _) in usable.items()}
+        previews = {clip_id: preview for clip_id, (_, preview) in usable.items()}
     else:
         facts = tuple([_DEFAULT_FACTS] * len(clips))
     table = pd.concat([clips, pd.DataFrame(facts, index=clips.index)], axis=1)
@@ -70,12 +71,14 @@ def index_clips(
     _check_genres(table)
     findings = audit.list_findings(table, measurements) if audio_given else pd.DataFrame(columns=audit.FINDINGS)
     table["group"] = _join_groups(table, findings)
-    return table[tables.CLIPS], findings
+    return table[tables.CLIPS], findings, previews
 
 
-def _inspect_clip(raw: Path, path: str, min_duration_s: float) -> tuple[dict[str, object], audit.Measurements | None]:
-    """Return a clip's columns of the clip table, and its measurements if it is usable."""
-    facts, measurements = dict(_DEFAULT_FACTS), None
+def _inspect_clip(
+    raw: Path, path: str, min_duration_s: float
+) -> tuple[dict[str, object], tuple[audit.Measurements, Preview] | None]:
+    """Return a clip's columns of the clip table, and its measurements and preview if it is usable."""
+    facts, measured = dict(_DEFAULT_FACTS), None
     try:
         if not path:
             raise AudioError("missing", "the source does not hold this clip")
@@ -83,12 +86,12 @@ def _inspect_clip(raw: Path, path: str, min_duration_s: float) -> tuple[dict[str
         samples, sr = audio.decode(raw / path)
         facts |= {"duration_s": len(samples) / sr, "sr": sr, "channels": samples.shape[1]}
         audio.check_samples(samples, sr, min_duration_s)
-        measurements = audit.measure(samples, sr)
+        measured = audit.measure(samples, sr), make_preview(samples.mean(axis=1, dtype=np.float32), sr)
     except AudioError as error:
         facts |= {"status": "excluded", "fault": error.fault, "reason": str(error)}
     except Exception as error:  # the other clips go on
         facts |= {"status": "excluded", "fault": "unreadable", "reason": explain_error(error)}
-    return facts, measurements
+    return facts, measured
 
 
 def _join_groups(table: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
@@ -21,6 +21,9 @@ from regenre.kinds import Share, strict_dataclass
 from regenre.paths import CellName
 from regenre.reporting import plots, summary
 from regenre.reporting.escaping import escape_page
+
+if TYPE_CHECKING:
+    from regenre.quality.preview import Preview
 
 _SCORES = {
     "accuracy": "accuracy",
@@ -65,7 +68,7 @@ class Reports:
     study : which cell was studied, and the answer
     expected : accuracy to expect of the best cell on new groups
     predictions : cell -> predictions, of the cells under the most honest split
-    sounds : clip_id -> samples and rate, of the clips that `choose_sounds` names and that have audio
+    previews : clip_id -> preview, of the clips that `choose_clips` names and that have audio
     published : conf/published.yaml
     configuration : the grid and the best cell, as text
     """
@@ -80,13 +83,13 @@ class Reports:
     study: grid.Study
     expected: float
     predictions: Mapping[CellName, pd.DataFrame]
-    sounds: Mapping[str, tuple[np.ndarray, int]]
+    previews: Mapping[str, "Preview"]
     published: Published
     configuration: str
 
 
-def choose_sounds(audit: pd.DataFrame, suspects: pd.DataFrame) -> list[str]:
-    """Return the clips whose sound the page shows: the most suspect labels, then the worst of each finding."""
+def choose_clips(audit: pd.DataFrame, suspects: pd.DataFrame) -> list[str]:
+    """Return the clips that the page shows: the most suspect labels, then the worst of each finding."""
     rows = audit[audit["finding"].isin(_FINDINGS)]
     worst = rows.assign(size=rows["score"].abs()).sort_values(["size", "clip_id"], ascending=[False, True])
     by_finding = worst.groupby("finding").head(2)["clip_id"]
@@ -124,7 +127,7 @@ def render_page(reports: Reports) -> str:
         audit=reports.audit.to_dict("records"),
         suspects=reports.suspects.head(_MOST).to_dict("records"),
         n_suspects=len(reports.suspects),
-        pictures={clip: _draw_picture(*sound) for clip, sound in reports.sounds.items()},
+        pictures={clip: _draw_picture(preview) for clip, preview in reports.previews.items()},
         published=reports.published,
         comparable=best["dataset"] == "gtzan" and name.split == reports.published.split,
         ours=honest.sort_values("accuracy", ascending=False).head(3).to_dict("records"),
@@ -204,5 +207,5 @@ def _list_hardest(predictions: pd.DataFrame) -> list[dict[str, Any]]:
     return sorted(pairs, key=lambda pair: (-pair["n"], -pair["share"], pair["actual"], pair["predicted"]))[:_MOST]
 
 
-def _draw_picture(y: np.ndarray, sr: int) -> str:
-    return base64.b64encode(plots.render_png(plots.draw_sound(y, sr), dpi=70)).decode()
+def _draw_picture(preview: "Preview") -> str:
+    return base64.b64encode(plots.render_png(plots.draw_preview(preview), dpi=70)).decode()

@@ -13,7 +13,7 @@ their numbers, bars have hatches, lines have markers.
     draw_learning_curve  accuracy over the number of training clips
     draw_importance      accuracy lost when a family is shuffled
     draw_timeline        probabilities over time
-    draw_sound           waveform and spectrogram of a clip
+    draw_preview         waveform and spectrogram of a clip
     draw_words           a sentence in place of a figure
 """
 
@@ -21,7 +21,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -31,6 +31,9 @@ from matplotlib.figure import Figure
 
 from regenre import files
 from regenre.reporting.escaping import escape_figure
+
+if TYPE_CHECKING:
+    from regenre.quality.preview import Preview
 
 DPI = 110
 INK = "#0b0b0c"  # colour of lines and text; `render_svg` replaces it by the colour of the page
@@ -272,15 +275,15 @@ def draw_timeline(starts_s: np.ndarray, proba: np.ndarray, genres: Sequence[str]
     return figure
 
 
-def draw_sound(y: np.ndarray, sr: int) -> Figure:
+def draw_preview(preview: "Preview") -> Figure:
     """Draw a small figure of a clip: waveform above, spectrogram below."""
     figure = Figure(figsize=(3.2, 1.7), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1, 2])
-    n = max(1, len(y) // 1200)
-    peaks = np.abs(y[: len(y) // n * n]).reshape(-1, n).max(axis=1)
-    above.fill_between(np.arange(len(peaks)) * n / sr, -peaks, peaks, linewidth=0)
+    peaks = preview.peaks / 255
+    above.fill_between(np.linspace(0, preview.duration_s, len(peaks)), -peaks, peaks, linewidth=0)
     above.set(ylim=(-1, 1), yticks=[])
-    below.specgram(y + 1e-6, NFFT=1024, Fs=sr, noverlap=0, cmap="magma", vmin=-120, vmax=-30)
+    extent = (0.0, preview.duration_s, 0.0, 1.0)
+    below.imshow(preview.levels, cmap="magma", vmin=0, vmax=255, origin="lower", aspect="auto", extent=extent)
     below.set(yticks=[], xlabel="s")
     return figure
 

@@ -38,7 +38,6 @@ from regenre.reporting.escaping import name_metric
 
 STORE = "mlflow.db"
 VERSION = "alembic_version"  # the table that MLflow fills last
-EXPERIMENTS = ".dvc/tmp/exps"  # where DVC puts the workspaces of queued experiments, which it deletes
 DIGEST = "regenre.digest"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI then opens on runs and their metrics
 _INPUTS = Schema(
@@ -94,7 +93,7 @@ def log_runs(experiment: str, runs: list[Run], overview: Run | None = None) -> t
     -------
     number of runs logged, and the store's URI (`MLFLOW_TRACKING_URI`, or sqlite at the project's root)
     """
-    with _open_store(paths.find_root()) as (client, uri, artifacts):
+    with _open_store(paths.find_home()) as (client, uri, artifacts):
         experiment_id = _find_experiment(client, experiment, artifacts)
         finished = _list_finished(client, experiment_id)
         missing = [run for run in runs if run.digest not in finished]
@@ -132,7 +131,7 @@ def register_model(
     -------
     version, and the store's URI
     """
-    with _open_store(paths.find_root()) as (client, uri, artifacts):
+    with _open_store(paths.find_home()) as (client, uri, artifacts):
         experiment_id = _find_experiment(client, run.tags["dataset"], artifacts)
         for registered in client.search_model_versions(f"name = '{name}'"):
             if registered.tags.get(DIGEST) == run.digest:
@@ -159,10 +158,9 @@ def register_model(
 
 
 @contextlib.contextmanager
-def _open_store(folder: Path) -> Iterator[tuple[MlflowClient, str, str | None]]:
+def _open_store(root: Path) -> Iterator[tuple[MlflowClient, str, str | None]]:
     """Yield the store's client, its URI, and where artifacts go (None: the store decides), one process at a time."""
-    server, root = os.environ.get("MLFLOW_TRACKING_URI"), _leave_workspace(folder)
-    if server:
+    if server := os.environ.get("MLFLOW_TRACKING_URI"):
         yield MlflowClient(server), server, None
         return
     uri = _name_store(root / STORE)
@@ -267,12 +265,6 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
             else {prefix + key: str(value)[:_LONGEST_PARAM]}
         )
     return flat
-
-
-def _leave_workspace(folder: Path) -> Path:
-    """Return the project's root; for the workspace of a queued experiment, the root that DVC made it for."""
-    workspaces = [parent for parent in folder.parents if parent.as_posix().endswith(EXPERIMENTS)]
-    return workspaces[-1].parents[EXPERIMENTS.count("/")] if workspaces else folder
 
 
 def _find_experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:

@@ -1,6 +1,7 @@
 """Put a dataset's clips on disk.
 
-Reads: the dataset's source (a generator, the network, an archive, a folder). Writes: data/raw/<dataset>/.
+Reads: the dataset's source (a generator, the network, an archive, a folder). Writes: data/raw/<dataset>/ and its
+manifest, data/raw/<dataset>.json.
 """
 
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from regenre import config, files, paths
 from regenre.config import Settings
 from regenre.datasets.dataset import Dataset
+from regenre.datasets.manifest import Manifest
 from regenre.datasets.sources import check_sources, list_unwatched
 from regenre.errors import escape_terminal
 
@@ -19,12 +21,18 @@ READS = ("dataset.*", "source")
 def main(settings: Settings) -> None:
     """Fill data/raw/<dataset>/, all or nothing."""
     name = config.get_choice("dataset")
-    dataset, target = config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset), paths.locate_raw(name)
+    dataset, manifest = (
+        config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset),
+        paths.locate_manifest(name),
+    )
+    target = manifest.with_suffix("")
     check_sources(dataset, target)
     for line in list_unwatched(dataset, Path(settings.source)) if "DVC_STAGE" in os.environ else ():
         print(escape_terminal(f"regenre: {line}"), file=sys.stderr)
-    with files.fill_folder(target) as raw, config.make_compute(settings).use():
-        message = dataset.download(raw)
+    with config.make_compute(settings).use():
+        with files.fill_folder(target) as raw:
+            message = dataset.download(raw)
+        Manifest.make(target).write(manifest)
     print(escape_terminal(f"download {name}: {message}"))
 
 

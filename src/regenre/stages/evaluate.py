@@ -1,11 +1,11 @@
 """Score every cell of the grid, and compare the cells.
 
 Reads: data/cells/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes: reports/summary.csv, summary.md,
-per_genre.csv, comparisons.csv, leak.csv, suspects.csv, excluded.csv, metrics/<cell>.json, cards/<cell>.md,
-confusion/<cell>.csv (for `dvc plots`) and figures/.
+per_genre.csv, comparisons.csv, leak.csv, suspects.csv, excluded.csv, cards/<cell>.md and figures/; for DVC best.json,
+metrics.json and confusion/<split>.csv (of its best cell); for `study` data/chosen/<dataset>.json.
 """
 
-from regenre import config, files, paths, tables
+from regenre import config, files, paths, records, tables
 from regenre.config import Settings
 from regenre.evaluation import grid
 from regenre.evaluation.grid import TestedCell
@@ -13,7 +13,7 @@ from regenre.paths import CellName
 from regenre.reporting import model_card, plots, summary
 from regenre.reporting.escaping import escape_sheet
 
-METRICS = ("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "matthews", "log_loss", "n_clips")  # `dvc metrics`
+READS = ("study.cell",)
 TABLES = ("summary", "per_genre", "comparisons", "leak", "suspects", "excluded")
 
 
@@ -23,14 +23,16 @@ def main(settings: Settings) -> None:
     folder = paths.locate_cells(name)
     cells = {cell: TestedCell.read(folder / str(cell)) for cell in config.read_grid().cells}
     evaluation = grid.evaluate(name, cells, tables.read_clips(paths.locate_index(name)), settings.seed)
-    for row in evaluation.summary.to_dict("records"):
-        cell = CellName.read_row(row)
-        predictions = cells[cell].predictions
-        files.write_json(reports / f"metrics/{cell}.json", {score: round(row[score], 6) for score in METRICS})
-        model_card.write_views(
-            cells[cell], reports / f"cards/{cell}.md", reports / f"figures/confusion/{cell}.png", settings.seed
-        )
-        tables.write_csv(reports / f"confusion/{cell}.csv", predictions[["actual", "predicted"]])
+    for cell, tested in cells.items():
+        picture = reports / f"figures/confusion/{cell}.png"
+        model_card.write_views(tested, reports / f"cards/{cell}.md", picture, settings.seed)
+    for split, rows in evaluation.summary.groupby("split"):
+        best = CellName.read_row(grid.select_best(rows).to_dict())
+        tables.write_csv(reports / f"confusion/{split}.csv", cells[best].predictions[["actual", "predicted"]])
+    accuracies = {str(CellName.read_row(row)): row["accuracy"] for row in evaluation.summary.to_dict("records")}
+    files.write_json(reports / "metrics.json", {cell: round(accuracy, 6) for cell, accuracy in accuracies.items()})
+    files.write_json(reports / "best.json", grid.describe_best(evaluation))
+    records.write_record(paths.locate_chosen(name), grid.choose_studied(evaluation, cells, folder, settings.study.cell))
     for table in TABLES:
         tables.write_csv(reports / f"{table}.csv", escape_sheet(getattr(evaluation, table)))
     text = summary.render_summary(evaluation)
@@ -46,4 +48,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    config.run_stage(main, reads=())
+    config.run_stage(main, READS)

@@ -3,7 +3,7 @@
 Reads: data/raw/<dataset>/, data/index/<dataset>.parquet. Writes: reports/figures/gallery.png.
 """
 
-from regenre import audio, config, paths, tables
+from regenre import audio, config, files, paths, tables
 from regenre.config import Settings
 from regenre.errors import UserError, escape_terminal
 from regenre.features.family import Family
@@ -28,7 +28,9 @@ def main(settings: Settings) -> None:
             f"gallery.clip_id: a usable clip of {name} expected, e.g. {clips.index[0]}; {clip_id!r} found;"
             " change it in conf/config.yaml"
         )
-    y = audio.load(paths.locate_raw(name) / str(clips.loc[clip_id, "path"]), settings.audio.sr)
+    path = paths.locate_raw(name) / str(clips.loc[clip_id, "path"])
+    files.check_clip(path, str(clips.loc[clip_id, "md5"]))
+    y = audio.load(path, settings.audio.sr)
     leaves, frames = settings.family, settings.frames
     families = {family: config.build(leaves[family], f"conf/family/{family}.yaml", Family) for family in FAMILIES}
     heard = Frames(y, settings.audio.sr, frames.n_fft, frames.hop_length)

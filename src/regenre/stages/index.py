@@ -1,6 +1,7 @@
 """Open every clip once, and list its facts and faults.
 
-Reads: data/raw/<dataset>/. Writes: data/index/<dataset>.parquet, reports/audit.csv.
+Reads: data/raw/<dataset>/ and its manifest. Writes: data/index/<dataset>.parquet,
+data/index/<dataset>.previews.parquet, reports/audit.csv.
 """
 
 import pandas as pd
@@ -8,10 +9,12 @@ import pandas as pd
 from regenre import config, paths, tables
 from regenre.config import Settings
 from regenre.datasets.dataset import Dataset
+from regenre.datasets.manifest import Manifest
 from regenre.quality import clip_table
+from regenre.quality.preview import write_previews
 from regenre.reporting.escaping import escape_sheet
 
-READS = ("dataset.*", "audio.min_duration_s")
+READS = ("audio.min_duration_s",)
 
 
 def main(settings: Settings) -> None:
@@ -20,8 +23,10 @@ def main(settings: Settings) -> None:
     dataset, raw = config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset), paths.locate_raw(name)
     clips = dataset.list_clips(raw)
     with config.make_compute(settings).use():
-        table, findings = clip_table.index_clips(clips, raw, settings.audio.min_duration_s, dataset.audio)
+        table, findings, previews = clip_table.index_clips(clips, raw, settings.audio.min_duration_s, dataset.audio)
+    Manifest.read(paths.locate_manifest(name)).check(table, raw)
     tables.write_clips(paths.locate_index(name), table)
+    write_previews(paths.locate_previews(name), previews)
     tables.write_csv(paths.locate_reports() / "audit.csv", escape_sheet(findings))
     usable = tables.select_usable(table)
     sizes = f"{len(usable)} clips of {usable['genre'].nunique()} genres and {usable['group'].nunique()} groups"

@@ -1,7 +1,8 @@
 """Study one cell: would more data help, and how much does each family contribute?
 
-Reads: data/cells/<dataset>/, data/features/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes:
-reports/learning_curve.csv, importance.csv, study.json (which cell, and the answer) and figures.
+Reads: data/chosen/<dataset>.json (which cell), data/cells/<dataset>/, data/features/<dataset>/,
+data/index/<dataset>.parquet. Writes: reports/learning_curve.csv, importance.csv, study.json (which cell, and the
+answer) and figures.
 """
 
 from regenre import config, paths, records, tables
@@ -41,15 +42,12 @@ def main(settings: Settings) -> None:
 
 
 def _choose_cell(dataset: str, text: str | None) -> CellName:
+    """Return the cell of this name, or the one that `evaluate` chose."""
+    text = text or records.read_record(paths.locate_chosen(dataset), grid.Chosen, "run `dvc repro`").cell
     cells = {str(cell): cell for cell in config.read_grid().cells}
-    if text is not None and text not in cells:
+    if text not in cells:
         raise UserError(f"study.cell: a cell of the grid expected ({', '.join(cells)}), {text!r} found; choose one")
-    if text is not None:
-        return cells[text]
-    folder = paths.locate_cells(dataset)
-    return grid.find_best(
-        {cell: tables.read_predictions(folder / name / "predictions.csv") for name, cell in cells.items()}
-    )
+    return cells[text]
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def main(settings: Settings) -> None:
     start, fits_s = time.monotonic(), 0.0
     plan, folder = _plan_cells(settings)
     removed = [] if config.is_by_hand() else cells.remove_others(folder, [cell.name for cell in plan])
-    stale = [cell for cell in plan if not cells.is_current(folder / cell.name, cell.inputs)]
+    stale = [cell for cell in plan if not cells.is_current(folder / cell.name, cell.plan, cell.inputs)]
     with config.make_compute(settings).use():
         n_workers = effective_n_jobs(None)
         for fitted in grid.fit_cells(stale, folder):
