@@ -33,13 +33,17 @@ class Project:
             (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
         (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
         project = cls(folder)
-        project.edit(
+        project.shrink()
+        return project
+
+    def shrink(self) -> None:
+        """Choose a tiny corpus and grid."""
+        self.edit(
             "params.yaml", splits=["grouped_kfold"], features=["mfcc", "spectral_shape"], classifiers=["knn", "dummy"]
         )
-        project.edit("conf/dataset/synthetic.yaml", n_artists=3, n_clips=2, duration_s=2.0)
-        project.edit("conf/split/grouped_kfold.yaml", n_folds=2)
-        project.edit("conf/config.yaml", study={"shares": [0.7], "n_repeats": 1, "n_permutations": 2})
-        return project
+        self.edit("conf/dataset/synthetic.yaml", n_artists=3, n_clips=2, duration_s=2.0)
+        self.edit("conf/split/grouped_kfold.yaml", n_folds=2)
+        self.edit("conf/config.yaml", study={"shares": [0.7], "n_repeats": 1, "n_permutations": 2})
 
     @property
     def env(self) -> dict[str, str]:

@@ -37,8 +37,20 @@ def test_without_a_project_the_sources_of_an_editable_installation_are_one(folde
     monkeypatch.chdir(folder)
     assert paths.find_root() == ROOT
     monkeypatch.setattr(paths, "_SOURCES", folder)
-    with pytest.raises(UserError, match=r"expected here or above, none found; run from a project or set REGENRE_ROOT"):
+    with pytest.raises(
+        UserError, match=r"expected here or above, none found; make one with `regenre init FOLDER`, run"
+    ):
         paths.find_root()
+
+
+def test_without_a_project_the_settings_are_those_of_the_package(folder: Path, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(paths, "_SOURCES", folder)
+    monkeypatch.setattr(paths, "_SHIPPED", folder / "project")
+    assert paths.locate_conf() == folder / "project/conf"
+    monkeypatch.setenv("REGENRE_ROOT", str(folder))
+    with pytest.raises(UserError, match="REGENRE_ROOT="):
+        paths.locate_conf()
 
 
 def test_a_cells_name_is_text_columns_and_a_row() -> None:

@@ -376,14 +376,8 @@ def _escape_twice(node: Any) -> Any:
 
 
 def read_trusted() -> list[str]:
-    """Return the packages that a `_target_` of conf/ and a model may name: `trusted` of conf/config.yaml.
-
-    Outside a project these are regenre, sklearn and hmmlearn.
-    """
-    try:
-        path = paths.locate_conf() / "config.yaml"
-    except UserError:
-        return list(_TRUSTED)
+    """Return the packages that a `_target_` of conf/ and a model may name: `trusted` of conf/config.yaml."""
+    path = paths.locate_conf() / "config.yaml"
     return _read_trusted(path, path.stat().st_mtime_ns) if path.is_file() else list(_TRUSTED)
 
 

@@ -2,13 +2,15 @@
 
 The root is the folder that `REGENRE_ROOT` names; else the nearest folder, from the working directory upward, that
 holds the file `.regenre`; else the folder of the sources, if regenre is installed from a checkout (`pip install -e`).
-A `conf/` in the working directory means nothing.
+A `conf/` in the working directory means nothing. Outside a project the settings are those that come with regenre.
 
-    find_root  the project's root
-    enter_root go there
-    locate_*   files and folders below it
-    shorten    a path as people want to read it
-    CellName   a cell's name, as parts and as text
+    find_root        the project's root
+    enter_root       make it the working directory
+    find_home        the root, also for a copy in which DVC runs a queued experiment
+    locate_*         files and folders below it
+    locate_template  where the files of a new project are
+    shorten          a path as people want to read it
+    CellName         a cell's name, as parts and as text
 """
 
 import os
@@ -22,7 +24,13 @@ from regenre.errors import UserError
 MARKER = ".regenre"
 _WORKSPACES = ".dvc/tmp/exps"  # where DVC runs queued experiments, in copies of the project without its clips
 VARIABLE = "REGENRE_ROOT"
+TEMPLATE = (
+    "conf/**/*.yaml", "data/README.md", "data/*/README.md", "dvc.yaml", "params.yaml",
+    ".gitignore", ".dvcignore", ".dvc/.gitignore",
+)  # fmt: skip
+"""Patterns of a new project's files; setup.py puts these files into the package."""
 _SOURCES = Path(__file__).parents[2]  # the checkout of an editable installation
+_SHIPPED = Path(__file__).parent / "project"  # in a wheel
 
 
 @dataclass(frozen=True, order=True)
@@ -66,19 +74,28 @@ def find_root() -> Path:
     UserError
         There is no project here, or none at `REGENRE_ROOT`.
     """
+    root = _search_root()
+    if root is None:
+        raise UserError(
+            f"{Path.cwd()}: a project's folder (with the file {MARKER}) expected here or above, none found;"
+            f" make one with `regenre init FOLDER`, run from one or set {VARIABLE}"
+        )
+    return root
+
+
+def _search_root() -> Path | None:
     if os.environ.get(VARIABLE):
         root = Path(os.environ[VARIABLE]).expanduser().absolute()
         if not (root / MARKER).is_file():
             raise UserError(f"{VARIABLE}={root}: a project's folder (with the file {MARKER}) expected, none found")
         return root
     here = Path.cwd()
-    for folder in (here, *here.parents, _SOURCES):
-        if (folder / MARKER).is_file():
-            return folder
-    raise UserError(
-        f"{here}: a project's folder (with the file {MARKER}) expected here or above, none found;"
-        f" run from a project or set {VARIABLE}"
-    )
+    return next((folder for folder in (here, *here.parents, _SOURCES) if (folder / MARKER).is_file()), None)
+
+
+def locate_template() -> Path:
+    """Return the folder with the files of a new project: in the package, or the checkout that is installed."""
+    return _SHIPPED if _SHIPPED.is_dir() else _SOURCES
 
 
 def enter_root() -> None:
@@ -90,8 +107,8 @@ def enter_root() -> None:
 
 
 def locate_conf() -> Path:
-    """Return the folder of the settings."""
-    return find_root() / "conf"
+    """Return the folder of the settings: the project's, or outside a project those that come with regenre."""
+    return (_search_root() or locate_template()) / "conf"
 
 
 def locate_params() -> Path:

@@ -9,6 +9,7 @@ from regenre.cli.main import main
 from regenre.errors import UserError
 
 OPTIONS = {
+    "init": ["FOLDER"],
     "learn": ["FOLDER", "--recipe"],
     "classify": ["FILE", "--jobs", "--model", "--json", "--csv", "--top", "--window", "--plot"],
     "show": ["FILE", "--families", "--out", "--start", "--length", "--sr"],

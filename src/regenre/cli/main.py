@@ -1,4 +1,4 @@
-"""The command `regenre`: learn genres, classify audio, show, clean and convert files, and register models."""
+"""The command `regenre`: make projects, learn genres, classify, show, clean and convert audio, and register models."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from regenre.cli import commands
+from regenre.cli import commands, init
 from regenre.errors import report_errors
 from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, explain_invalid
 
@@ -16,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit with status 1 if a file cannot be used, and with status 2 if an argument is wrong."""
     parser = argparse.ArgumentParser(prog="regenre", description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    _define_init(subparsers.add_parser("init", help="make a project"))
     _define_learn(subparsers.add_parser("learn", help="train a classifier on a folder with one sub-folder per class"))
     _define_classify(subparsers.add_parser("classify", help="print the genres of files"))
     _define_show(subparsers.add_parser("show", help="draw a file and its features, as a figure or an HTML page"))
@@ -37,6 +38,14 @@ def read_as(kind: Any) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(explain_invalid(error)) from error
 
     return read
+
+
+def _define_init(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Make a project: a grid (params.yaml), settings (conf/) and the pipeline that `dvc repro` runs."
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new or an empty folder")
+    parser.set_defaults(run=init.run)
 
 
 def _define_learn(parser: argparse.ArgumentParser) -> None:

@@ -31,7 +31,7 @@ def main(settings: Settings) -> None:
             model_card.write_views(tested, card, figure, settings.seed)
             runs.append(describe_cell(tested, folder, figure, card, settings.seed, "sweep"))
     n_logged, uri = tracking.log_runs(name, runs, describe_overview(name, vars(grid), reports))
-    line = f"track {name}: {n_logged} runs logged, {len(runs) - n_logged} already there, in {uri}; see `make ui`"
+    line = f"track {name}: {n_logged} runs logged, {len(runs) - n_logged} already there, in {uri}"
     print(escape_terminal(line))
 
 
