@@ -16,11 +16,18 @@ def main(settings: Settings) -> None:
     sets = {name: config.read_feature_set(name) for name in grid.features}
     families = sorted({family for names, _ in sets.values() for family in names})
     common = {key: value for key, value in records.convert_to_plain(settings).items() if key not in OTHERS}
+    splits = config.read_leaves("split", grid.splits, grid.seed)
+    classifiers = config.read_leaves("classifier", grid.classifiers, grid.seed)
     leaves = {
         "family": {name: settings.family[name] for name in families},
         "features": {name: {"families": names, "columns": columns} for name, (names, columns) in sets.items()},
-        "split": config.read_leaves("split", grid.splits, grid.seed),
-        "classifier": config.read_leaves("classifier", grid.classifiers, grid.seed),
+        "split": splits,
+        "classifier": classifiers,
+        # what decides whether `extract` writes frames and pieces
+        "extract": {
+            "reads": sorted({leaf.get("reads", "rows") for leaf in classifiers.values()}),
+            "splits": sorted({leaf["_target_"] for leaf in splits.values()}),
+        },
     }
     files.write_text(paths.locate_reports() / "settings.yaml", config.render_yaml(common | leaves))
     print(f"compose {grid.dataset}: {len(grid.cells)} cells, {len(families)} families")

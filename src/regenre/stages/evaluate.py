@@ -2,15 +2,14 @@
 
 Reads: data/cells/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes: reports/summary.csv, summary.md,
 per_genre.csv, comparisons.csv, leak.csv, suspects.csv, excluded.csv, cards/<cell>.md and figures/; for DVC best.json,
-metrics.json and confusion/<split>.csv (of its best cell); for `study` data/chosen/<dataset>.json.
+metrics.json and plots/; for `study` data/chosen/<dataset>.json.
 """
 
 from regenre import config, files, paths, records, tables
 from regenre.config import Settings
 from regenre.evaluation import grid
 from regenre.evaluation.grid import TestedCell
-from regenre.paths import CellName
-from regenre.reporting import model_card, plots, summary
+from regenre.reporting import dvc_views, model_card, plots, summary
 from regenre.reporting.escaping import escape_sheet
 
 READS = ("study.cell",)
@@ -26,12 +25,7 @@ def main(settings: Settings) -> None:
     for cell, tested in cells.items():
         picture = reports / f"figures/confusion/{cell}.png"
         model_card.write_views(tested, reports / f"cards/{cell}.md", picture, settings.seed)
-    for split, rows in evaluation.summary.groupby("split"):
-        best = CellName.read_row(grid.select_best(rows).to_dict())
-        tables.write_csv(reports / f"confusion/{split}.csv", cells[best].predictions[["actual", "predicted"]])
-    accuracies = {str(CellName.read_row(row)): row["accuracy"] for row in evaluation.summary.to_dict("records")}
-    files.write_json(reports / "metrics.json", {cell: round(accuracy, 6) for cell, accuracy in accuracies.items()})
-    files.write_json(reports / "best.json", grid.describe_best(evaluation))
+    dvc_views.write_views(reports, evaluation, {cell: tested.predictions for cell, tested in cells.items()})
     records.write_record(paths.locate_chosen(name), grid.choose_studied(evaluation, cells, folder, settings.study.cell))
     for table in TABLES:
         tables.write_csv(reports / f"{table}.csv", escape_sheet(getattr(evaluation, table)))
