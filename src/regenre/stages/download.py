@@ -13,13 +13,16 @@ from regenre.datasets.dataset import Dataset
 from regenre.datasets.sources import check_sources, list_unwatched
 from regenre.errors import escape_terminal
 
-READS = ("dataset.*", "source")
+READS = ("dataset.*", "source", "seed", "compute.*")
+SWEEPS = ("dataset",)
 
 
 def main(settings: Settings) -> None:
     """Fill data/raw/<dataset>/, all or nothing."""
     name = config.get_choice("dataset")
     dataset, target = config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset), paths.locate_raw(name)
+    if settings.source not in settings.dataset.values():
+        config.refuse_unread(["source"], f"dataset {name} does not read it")
     check_sources(dataset, target)
     for line in list_unwatched(dataset, Path(settings.source)) if "DVC_STAGE" in os.environ else ():
         print(escape_terminal(f"regenre: {line}"), file=sys.stderr)
@@ -29,4 +32,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    config.run_stage(main, READS)
+    config.run_stage(main, READS, sweeps=SWEEPS)

@@ -13,6 +13,7 @@ from regenre.paths import CellName
 from regenre.reporting import model_card, plots, summary
 from regenre.reporting.escaping import escape_sheet
 
+READS = ("seed",)
 METRICS = ("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "matthews", "log_loss", "n_clips")  # `dvc metrics`
 TABLES = ("summary", "per_genre", "comparisons", "leak", "suspects", "excluded")
 
@@ -46,4 +47,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    config.run_stage(main, reads=())
+    config.run_stage(main, READS)

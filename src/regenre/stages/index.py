@@ -11,7 +11,7 @@ from regenre.datasets.dataset import Dataset
 from regenre.quality import clip_table
 from regenre.reporting.escaping import escape_sheet
 
-READS = ("dataset.*", "audio.min_duration_s")
+READS = ("dataset.*", "audio.min_duration_s", "compute.*")
 
 
 def main(settings: Settings) -> None:

@@ -18,7 +18,7 @@ from regenre.learning.cells import Cell
 from regenre.paths import CellName
 from regenre.reporting import page
 
-READS = ("audio.sr",)
+READS = ("audio.sr", "seed")
 
 
 def main(settings: Settings) -> None:
