@@ -291,13 +291,14 @@ def test_a_setting_reaches_its_object_as_it_stands(name: str) -> None:
     assert (built.tables, built.ignored) == (name, [name])
 
 
-TRAIN = [*config._COMMON, "split.*", "features", "classifier.*", "search.*"]
+SWEEPS = ["dataset", "split.*", "features", "classifier.*", "search.*"]
+TRAIN = [*SWEEPS, "seed", "compute.*"]
 
 
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("audio.sr=16000", r"audio.sr=16000 changes nothing here, for this stage reads dataset, seed, compute, split"),
+        ("audio.sr=16000", r"audio.sr=16000 changes nothing here, for this stage reads dataset, split, features"),
         ("pooling=five_statistics", "pooling=five_statistics changes nothing here"),
         ("+foo=1", r"\+foo=1 changes nothing here"),
         ("features.families=[mfcc]", "features.families=.* changes nothing here"),
@@ -314,7 +315,7 @@ TRAIN = [*config._COMMON, "split.*", "features", "classifier.*", "search.*"]
 )
 def test_an_override_that_the_stage_does_not_read_is_refused(argument: str, message: str) -> None:
     with pytest.raises(UserError, match=f"^train: {message}") as caught:
-        config._check_overrides("train", [argument], TRAIN)
+        config._check_overrides("train", [argument], TRAIN, SWEEPS)
     assert "\n" not in str(caught.value)
 
 
@@ -340,7 +341,7 @@ def test_an_override_of_a_family_names_one(argument: str, message: str) -> None:
     ],
 )  # fmt: skip
 def test_an_override_that_the_stage_reads_is_taken(argument: str) -> None:
-    config._check_overrides("train", ["--multirun", "--cfg", "job", argument], TRAIN)
+    config._check_overrides("train", [argument], TRAIN, SWEEPS, multirun=True)
 
 
 @pytest.mark.parametrize("text", ["splits: [", "- mfcc", "families: ${nothing}", "\tfamilies: [mfcc]"])

@@ -3,6 +3,8 @@
 Settings          the settings of a stage
 Grid              what `params.yaml` asks for
 run_stage         start a stage from the command line; settings that it does not read are refused
+answer_shell      what a shell needs to complete the words of a stage's command
+refuse_unread     refuse settings on the command line that this run has no use for
 read_grid         params.yaml, checked against conf/
 read_leaf         a YAML file -> a strict dataclass
 read_leaves       named leaves of a group; the members of a vote are filled in
@@ -14,11 +16,13 @@ render_yaml       settings -> YAML
 get_choice        which leaf of a group this run uses
 """
 
+import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import field
 from fnmatch import fnmatch
 from functools import lru_cache, wraps
@@ -28,10 +32,11 @@ from typing import Any, TypeVar
 
 import hydra
 import yaml
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -48,8 +53,8 @@ from regenre.settings import AudioSettings, FrameSettings, SearchSettings, Seque
 T = TypeVar("T")
 GROUPS = {"splits": "split", "features": "features", "classifiers": "classifier"}
 _TRUSTED = ("regenre", "sklearn", "hmmlearn")
-_COMMON = ("dataset", "seed", "compute.*", "hydra*")
-_WITH_VALUE = ("-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir")
+_COMMON = ("dataset", "hydra*")
+_FOREIGN = ("config_path", "config_name", "config_dir", "experimental_rerun")  # options that lead away from conf/
 
 
 @strict_dataclass
@@ -125,25 +130,35 @@ class Grid:
         return [CellName(*parts) for parts in product(self.splits, self.features, self.classifiers)]
 
 
-def run_stage(main: Callable[[Settings], Any], reads: Sequence[str]) -> None:
+def run_stage(main: Callable[[Settings], Any], reads: Sequence[str], sweeps: Sequence[str] = ()) -> None:
     """Start a stage from the command line.
 
     Parameters
     ----------
     main : takes the settings
-    reads : patterns of the settings that the stage reads besides dataset, seed and compute; `classifier.*` is the
-        choice of a classifier and everything below it, `features` the choice alone
+    reads : patterns of the settings that the stage reads besides dataset; `classifier.*` is the choice of a
+        classifier and everything below it, `features` the choice alone
+    sweeps : patterns of the settings whose every value has files of its own, so that --multirun loses none
     """
-    name = Path(sys.argv[0]).stem
+    name = Path(sys.argv[0]).stem.removeprefix("regenre-")
 
     with report_errors(), _explain_composition(name):
+        if "-sc" in sys.argv or "--shell-completion" in sys.argv:
+            answer_shell(name)
+            return
+        arguments = _read_arguments(name)
         conf = paths.locate_conf()
         _register_settings(conf, with_families=any(pattern.startswith("family") for pattern in reads))
-        overrides = _check_overrides(name, sys.argv[1:], [*_COMMON, *reads])
+        multirun = arguments.multirun or "hydra.mode=MULTIRUN" in arguments.overrides
+        overrides = _check_overrides(name, arguments.overrides, reads, sweeps, multirun)
+        if arguments.help:
+            print(main.__globals__["__doc__"], f"Settings that it reads: {_list_settings(reads)}.\n", sep="\n")
         grid, keys = read_grid(), {override.key_or_group for override in overrides}
         own = {key: getattr(grid, key) for key in ("dataset", "seed", "source") if key not in keys}
         # params.yaml decides what the command line does not; so no value of it has to pass a shell
-        sys.argv[1:] = [*sys.argv[1:], *(f"{key}={own[key]}" for key in ("dataset", "seed") if key in own)]
+        added = [f"{key}={own[key]}" for key in ("dataset", "seed") if key in own and not arguments.hydra_help]
+        options = [word for word in sys.argv[1:] if word not in arguments.overrides]
+        sys.argv[1:] = [*arguments.overrides, *added, *options]  # Hydra reads no override after an option
 
         @wraps(main)
         def run(cfg: DictConfig) -> Any:
@@ -158,6 +173,46 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str]) -> None:
             hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
         finally:
             end_process()
+
+
+def answer_shell(stage: str) -> None:
+    """Answer `-sc`: print the script that installs completion in a shell, or the words that complete a line.
+
+    Raises
+    ------
+    UserError
+        Neither is asked for, or the shell is unknown.
+    """
+    conf = None
+    with suppress(UserError):  # a shell installs completion when it starts, outside of every project
+        conf = str(paths.locate_conf())
+        _register_settings(paths.locate_conf())
+        os.chdir(paths.find_root())
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    answer = hydra.main(version_base="1.3", config_path=conf, config_name=conf and "config")(lambda _: None)
+    if any(word.startswith("query=") for word in sys.argv):
+        with suppress(Exception, SystemExit), redirect_stderr(io.StringIO()):  # do not write into a half-typed line
+            answer()
+        return
+    try:
+        answer()
+    except ValueError as error:
+        raise UserError(f"{stage}: -sc install=SHELL expected, SHELL bash, zsh or fish") from error
+
+
+def _read_arguments(stage: str) -> Namespace:
+    """Read the command line as Hydra does, with options anywhere; refuse options that would change nothing."""
+    arguments = get_args_parser().parse_intermixed_args()
+    for option in _FOREIGN:
+        if getattr(arguments, option) is not None:
+            conf, flag = paths.locate_conf(), f"--{option.replace('_', '-')}"
+            raise UserError(f"{stage}: {flag} is not supported: all settings come from {conf}; add yours there")
+    if (arguments.resolve or arguments.package) and not (arguments.cfg or arguments.help):
+        raise UserError(f"{stage}: --resolve and --package change nothing without --cfg; add --cfg job")
+    modes = [mode for mode in ("run", "multirun", "cfg", "info") if getattr(arguments, mode)]
+    if len(modes) > 1:
+        raise UserError(f"{stage}: one option expected, --{' and --'.join(modes)} found; leave out all but one")
+    return arguments
 
 
 @contextmanager
@@ -200,22 +255,23 @@ def _check_settings(cfg: DictConfig) -> Settings:
         raise UserError(f"conf/config.yaml, or the command line: {explain_invalid(error)}; mend it") from error
 
 
-def _check_overrides(stage: str, arguments: Sequence[str], reads: Sequence[str]) -> list[Override]:
+def _check_overrides(
+    stage: str, words: Sequence[str], reads: Sequence[str], sweeps: Sequence[str] = (), multirun: bool = False
+) -> list[Override]:
     """Refuse settings on the command line that the stage does not read, and names that conf/ does not have."""
-    takes_value = [False, *(argument in _WITH_VALUE for argument in arguments)]
-    words = [word for word, skip in zip(arguments, takes_value, strict=False) if not skip and not word.startswith("-")]
     overrides = [_parse_override(stage, word) for word in words]
     for override in overrides:
         key, line = override.key_or_group, override.input_line
-        if not any(fnmatch(key, pattern) or key == pattern.removesuffix(".*") for pattern in reads):
-            settings = ", ".join(dict.fromkeys(pattern.removesuffix(".*") for pattern in reads if pattern != "hydra*"))
+        if not _is_among(key, [*_COMMON, *reads]):
             raise UserError(
-                f"{stage}: {line} changes nothing here, for this stage reads {settings};"
+                f"{stage}: {line} changes nothing here, for this stage reads {_list_settings(reads)};"
                 " set it in conf/ or params.yaml and run `dvc repro`"
             )
         if override.is_delete() and key.count(".") <= key.startswith("family."):
             raise UserError(f"{stage}: {line} removes a setting that this stage needs; leave it out")
-        if override.is_sweep_override() and not {"-m", "--multirun"}.intersection(arguments):
+        if override.is_sweep_override() and not _is_among(key, ["hydra*", *sweeps]):
+            raise UserError(f"{stage}: {line}: one value expected: each run would replace the files of the one before")
+        if override.is_sweep_override() and not multirun:
             raise UserError(f"{stage}: {line} has several values, a run each; add --multirun")
         if key == "family":
             raise UserError(f"{stage}: a setting of a family expected, e.g. family.mfcc.n_mfcc=13, {line} found")
@@ -223,7 +279,25 @@ def _check_overrides(stage: str, arguments: Sequence[str], reads: Sequence[str])
             check_names(f"{stage}: family", "family", [key.split(".")[1]])
         if key in (*GROUPS.values(), "dataset", "pooling", "compute"):
             check_names(f"{stage}: {key}", key, _list_choices(stage, override))
+        elif isinstance(override.value(), Glob):
+            raise UserError(f"{stage}: {line}: values expected ({key}=VALUE,VALUE), for glob() chooses among names")
     return overrides
+
+
+def _is_among(key: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch(key, pattern) or key == pattern.removesuffix(".*") for pattern in patterns)
+
+
+def _list_settings(reads: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(pattern.removesuffix(".*") for pattern in ("dataset", *reads)))
+
+
+def refuse_unread(keys: Iterable[str], reason: str) -> None:
+    """Raise `UserError` if the command line has one of these settings or one below it; the reason is why not."""
+    stage = HydraConfig.get().job.name
+    for override in HydraConfig.get().overrides.task:
+        if _is_among(override.lstrip("+~").partition("=")[0], [f"{key}.*" for key in keys]):
+            raise UserError(f"{stage}: {override} changes nothing here: {reason}; leave it out")
 
 
 def _parse_override(stage: str, word: str) -> Override:
@@ -235,9 +309,11 @@ def _parse_override(stage: str, word: str) -> Override:
 
 def _list_choices(stage: str, override: Override) -> list[str]:
     """Return the names of the leaves that an override chooses."""
+    value = override.value()
+    if isinstance(value, Glob):  # which matches nothing: no name, and no run
+        return value.filter(_list_names(override.key_or_group)) or value.include
     if override.is_sweep_override():
         return [str(value) for value in override.sweep_string_iterator()]
-    value = override.value()
     if not isinstance(value, str | int):
         key = override.key_or_group
         raise UserError(
@@ -254,7 +330,7 @@ def _explain(error: BaseException) -> str:
         causes.append(causes[-1].__cause__)
     lines = [str(cause).strip().splitlines() for cause in causes]
     text = ": ".join(dict.fromkeys(join_lines(line[0]).rstrip(".") for line in lines if line))
-    added = r"\1 is no setting; to add a parameter of the classifier, put + before it"
+    added = r"\1 is no setting; to add a parameter of the classifier, put + before it: +classifier.estimator.NAME=VALUE"
     text = re.sub(r"Could not override '(classifier\.\S+)'.* is not in struct", added, text)
     return re.sub(r"Could not override '(\S+)'.* is not in struct", r"\1 is no setting", text)
 
@@ -464,13 +540,16 @@ def render_yaml(content: Mapping[str, Any]) -> str:
 
 def check_names(where: str, group: str, names: Sequence[str]) -> None:
     """Raise `UserError` for a name that the group does not have, and list those that it has."""
-    conf = paths.locate_conf()
-    names_in_group = _list_leaves(conf, group)
-    if group == "features":
-        names_in_group = sorted({*names_in_group, *_list_leaves(conf, "family")})
+    names_in_group = _list_names(group)
     for name in names:
         if name not in names_in_group:
             raise UserError(f"{where}: {name!r} is not in conf/{group}/; choose from {', '.join(names_in_group)}")
+
+
+def _list_names(group: str) -> list[str]:
+    """Return the names that a group has; each family is a feature set."""
+    groups = (group, "family") if group == "features" else (group,)
+    return sorted({name for part in groups for name in _list_leaves(paths.locate_conf(), part)})
 
 
 def _list_leaves(conf: Path, group: str) -> list[str]:

@@ -1,8 +1,10 @@
 """The command line: its help, and the exit status of wrong arguments."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 from regenre.cli import commands
 from regenre.cli.main import main
@@ -31,6 +33,15 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert all(f"\n    {command} " in text for command in OPTIONS)
 
+    assert text.count("regenre learn FOLDER") == 1
+    assert 'eval "$(regenre --print-completion bash)"' in " ".join(text.split())
+
+
+def test_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert capsys.readouterr().out == f"regenre {project['version']}\n"
+
 
 @pytest.mark.parametrize("command", OPTIONS)
 def test_help_of_a_command_lists_its_arguments(command: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,6 +50,7 @@ def test_help_of_a_command_lists_its_arguments(command: str, capsys: pytest.Capt
     assert text.startswith(f"usage: regenre {command} ")
     listed = text.partition("positional arguments:" if "FILE" in text or "FOLDER" in text else "options:")[2]
     assert all(f"\n  {option}" in listed for option in OPTIONS[command])
+    assert f"\nExample: regenre {command} " in text
 
 
 @pytest.mark.parametrize(

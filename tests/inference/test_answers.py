@@ -30,5 +30,7 @@ def test_json_has_a_timeline_if_there_are_several_windows() -> None:
 
 def test_a_table_has_one_row_per_window() -> None:
     assert make_rows("x.wav", RECORDING).to_dict("list") == {
-        "file": ["x.wav", "x.wav"], "start_s": [0.0, 1.5], "proba__a": [0.25, 0.05], "proba__b": [0.75, 0.95],
+        "file": ["x.wav", "x.wav"], "start_s": [0.0, 1.5], "predicted": ["b", "b"],
+        "proba__a": [0.25, 0.05], "proba__b": [0.75, 0.95],
     }  # fmt: skip
+    assert list(make_rows("x.wav", CLIP)) == ["file", "start_s", "predicted", "proba__a", "proba__b", "proba__c"]

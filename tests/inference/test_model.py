@@ -174,6 +174,22 @@ def test_a_cell_is_found_by_its_name_or_its_folder(in_corpus) -> None:
         find_cell("x")
 
 
+@pytest.mark.parametrize(
+    ("n", "end"), [(20, "cell-19; run `dvc repro`"), (23, "cell-19, and 3 others in {}; run `dvc repro`")]
+)
+def test_an_unknown_cell_is_answered_with_all_names_or_how_many_are_left_out(
+    tmp_path: Path, monkeypatch, n: int, end: str
+) -> None:
+    monkeypatch.setenv("REGENRE_ROOT", str(tmp_path))
+    (tmp_path / ".regenre").touch()
+    for number in range(n):
+        (tmp_path / f"data/cells/d/cell-{number:02d}").mkdir(parents=True)
+        (tmp_path / f"data/cells/d/cell-{number:02d}/cell.json").touch()
+    expected = f"model 'x': no such cell; there are cell-00, cell-01, .*{end.format(tmp_path / 'data/cells')}"
+    with pytest.raises(UserError, match=expected):
+        find_cell("x")
+
+
 def test_the_best_cell_is_the_most_accurate_under_the_most_honest_split(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,19 +2,34 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import shtab
 from pydantic import TypeAdapter, ValidationError
 
 from regenre.cli import commands, init
 from regenre.errors import report_errors
 from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, explain_invalid
 
+_EPILOG = (
+    "Begin with `regenre learn FOLDER`, then `regenre classify FILE`. `regenre COMMAND --help` explains a command."
+    ' Completion of words: eval "$(regenre --print-completion bash)" in ~/.bashrc, or zsh in ~/.zshrc.'
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit with status 1 if a file cannot be used, and with status 2 if an argument is wrong."""
-    parser = argparse.ArgumentParser(prog="regenre", description=__doc__)
+    namespace = _make_parser().parse_args(arguments)
+    with report_errors():
+        namespace.run(namespace)
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="regenre", description=__doc__, epilog=_EPILOG)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('regenre')}")
+    shtab.add_argument_to(parser, help="print the script that completes words in a shell")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _define_init(subparsers.add_parser("init", help="make a project"))
     _define_learn(subparsers.add_parser("learn", help="train a classifier on a folder with one sub-folder per class"))
@@ -23,9 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _define_clean(subparsers.add_parser("clean", help="write files without their pauses"))
     _define_convert(subparsers.add_parser("convert", help="write files in another format or at another sampling rate"))
     _define_register(subparsers.add_parser("register", help="add a model to the MLflow registry, to serve it"))
-    namespace = parser.parse_args(arguments)
-    with report_errors():
-        namespace.run(namespace)
+    return parser
 
 
 def read_as(kind: Any) -> Callable[[str], Any]:
@@ -44,68 +57,109 @@ def _define_init(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Make a project: a grid (params.yaml), settings (conf/) and the pipeline that `dvc repro` runs."
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new or an empty folder")
+    parser.epilog = "Example: regenre init genres && cd genres && dvc repro"
+    _complete(
+        parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new or an empty folder"), shtab.DIRECTORY
+    )
     parser.set_defaults(run=init.run)
 
 
+def _complete(action: argparse.Action, words: dict[str, Any]) -> None:
+    """Let the shell complete the values of an argument: `shtab.FILE` or `shtab.DIRECTORY`."""
+    action.complete = words  # type: ignore[attr-defined]
+
+
 def _define_learn(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Write a recipe's grid and the dataset into params.yaml, then run `dvc repro`."
-    parser.add_argument(
+    parser.description = (
+        "Train classifiers on your examples and print which one is best: write the folder and a recipe's splits,"
+        " features and classifiers into params.yaml, then run `dvc repro`."
+    )
+    parser.epilog = "Example: regenre learn ~/sounds, where ~/sounds has speech/*.wav, music/*.mp3 and birds/*.flac."
+    source = parser.add_argument(
         "source",
         metavar="FOLDER",
-        help="folder with one sub-folder per class; or the name of a dataset in conf/dataset",
+        help="folder with one sub-folder of audio files per class; or the name of a dataset in conf/dataset",
     )
+    _complete(source, shtab.DIRECTORY)
     parser.add_argument(
-        "--recipe", default="speech_music_birds", help="name of a recipe in conf/recipe (default: speech_music_birds)"
+        "--recipe",
+        default="speech_music_birds",
+        metavar="NAME",
+        help="what is compared: the name of a file in conf/recipe (default: speech_music_birds)",
     )
     parser.set_defaults(run=commands.learn)
 
 
 def _define_classify(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Print the most probable genres of each file; a long file is classified window by window."
+    parser.description = (
+        "Print the most probable genres of each file, by a model that `regenre learn` or `dvc repro` has trained."
+        " A long file is classified window by window."
+    )
+    parser.epilog = "Example: regenre classify song.mp3 ~/music --csv > genres.csv"
     _add_files(parser)
     _add_model(parser)
     output = parser.add_mutually_exclusive_group()
     output.add_argument(
         "--json", action="store_true", help="one line of JSON per file, with the timeline of a long one"
     )
-    output.add_argument("--csv", action="store_true", help="a table with one row per window")
-    parser.add_argument("--top", type=read_as(Count), default=3, help="number of genres per file (default: 3)")
+    output.add_argument(
+        "--csv", action="store_true", help="a table with one row per window: the predicted genre and all probabilities"
+    )
+    parser.add_argument(
+        "--top", type=read_as(Count), default=3, metavar="N", help="number of genres that are printed (default: 3)"
+    )
     parser.add_argument(
         "--window",
         type=read_as(Positive),
         metavar="S",
         help="length of a window in seconds (default: that of the training clips)",
     )
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw one file's probabilities over time")
+    plot = parser.add_argument(
+        "--plot", type=Path, metavar="PNG", help="draw the probabilities of one file over time into this figure"
+    )
+    _complete(plot, shtab.FILE)
     _add_force(parser)
     parser.set_defaults(run=commands.classify)
 
 
 def _define_show(parser: argparse.ArgumentParser) -> None:
     parser.description = "Draw an excerpt of a file and its features; an HTML page also has the audio and the values."
-    parser.add_argument("file", type=Path, metavar="FILE", help="audio file")
+    parser.epilog = "Example: regenre show song.mp3 --families mfcc,lpcc,rhythm --out song.html"
+    _complete(parser.add_argument("file", type=Path, metavar="FILE", help="audio file"), shtab.FILE)
     parser.add_argument(
-        "--families", default="mfcc,gfcc", help="feature families, separated by commas (default: mfcc,gfcc)"
+        "--families",
+        default="mfcc,gfcc",
+        metavar="NAMES",
+        help="features whose values the page lists: names of files in conf/family, separated by commas"
+        " (default: mfcc,gfcc)",
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="PATH", help="a .png or .html file (default: FILE's name with .png)"
+    out = parser.add_argument(
+        "--out", type=Path, metavar="PATH", help="a .png or .html file (default: FILE's name with .png, here)"
     )
+    _complete(out, shtab.FILE)
     _add_force(parser)
     parser.add_argument(
-        "--start", type=read_as(PositiveOrZero), default=0.0, metavar="S", help="start in seconds (default: 0)"
+        "--start",
+        type=read_as(PositiveOrZero),
+        default=0.0,
+        metavar="S",
+        help="start of the excerpt in seconds (default: 0)",
     )
     parser.add_argument(
-        "--length", type=read_as(Positive), default=60.0, metavar="S", help="length in seconds (default: 60)"
+        "--length", type=read_as(Positive), default=60.0, metavar="S", help="its length in seconds (default: 60)"
     )
     parser.add_argument(
-        "--sr", type=read_as(Rate), metavar="HZ", help="sampling rate of the analysis (default: conf/config.yaml)"
+        "--sr",
+        type=read_as(Rate),
+        metavar="HZ",
+        help="sampling rate of the analysis (default: audio.sr in conf/config.yaml)",
     )
     parser.set_defaults(run=commands.show)
 
 
 def _define_clean(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Write files without their pauses. The input is not changed."
+    parser.description = "Write files without their pauses; everything else stays as it is. The input is not changed."
+    parser.epilog = "Example: regenre clean interview.wav --out short.wav"
     _add_files(parser)
     _add_out(parser, "beside FILE, with .new before the suffix")
     parser.add_argument(
@@ -113,14 +167,14 @@ def _define_clean(parser: argparse.ArgumentParser) -> None:
         type=read_as(Positive),
         default=35.0,
         metavar="DB",
-        help="level of a pause below the loud parts (default: 35)",
+        help="a pause is quieter than the loud parts by this many dB (default: 35)",
     )
     parser.add_argument(
         "--pause",
         type=read_as(PositiveOrZero),
         default=0.3,
         metavar="S",
-        help="shortest pause in seconds (default: 0.3)",
+        help="shortest pause that is cut, in seconds (default: 0.3)",
     )
     parser.add_argument("--ends", action="store_true", help="cut only at the beginning and the end")
     parser.set_defaults(run=commands.clean)
@@ -130,44 +184,54 @@ def _define_convert(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Write files in another format, at another sampling rate or resolution, or in mono. The input is not changed."
     )
+    parser.epilog = "Example: regenre convert ~/music --to flac --rate 22050 --mono --out small"
     _add_files(parser)
     _add_out(parser, "beside FILE, with the new suffix; with .new before the suffix if it stays the same")
     parser.add_argument(
         "--to", metavar="SUFFIX", help="format: wav, flac, mp3, ogg, ... (default: that of --out, else that of FILE)"
     )
-    parser.add_argument("--rate", type=read_as(Rate), metavar="HZ", help="sampling rate (default: that of FILE)")
+    parser.add_argument("--rate", type=read_as(Rate), metavar="HZ", help="new sampling rate (default: that of FILE)")
     parser.add_argument(
         "--bits",
         type=int,
         choices=(8, 16, 24, 32),
         help="bits per sample (default: those of FILE if the format has them)",
     )
-    parser.add_argument("--mono", action="store_true", help="average the channels")
+    parser.add_argument("--mono", action="store_true", help="average the channels into one")
     parser.set_defaults(run=commands.convert)
 
 
 def _define_register(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Add a model to the MLflow registry and print the command that serves it."
+    parser.description = "Add a model to the MLflow registry, and print the command that serves it over HTTP."
+    parser.epilog = "Example: regenre register --name genres"
     _add_model(parser)
-    parser.add_argument("--name", help="name in the registry (default: regenre-DATASET)")
+    parser.add_argument("--name", metavar="NAME", help="name in the registry (default: regenre-DATASET)")
     parser.set_defaults(run=commands.register)
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="audio file, or a folder of audio files")
-    parser.add_argument("--jobs", type=read_as(Jobs), default=-1, help="number of processes (default: one per core)")
+    names = parser.add_argument("files", nargs="+", metavar="FILE", help="audio file, or a folder of audio files")
+    _complete(names, shtab.FILE)
+    parser.add_argument(
+        "--jobs", type=read_as(Jobs), default=-1, metavar="N", help="number of processes (default: one per core)"
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", help="name or folder of a cell (default: the most accurate one under the most honest split)"
+    model = parser.add_argument(
+        "--model",
+        metavar="CELL",
+        help="a trained model: a cell's name, e.g. grouped_kfold-mfcc-knn, or its folder in data/cells (default: the"
+        " most accurate one under the most honest split)",
     )
+    _complete(model, shtab.DIRECTORY)
 
 
 def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument(
+    out = parser.add_argument(
         "--out", type=Path, metavar="PATH", help=f"new file, or folder of new files (default: {default})"
     )
+    _complete(out, shtab.FILE)
     _add_force(parser)
 
 

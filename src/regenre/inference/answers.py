@@ -52,6 +52,7 @@ def format_json(path: str, answer: Answer) -> str:
 
 
 def make_rows(path: str, answer: Answer) -> pd.DataFrame:
-    """Return a file's answer as a table, one row per window: file, start_s, proba__<genre>."""
+    """Return a file's answer as a table, one row per window: file, start_s, predicted, proba__<genre>."""
     proba = pd.DataFrame(answer.timeline, columns=[tables.PROBA + genre for genre in answer.genres])
-    return pd.concat([pd.DataFrame({"file": path, "start_s": answer.starts_s}), proba], axis=1)
+    predicted = [answer.genres[place] for place in answer.timeline.argmax(axis=1)]
+    return pd.concat([pd.DataFrame({"file": path, "start_s": answer.starts_s, "predicted": predicted}), proba], axis=1)

@@ -37,6 +37,7 @@ from regenre.tabular.text import SUFFIX, Text, read_text_beside
 
 FAMILIES = ("regenre.features.families", "regenre.tabular")  # what a model's file may name
 POOLINGS = ("regenre.features.pooling",)
+_SHOWN = 20  # names of cells in an error
 TOLERANCE = 1e-3  # relative: how far the features of the same code may differ on another processor
 
 
@@ -215,7 +216,9 @@ def find_cell(name: str) -> Path:
     matches = [folder for folder in folders if folder.name == name]
     if not matches:
         names = sorted({folder.name for folder in folders})
-        raise UserError(f"model {name!r}: no such cell; there are {', '.join(names[:5]) or 'none'}; run `dvc repro`")
+        others = [f"and {len(names) - _SHOWN} others in {paths.locate_cells('')}"] if len(names) > _SHOWN else []
+        listed = ", ".join([*names[:_SHOWN], *others]) or "none"
+        raise UserError(f"model {name!r}: no such cell; there are {listed}; run `dvc repro`")
     return matches[0]
 
 

@@ -3,9 +3,24 @@
 What belongs here: which files, which settings, the line that is printed. What does not: any computing.
 """
 
+import runpy
 import sys
+from pathlib import Path
 
-from regenre.errors import prepare_process
+from regenre.errors import prepare_process, report_errors
 
 if sys.argv[:1] == ["-m"]:  # a stage begins: Python imports this package before the stage's module
     prepare_process()
+
+
+def run() -> None:
+    """Run the stage that a console script names: `regenre-train` is `python -m regenre.stages.train`."""
+    prepare_process()
+    stage = Path(sys.argv[0]).stem.removeprefix("regenre-")
+    with report_errors():
+        if "-sc" in sys.argv:  # completion has to be fast: it does without the stage's imports
+            from regenre.config import answer_shell
+
+            answer_shell(stage)
+        else:
+            runpy.run_module(f"regenre.stages.{stage}", run_name="__main__")

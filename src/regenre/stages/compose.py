@@ -7,6 +7,7 @@ names.
 from regenre import config, files, paths, records
 from regenre.config import Settings
 
+READS = ("family.*",)
 OTHERS = ("source", "seed", "trusted", "compute")  # in params.yaml, or they decide no result
 
 
@@ -34,4 +35,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    config.run_stage(main, reads=("family.*",))
+    config.run_stage(main, READS)

@@ -15,7 +15,8 @@ from regenre.datasets.manifest import Manifest
 from regenre.datasets.sources import check_sources, list_unwatched
 from regenre.errors import escape_terminal
 
-READS = ("dataset.*", "source")
+READS = ("dataset.*", "source", "seed", "compute.*")
+SWEEPS = ("dataset",)
 
 
 def main(settings: Settings) -> None:
@@ -26,6 +27,8 @@ def main(settings: Settings) -> None:
         paths.locate_manifest(name),
     )
     target = manifest.with_suffix("")
+    if settings.source not in settings.dataset.values():
+        config.refuse_unread(["source"], f"dataset {name} does not read it")
     check_sources(dataset, target)
     for line in list_unwatched(dataset, Path(settings.source)) if "DVC_STAGE" in os.environ else ():
         print(escape_terminal(f"regenre: {line}"), file=sys.stderr)
@@ -37,4 +40,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    config.run_stage(main, READS)
+    config.run_stage(main, READS, sweeps=SWEEPS)

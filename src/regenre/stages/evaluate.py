@@ -12,7 +12,7 @@ from regenre.evaluation.grid import TestedCell
 from regenre.reporting import dvc_views, model_card, plots, summary
 from regenre.reporting.escaping import escape_sheet
 
-READS = ("study.cell",)
+READS = ("seed", "study.cell")
 TABLES = ("summary", "per_genre", "comparisons", "leak", "suspects", "excluded")
 
 

@@ -11,7 +11,8 @@ from regenre.features import extraction, feature_files
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
 
-READS = ("audio.sr", "frames.*", "sequences.*", "pieces.*", "pooling.*", "family.*")
+READS = ("audio.sr", "frames.*", "sequences.*", "pieces.*", "pooling.*", "family.*", "compute.*")
+SWEEPS = ("dataset",)
 
 
 def main(settings: Settings) -> None:
@@ -29,6 +30,9 @@ def main(settings: Settings) -> None:
     splits = config.read_leaves("split", grid.splits, grid.seed)
     splitters = [config.build(leaf, f"conf/split/{split}.yaml", object) for split, leaf in splits.items()]
     piece_s = settings.pieces.length_s if any(getattr(splitter, "pieces", False) for splitter in splitters) else 0.0
+    reads = {f"family.{family}": family in names for family in settings.family}
+    reads |= {"sequences": n_averaged > 0, "pieces": piece_s > 0}
+    config.refuse_unread([key for key, is_read in reads.items() if not is_read], "nothing in params.yaml reads it")
     clips = tables.select_usable(tables.read_clips(paths.locate_index(name)))
     analysis = extraction.Analysis(
         computed,
@@ -46,4 +50,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    config.run_stage(main, READS)
+    config.run_stage(main, READS, sweeps=SWEEPS)

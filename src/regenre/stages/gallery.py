@@ -16,13 +16,16 @@ READS = ("audio.sr", "frames.*", "gallery.*", "family.*")
 
 def main(settings: Settings) -> None:
     """Write the figure."""
+    config.refuse_unread([f"family.{name}" for name in settings.family if name not in FAMILIES], "the figure lacks it")
     name = config.get_choice("dataset")
     target = paths.locate_reports() / "figures" / "gallery.png"
     clips = tables.select_usable(tables.read_clips(paths.locate_index(name))).set_index("clip_id")
     if not clips["path"].any():
         plots.save_figure(target, plots.draw_words(f"{name}: a table, no audio to show"))
         return
-    clip_id = settings.gallery.clip_id or clips.index[len(clips) // 2]
+    clip_id = settings.gallery.clip_id
+    if clip_id is None:
+        clip_id = clips.index[len(clips) // 2]
     if clip_id not in clips.index:
         raise UserError(
             f"gallery.clip_id: a usable clip of {name} expected, e.g. {clips.index[0]}; {clip_id!r} found;"

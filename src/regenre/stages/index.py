@@ -14,7 +14,7 @@ from regenre.quality import clip_table
 from regenre.quality.preview import write_previews
 from regenre.reporting.escaping import escape_sheet
 
-READS = ("audio.min_duration_s",)
+READS = ("audio.min_duration_s", "compute.*")
 
 
 def main(settings: Settings) -> None:

@@ -16,6 +16,8 @@ from regenre.paths import CellName
 from regenre.quality.preview import read_previews
 from regenre.reporting import page
 
+READS = ("seed",)
+
 
 def main(settings: Settings) -> None:
     """Write the page."""
@@ -44,4 +46,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    config.run_stage(main, reads=())
+    config.run_stage(main, READS)

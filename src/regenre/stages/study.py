@@ -14,7 +14,7 @@ from regenre.paths import CellName
 from regenre.reporting import plots
 from regenre.reporting.escaping import escape_sheet
 
-READS = ("search.*", "study.*")
+READS = ("search.*", "study.*", "seed", "compute.*")
 
 
 def main(settings: Settings) -> None:

@@ -13,6 +13,8 @@ from regenre.learning.cells import RECORD
 from regenre.reporting import model_card, tracking
 from regenre.reporting.tracking import describe_cell, describe_overview
 
+READS = ("seed",)
+
 
 def main(settings: Settings) -> None:
     """Log what the store does not have yet."""
@@ -36,4 +38,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    config.run_stage(main, reads=())
+    config.run_stage(main, READS)

@@ -17,7 +17,8 @@ from regenre.evaluation import metrics
 from regenre.learning import cells, grid
 from regenre.learning.plan import PlannedCell, Planner
 
-READS = ("split.*", "features", "classifier.*", "search.*")
+SWEEPS = ("dataset", "split.*", "features", "classifier.*", "search.*")  # a cell of its own for each value
+READS = (*SWEEPS, "seed", "compute.*")
 
 
 def main(settings: Settings) -> None:
@@ -56,4 +57,4 @@ def _plan_cells(settings: Settings) -> tuple[list[PlannedCell], Path]:
 
 
 if __name__ == "__main__":
-    config.run_stage(main, READS)
+    config.run_stage(main, READS, sweeps=SWEEPS)
