@@ -1,7 +1,7 @@
 # make repro   set up, run the pipeline, print the table
 # make test    set up, lint, type-check, test
 # make learn FOLDER=folder  set up, then from a folder with one sub-folder per class to a classifier
-# make ui      open the MLflow UI on what the pipeline logged
+# make ui      print the links to what the pipeline logged, and start the MLflow UI
 # make bench   measure speed, memory, recall and reliability; on your clips: make bench AUDIO=folder
 # make rooms   print the rooms of the sources, by floor, with what each imports
 # make lock    resolve requirements.lock again from pyproject.toml
@@ -35,6 +35,7 @@ bench: $(SETUP)
 	python benchmarks/classification.py $(if $(AUDIO),--audio "$(AUDIO)") || test $$? -eq 3 # 3: there is no model yet
 
 ui: $(SETUP)
+	@python -m regenre.reporting.tracking
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
 
 rooms: $(SETUP)

@@ -87,11 +87,11 @@ class Project:
         return {*stages, *re.findall(r"^(\S+): accuracy ", output, re.MULTILINE)}
 
     def digest_files(self) -> dict[str, str]:
-        """Return the digests of everything that the pipeline wrote."""
+        """Return the digests of everything that the pipeline wrote, but when it did."""
         paths = [
             path
             for top in ("data", "reports", "dvc.lock")
             for path in sorted([self.folder / top, *(self.folder / top).rglob("*")])
-            if path.is_file()
+            if path.is_file() and path.parent != self.folder / "data/fits"
         ]
         return {str(path.relative_to(self.folder)): hashlib.md5(path.read_bytes()).hexdigest() for path in paths}

@@ -169,6 +169,11 @@ def locate_sweeps(dataset: str) -> Path:
     return find_root() / "data/sweeps" / dataset
 
 
+def locate_fit(inputs: str) -> Path:
+    """Return the path of the record of when a cell was fitted; `inputs` is the digest that decides the cell."""
+    return find_root() / "data/fits" / f"{inputs}.json"
+
+
 def shorten(path: Path) -> str:
     """Return a path relative to the working directory if it lies below it, else absolute."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -153,3 +153,8 @@ def test_scores_of_genres_have_intervals(three_genres: pd.DataFrame) -> None:
     assert (scores.loc[list("abc"), "f1_low"] < scores.loc[list("abc"), "f1"]).all()
     assert (scores.loc[list("abc"), "f1"] < scores.loc[list("abc"), "f1_high"]).all()
     assert np.isnan(scores.loc["d", ["recall", "recall_low", "f1_high"]].to_numpy(float)).all()
+
+
+def test_the_accuracy_of_each_fold_is_its_share_of_hits() -> None:
+    table = pd.DataFrame({"fold": [1, 0, 1, 1], "actual": list("abaa"), "predicted": list("abab")})
+    assert metrics.score_folds(table) == {0: 1.0, 1: pytest.approx(2 / 3)}

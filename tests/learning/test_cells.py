@@ -6,7 +6,7 @@ import pytest
 from helpers import make_plan, predictions
 
 from regenre.errors import UserError
-from regenre.learning.cells import Cell, FoldSizes, Search, TextCounts, is_current, remove_others
+from regenre.learning.cells import Cell, Fit, FoldSizes, Search, TextCounts, is_current, remove_others
 from regenre.tables import FamilyRecord, read_predictions
 
 PLAN = make_plan(folds=[FoldSizes(2, 0, 1)], excluded={"c": "one group"}, texts=TextCounts(3, 1, 0), duration_s=None)
@@ -75,6 +75,14 @@ def test_a_record_that_cannot_be_read_raises(folder: Path, text: str | None, mes
     (folder / "cell.json").unlink() if text is None else (folder / "cell.json").write_text(text)
     with pytest.raises(UserError, match=message):
         Cell.read(folder)
+
+
+def test_a_fit_is_read_by_the_inputs_of_its_cell(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("REGENRE_ROOT", str(tmp_path))
+    (tmp_path / ".regenre").touch()
+    Fit(1000.5, 2.5).write("abc")
+    assert Fit.find("abc") == Fit(1000.5, 2.5)
+    assert Fit.find("def") is None
 
 
 def test_other_cells_are_removed(folder: Path) -> None:

@@ -140,7 +140,9 @@ def register(arguments: argparse.Namespace) -> None:
         raise UserError(
             f"{figure} and {card} expected; run `dvc repro`, for a cell of your own `dvc repro -f -s track`"
         )
-    run = tracking.describe_cell(TestedCell.read(folder), folder, figure, card, plan.seed, kind)
+    run = tracking.describe_cell(
+        TestedCell.read(folder), folder, tracking.Tables.read(reports), figure, card, plan.seed, kind
+    )
     example = mlflow_model.make_example(model.model.sr)
     name = arguments.name or f"regenre-{plan.dataset}"
     requirements = list_requirements(

@@ -17,7 +17,7 @@ from regenre.kinds import strict_dataclass
 from regenre.learning.cells import Cell, TextCounts
 from regenre.paths import CellName
 
-_RANDOM = "stratified_kfold"  # a random split: its models know the artist's other clips, and so tell most about labels
+RANDOM = "stratified_kfold"  # a random split: its models know the artist's other clips, and so tell most about labels
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def select_genres_of_best(summary: pd.DataFrame, per_genre: pd.DataFrame) -> tup
 
 def _find_suspects(cells: Mapping[CellName, TestedCell], clips: pd.DataFrame) -> pd.DataFrame:
     """Find suspect labels by the random split's cells, or else by every cell that tests whole clips."""
-    at_random = [tested.predictions for name, tested in cells.items() if name.split == _RANDOM]
+    at_random = [tested.predictions for name, tested in cells.items() if name.split == RANDOM]
     clip_ids = set(clips["clip_id"])
     whole = [tested.predictions for tested in cells.values() if set(tested.predictions["clip_id"]) <= clip_ids]
     predictions = at_random or whole

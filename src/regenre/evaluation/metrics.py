@@ -12,6 +12,7 @@ genre that is never predicted has precision 0. A genre without clips does not co
 
     score                scores of a cell with intervals
     score_genres         scores of each genre with intervals
+    score_folds          accuracy of each fold
     count_confusions     confusion matrix
     Sums                 sums over clips that scores are computed from
     sum_groups           predictions -> sums of each group
@@ -283,3 +284,9 @@ def score_genres(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
         ends = np.stack(widen_extremes(point[name], ends[0], ends[1], n_groups))
         table |= {name: point[name], f"{name}_low": ends[0], f"{name}_high": ends[1]}
     return pd.DataFrame(table)
+
+
+def score_folds(predictions: pd.DataFrame) -> dict[int, float]:
+    """Return the accuracy of each fold; predictions of one cell."""
+    hits = predictions["actual"] == predictions["predicted"]
+    return {int(fold): float(hits[predictions["fold"] == fold].mean()) for fold in predictions["fold"].unique()}

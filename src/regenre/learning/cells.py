@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 import pandas as pd
 from pydantic import Field
 
-from regenre import files, records, tables
+from regenre import files, paths, records, tables
 from regenre.errors import UserError
 from regenre.kinds import strict_dataclass
 from regenre.paths import CellName
@@ -137,6 +137,32 @@ class Cell:
         tables.write_predictions(folder / "predictions.csv", predictions)
         files.write_atomically(folder / "model.skops", lambda temporary: temporary.write_bytes(model))
         records.write_record(folder / RECORD, replace(self, outputs=_digest_files(folder)))
+
+
+@strict_dataclass
+class Fit:
+    """When a cell was fitted; apart from the cell, which has the same bytes whenever it is fitted.
+
+    Attributes
+    ----------
+    ended : seconds since 1970
+    seconds : of all its fits
+    """
+
+    FORMAT: ClassVar[int] = 1
+
+    ended: float
+    seconds: float
+
+    @classmethod
+    def find(cls, inputs: str) -> "Fit | None":
+        """Read the fit of the cell with these inputs; None if it was fitted in another copy of the project."""
+        path = paths.locate_fit(inputs)
+        return records.read_record(path, cls, f"remove {path}") if path.is_file() else None
+
+    def write(self, inputs: str) -> None:
+        """Write the fit of the cell with these inputs."""
+        records.write_record(paths.locate_fit(inputs), self)
 
 
 def is_current(folder: Path, plan: CellPlan, inputs: str) -> bool:

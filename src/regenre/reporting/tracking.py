@@ -2,44 +2,95 @@
 
 Files are the truth and MLflow is a view of them. The tag `regenre.digest` of a run is the digest of what it shows, so
 logging again makes no duplicate and an empty store is filled again. A run that an earlier attempt left unfinished is
-replaced.
+replaced. A run is the child of the first overview that has it; each overview lists all its runs in `cells.json`.
+
+What MLflow's UI shows is decided here:
+
+- The link to the runs names the view `_VIEW`, which is a tag of the experiment. It chooses columns, order and charts. A
+  list that is ordered by a metric is flat, and runs without that metric come last.
+- Metrics are listed by name, or in the order in which they were logged, which is by name too: accuracy is the first,
+  and what belongs beside it begins with its name.
+- The page that compares runs draws the first three parameters, by name, whose values differ, and the first metric.
+  Therefore the names of a cell are parameters of their own, and each setting begins with `with.`.
+
+Run as a module, it prints the links to the runs of all datasets.
 """
 
 import contextlib
+import getpass
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import md5
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
 import pandas as pd
 from filelock import FileLock
 from mlflow import MlflowClient, entities
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.models import ModelSignature, infer_signature
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.types.schema import Array, ColSpec, DataType, Schema
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_LOGGED_ARTIFACTS,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NOTE,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_USER,
+)
 from tqdm import tqdm
 
-from regenre import paths, records
-from regenre.errors import UserError
-from regenre.evaluation import metrics
-from regenre.evaluation.grid import TestedCell, read_summary, select_best
+from regenre import paths, records, tables
+from regenre.errors import UserError, escape_terminal
+from regenre.evaluation import comparison, metrics
+from regenre.evaluation.grid import RANDOM, TestedCell, read_summary, select_best
 from regenre.files import clear_leftovers, write_atomically
-from regenre.learning.cells import Cell
+from regenre.learning.cells import RECORD, Cell, Fit
 from regenre.paths import CellName
 from regenre.reporting.escaping import name_metric
 
 STORE = "mlflow.db"
 VERSION = "alembic_version"  # the table that MLflow fills last
 DIGEST = "regenre.digest"
-KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI then opens on runs and their metrics
+UI = "http://127.0.0.1:5000"  # of `mlflow ui`
+_SECTION = "accuracy"
+_CHARTS: tuple[dict[str, Any], ...] = (  # the UI adds those of the other metrics, by name, between the last two
+    {"type": "PARALLEL", "selectedParams": ["features", "classifier", "split"], "selectedMetrics": ["accuracy"]},
+    {"type": "BAR", "metricKey": "accuracy"},
+    {"type": "BAR", "metricKey": "top2_accuracy_low"},
+)
+_VIEW = {
+    "orderByKey": "metrics.`accuracy_honest`",
+    "orderByAsc": False,
+    "runsHiddenMode": "SHOW_ALL",
+    "selectedColumns": [
+        *(f"metrics.`accuracy{end}`" for end in ("", "_low", "_high", "_leak")),
+        "metrics.`fit_seconds`",
+        *(f"params.`{name}`" for name in CellName.COLUMNS),
+    ],
+    "compareRunCharts": [
+        {"uuid": f"regenre{number}", "metricSectionId": _SECTION, "deleted": False, "isGenerated": False, **chart}
+        for number, chart in enumerate(_CHARTS)
+    ],
+    "compareRunSections": [
+        {"uuid": name, "name": title, "display": True, "isReordered": False}
+        for name, title in ((_SECTION, "Model metrics"), ("system", "System metrics"))
+    ],
+}
+_VIEW_NAME = "accuracy"
+_EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # the UI then opens on runs and their metrics
+    f"mlflow.sharedViewState.{_VIEW_NAME}": json.dumps(_VIEW),
+}
 _INPUTS = Schema(
     [
         ColSpec(DataType.string, "path", required=False),
@@ -48,8 +99,9 @@ _INPUTS = Schema(
         ColSpec(DataType.string, "text", required=False),
     ]
 )
-_LONGEST_PARAM = 500
+_LONGEST_PARAM = 100
 _LONGEST_TAG = 8000
+_PARAMS_PER_BATCH = 100  # a server refuses more
 
 
 @dataclass(frozen=True)
@@ -59,56 +111,129 @@ class Run:
     Attributes
     ----------
     name : the cell's name
-    params : resolved configuration, flat (`flatten`)
-    metrics : flat scores; MLflow shows their names as `escaping.name_metric` writes them
+    params : short settings, flat (`flatten`)
+    metrics : scores; MLflow shows their names as `escaping.name_metric` writes them
     tags : names of dataset, split, features, classifier, and digests of the data
-    artifacts : file -> folder in the run
+    artifacts : name in the run -> file
     note : Markdown that the run's page shows
+    ended : when the cell was fitted, seconds since 1970
+    seconds : of its fits; None if unknown: then the run has no duration
+    texts : name of a file in the run -> content; all of it follows from the artifacts
+    tables : those of `texts` that MLflow shows as tables
+    fold_accuracies : fold -> accuracy
+    rank : scores that depend on the rest of the grid too; they are brought up to date in a run that was logged before
+    dataset : what the cell was fitted on
     """
 
     name: str
     params: dict[str, str]
     metrics: dict[str, float]
     tags: dict[str, str]
-    artifacts: dict[Path, str]
+    artifacts: dict[str, Path]
     note: str
+    ended: float
+    seconds: float | None = None
+    texts: dict[str, str] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
+    fold_accuracies: dict[int, float] = field(default_factory=dict)
+    rank: dict[str, float] = field(default_factory=dict)
+    dataset: Dataset | None = None
 
     @property
     def digest(self) -> str:
         """MD5 of configuration, scores, tags, note and artifacts."""
         content = json.dumps([self.name, self.params, self.metrics, self.tags, self.note], sort_keys=True).encode()
-        return md5(
-            b"".join([content, *(path.read_bytes() for path in sorted(self.artifacts))]), usedforsecurity=False
-        ).hexdigest()
+        files = [path.read_bytes() for _, path in sorted(self.artifacts.items())]
+        return md5(b"".join([content, *files]), usedforsecurity=False).hexdigest()
 
 
-def log_runs(experiment: str, runs: list[Run], overview: Run | None = None) -> tuple[int, str]:
+@dataclass(frozen=True)
+class Tables:
+    """The tables in reports/ that runs show parts of."""
+
+    summary: pd.DataFrame
+    per_genre: pd.DataFrame
+    leak: pd.DataFrame
+
+    @classmethod
+    def read(cls, reports: Path) -> "Tables":
+        """Read them.
+
+        Raises
+        ------
+        UserError
+            One of them is missing.
+        """
+        names = {"summary": "accuracy", "per_genre": "genre", "leak": "leak"}
+        return cls(
+            **{
+                name: tables.read_report(reports / f"{name}.csv", [*CellName.COLUMNS, column])
+                for name, column in names.items()
+            }
+        )
+
+    def rank(self, name: CellName, accuracy: float) -> dict[str, float]:
+        """Return `accuracy_honest`, for a cell of the grid's most honest split, and `accuracy_leak`, where it is known.
+
+        The leak is what the cell's split claims beyond the most honest one, for the same features and classifier. For
+        a cell of the most honest split it is what the random split claims beyond it.
+        """
+        honest = name.split == comparison.choose_honest(list(self.summary["split"]))
+        rows = _select_cell(self.leak, replace(name, split=RANDOM) if honest else name)
+        leak = {} if rows.empty else {"accuracy_leak": float(rows["leak"].iloc[0])}
+        return leak | ({"accuracy_honest": accuracy} if honest else {})
+
+
+def log_runs(experiment: str, runs: list[Run], overview: Run | None = None) -> tuple[int, str, str]:
     """Log the runs that the store does not have yet.
 
     Parameters
     ----------
-    overview : of all cells together; it becomes the parent of all runs, also of those that were logged before
+    overview : of all cells together; it becomes the parent of the runs that have none
 
     Returns
     -------
-    number of runs logged, and the store's URI (`MLFLOW_TRACKING_URI`, or sqlite at the project's root)
+    number of runs logged, the store's URI (`MLFLOW_TRACKING_URI`, or sqlite at the project's root), and the link to the
+    runs
     """
     with _open_store(paths.find_home()) as (client, uri, artifacts):
         experiment_id = _find_experiment(client, experiment, artifacts)
         finished = _list_finished(client, experiment_id)
-        missing = [run for run in runs if run.digest not in finished]
-        source = _describe_source()
-        for run in tqdm(missing, desc="track", unit=" cells", disable=None):
-            finished[run.digest] = _log_run(client, experiment_id, run, source)
+        source, n_logged = _describe_source(), 0
+        by_digest = {run.digest: run for run in runs}
+        for digest, run in tqdm(by_digest.items(), desc="track", unit=" cells", disable=None):
+            if digest in finished:
+                _update_rank(client, finished[digest], run)
+            else:
+                finished[digest] = _log_run(client, experiment_id, run, source)
+                n_logged += 1
         if overview:
             if overview.digest not in finished:
-                finished[overview.digest] = _log_run(client, experiment_id, overview, source)
+                ids = {digest: finished[digest].info.run_id for digest in by_digest}
+                rows = [{"run": run.name, "run_id": ids[key], **run.metrics} for key, run in by_digest.items()]
+                cells = {"cells.json": _format_table(pd.DataFrame(rows), "run")}
+                listing = replace(overview, texts=overview.texts | cells, tables=(*overview.tables, *cells))
+                finished[overview.digest] = _log_run(client, experiment_id, listing, source)
             parent = finished[overview.digest].info.run_id
-            for run in runs:
-                logged = finished[run.digest]
-                if logged.data.tags.get(MLFLOW_PARENT_RUN_ID) != parent:
+            overviews = {run.info.run_id for run in finished.values()}
+            for digest in by_digest:
+                logged = finished[digest]
+                if logged.data.tags.get(MLFLOW_PARENT_RUN_ID) not in overviews:
                     client.set_tag(logged.info.run_id, MLFLOW_PARENT_RUN_ID, parent)
-    return len(missing), uri
+    return n_logged, uri, _link(uri, experiment_id)
+
+
+def list_links() -> list[str]:
+    """Return the link to each dataset's runs, for a UI that `mlflow ui` starts."""
+    with _open_store(paths.find_root()) as (client, uri, _):
+        own = _EXPERIMENT_TAGS.items()
+        return [_link(uri, each.experiment_id) for each in client.search_experiments() if own <= each.tags.items()]
+
+
+def _link(uri: str, experiment_id: str) -> str:
+    base = uri.rstrip("/") if uri.startswith("http") else UI
+    query = f"workflowType=machine_learning&viewStateShareKey={_VIEW_NAME}"
+    return f"{base}/#/experiments/{experiment_id}/runs?{query}"
 
 
 def register_model(
@@ -141,15 +266,17 @@ def register_model(
         before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(uri)
         try:
-            with mlflow.start_run(run_id=logged.info.run_id):
-                model = mlflow.pyfunc.log_model(
-                    name="model",
-                    loader_module="regenre.inference.mlflow_model",
-                    data_path=str(folder),
-                    signature=ModelSignature(_INPUTS, infer_signature(model_output=answer).outputs),
-                    input_example=example,
-                    pip_requirements=[f"{library}=={number}" for library, number in requirements.items()],
-                )
+            model = Model.log(  # `pyfunc.log_model` would open the run again, and so change its end
+                artifact_path=None,
+                flavor=mlflow.pyfunc,
+                name="model",
+                run_id=logged.info.run_id,
+                loader_module="regenre.inference.mlflow_model",
+                data_path=str(folder),
+                signature=ModelSignature(_INPUTS, infer_signature(model_output=answer).outputs),
+                input_example=example,
+                pip_requirements=[f"{library}=={number}" for library, number in requirements.items()],
+            )
             registered = mlflow.register_model(model.model_uri, name, tags={DIGEST: run.digest, **run.tags})
             client.update_model_version(name, registered.version, description=run.note)
         finally:
@@ -187,32 +314,50 @@ def _make_store(path: Path) -> None:
         write_atomically(path, lambda temporary: MlflowClient(_name_store(temporary)).search_experiments())
 
 
-def describe_cell(tested: TestedCell, folder: Path, figure: Path, card: Path, seed: int, kind: str) -> Run:
+def describe_cell(
+    tested: TestedCell, folder: Path, reports: Tables, figure: Path, card: Path, seed: int, kind: str
+) -> Run:
     """Return what the run of a cell shows.
 
     Parameters
     ----------
     folder : of the cell
-    figure, card : its confusion matrix, its model card
+    reports : of the grid
+    figure, card : the cell's confusion matrix, its model card
     seed : of the intervals
-    kind : "grid" or "sweep"
+    kind : "grid", whose scores are in the reports, or "sweep"
+
+    Raises
+    ------
+    UserError
+        The reports lack a cell of the grid.
     """
     plan, predictions = tested.cell.plan, tested.predictions
-    genres = metrics.score_genres(predictions, seed).to_dict("records")
-    per_genre = {
-        f"{score}.{row['genre']}": float(row[score])
-        for row in genres
-        for score in metrics.PER_GENRE
-        if pd.notna(row[score])
+    if kind == "grid":
+        scores, genres = _read_scores(reports.summary, plan.name), _select_cell(reports.per_genre, plan.name)
+        genres = genres.drop(columns=["dataset", *CellName.COLUMNS])
+    else:
+        scores, genres = metrics.score(predictions, seed), metrics.score_genres(predictions, seed)
+    names, settings = {"dataset": plan.dataset, **plan.name.columns}, _list_settings(tested.cell)
+    fit = Fit.find(tested.cell.inputs)
+    texts = {
+        "per_genre.json": _format_table(genres, "genre"),
+        "predictions.json": _format_table(predictions, "clip_id", "predicted"),
     }
-    names = {"dataset": plan.dataset, **plan.name.columns}
     return Run(
         name=folder.name,
-        params=names | flatten(_list_settings(tested.cell)),
-        metrics={**metrics.score(predictions, seed), **per_genre},
+        params=names | flatten(settings, "with."),
+        metrics=scores,
         tags=names | {"kind": kind} | {f"data.{key}.md5": md5_of_data for key, md5_of_data in plan.md5.items()},
-        artifacts={folder / name: "" for name in ("predictions.csv", "cell.json")} | {card: "", figure: "figures"},
+        artifacts={RECORD: folder / RECORD, "card.md": card, "figures/confusion.png": figure},
         note=card.read_text(encoding="utf-8"),
+        ended=fit.ended if fit else (folder / RECORD).stat().st_mtime,
+        seconds=fit.seconds if fit else None,
+        texts=texts | {"settings.json": json.dumps(settings | {"chosen": _list_chosen(tested.cell)}, indent=2)},
+        tables=tuple(texts),
+        fold_accuracies=metrics.score_folds(predictions),
+        rank=reports.rank(plan.name, scores["accuracy"]) if kind == "grid" else {},
+        dataset=_describe_dataset(tested),
     )
 
 
@@ -225,51 +370,88 @@ def describe_overview(dataset: str, grid: Mapping[str, Any], reports: Path) -> R
     reports : folder of the reports
     """
     best = select_best(read_summary(reports / "summary.csv"))
-    files = {path: "" for pattern in ("*.csv", "*.md", "*.json", "*.html") for path in reports.glob(pattern)}
-    figures = dict.fromkeys((reports / "figures").glob("*.png"), "figures")
+    patterns = ("*.csv", "*.md", "*.json", "*.html", "figures/*.png")
     return Run(
         name=f"overview of {dataset}",
-        params=flatten({"grid": grid}),
+        params=flatten({"grid": grid}, "with."),
         metrics={score: float(best[score]) for score in metrics.SCORES} | {"n_clips": float(best["n_clips"])},
         tags={"dataset": dataset, "kind": "overview", "best": str(CellName.read_row(best.to_dict()))},
-        artifacts=files | figures,
+        artifacts={str(path.relative_to(reports)): path for each in patterns for path in reports.glob(each)},
         note=(reports / "summary.md").read_text(encoding="utf-8"),
+        ended=(reports / "summary.csv").stat().st_mtime,
+        texts={"settings.json": json.dumps(grid, indent=2)},
     )
+
+
+def _select_cell(table: pd.DataFrame, name: CellName) -> pd.DataFrame:
+    """Return the rows of a cell of the grid."""
+    return table[(table[CellName.COLUMNS] == [*name.columns.values()]).all(axis=1)]
+
+
+def _read_scores(summary: pd.DataFrame, name: CellName) -> dict[str, float]:
+    rows = _select_cell(summary, name)
+    if rows.empty:
+        raise UserError(f"reports/summary.csv: a row of {name} expected, none found; run `dvc repro`")
+    counts, ends = ("n_clips", "n_groups", "n_folds"), ("", "_low", "_high")
+    names = [*counts, *(f"{score}{end}" for score in metrics.SCORES for end in ends)]
+    return {score: float(rows[score].iloc[0]) for score in names}
+
+
+def _format_table(table: pd.DataFrame, *first: str) -> str:
+    """Return a table as MLflow's UI compares it, by the first column, first in the second; the others are by name."""
+    ordered = table[[*first, *sorted(table.columns.drop([*first]))]]
+    return str(ordered.to_json(orient="split", index=False))
+
+
+def _describe_dataset(tested: TestedCell) -> Dataset:
+    """Return the clips of a cell, or its pieces of clips, which are another dataset with other rows."""
+    plan, ids = tested.cell.plan, tested.predictions["clip_id"]
+    are_pieces = bool((tables.strip_piece_numbers(ids) != ids).all())
+    return Dataset(
+        name=f"{plan.dataset} pieces" if are_pieces else plan.dataset,
+        digest=plan.index_md5,
+        source_type="local",
+        source=json.dumps({"uri": str(paths.locate_raw(plan.dataset))}),
+        profile=json.dumps({"num_rows": sum(plan.fitted_on.values()) + len(plan.excluded)}),
+    )
+
+
+def _list_chosen(cell: Cell) -> dict[str, dict[str, Any]]:
+    """Return the hyper-parameters that each fold and the model chose."""
+    return {"model" if search.fold is None else str(search.fold): search.chosen for search in cell.searches}
 
 
 def _list_settings(cell: Cell) -> dict[str, Any]:
     """Return the settings that decide a cell, nested as in conf/."""
     plan = records.convert_to_plain(cell.plan)
     features = plan["features"]
-    chosen = {
-        "model" if search.fold is None else str(search.fold): str(search.chosen)
-        for search in cell.searches
-        if search.chosen
-    }
     shared = {name: value for name, value in features.items() if name != "families" and value is not None}
     return {
         "family": {name: family["settings"] for name, family in features["families"].items()},
         **{name: plan[name] for name in ("seed", "search", "split", "classifier")},
         **shared,
-        **({"chosen": chosen} if chosen else {}),
     }
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return nested mappings as `a.b.c` -> text; lists stay whole."""
+    """Return nested mappings as `a.b.c` -> text; lists stay whole, and texts too long for a parameter are left out."""
     flat: dict[str, str] = {}
     for key, value in config.items():
-        flat |= (
-            flatten(value, f"{prefix}{key}.")
-            if isinstance(value, Mapping)
-            else {prefix + key: str(value)[:_LONGEST_PARAM]}
-        )
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        elif len(str(value)) <= _LONGEST_PARAM:
+            flat[prefix + key] = str(value)
     return flat
 
 
 def _find_experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     experiment = client.get_experiment_by_name(name)
-    return experiment.experiment_id if experiment else client.create_experiment(name, artifacts, tags=KIND)
+    if not experiment:
+        return str(client.create_experiment(name, artifacts, tags=_EXPERIMENT_TAGS))
+    for tag, value in _EXPERIMENT_TAGS.items():
+        if experiment.tags.get(tag) != value:
+            client.set_experiment_tag(experiment.experiment_id, tag, value)
+    return str(experiment.experiment_id)
 
 
 def _list_finished(client: MlflowClient, experiment_id: str) -> dict[str, entities.Run]:
@@ -288,23 +470,50 @@ def _list_finished(client: MlflowClient, experiment_id: str) -> dict[str, entiti
 
 
 def _log_run(client: MlflowClient, experiment_id: str, run: Run, source: dict[str, str]) -> entities.Run:
-    names = {name_metric(name): value for name, value in run.tags.items()}
-    tags = {**names, **source, DIGEST: run.digest, "mlflow.source.name": f"train@{run.name}"}
-    logged = client.create_run(experiment_id, run_name=run.name, tags=tags)
+    end = int(1000 * run.ended)
+    tags = {
+        **{name_metric(name): value for name, value in run.tags.items()},
+        **source,
+        DIGEST: run.digest,
+        MLFLOW_SOURCE_NAME: f"train@{run.name}",
+        MLFLOW_RUN_NOTE: run.note[:_LONGEST_TAG],
+        MLFLOW_LOGGED_ARTIFACTS: json.dumps([{"path": name, "type": "table"} for name in run.tables]),
+    }
+    logged = client.create_run(experiment_id, end - int(1000 * (run.seconds or 0)), tags, run.name)
     run_id = logged.info.run_id
-    now = int(time.time() * 1000)
-    scores = [Metric(name_metric(name), value, now, 0) for name, value in run.metrics.items()]
+    fit = {} if run.seconds is None else {"fit_seconds": run.seconds}
+    by_name = sorted((run.metrics | run.rank | fit).items())
+    scores = [Metric(name_metric(name), value, end, 0) for name, value in by_name]
+    folds = [Metric("fold_accuracy", value, end, fold) for fold, value in run.fold_accuracies.items()]
     params = [Param(name_metric(name), value) for name, value in run.params.items()]
-    client.log_batch(run_id, scores, params, [RunTag(MLFLOW_RUN_NOTE, run.note[:_LONGEST_TAG])])
-    for path, folder in run.artifacts.items():
-        client.log_artifact(run_id, str(path), folder)
-    client.set_terminated(run_id)
+    client.log_batch(run_id, scores + folds, params[:_PARAMS_PER_BATCH])
+    for start in range(_PARAMS_PER_BATCH, len(params), _PARAMS_PER_BATCH):
+        client.log_batch(run_id, params=params[start : start + _PARAMS_PER_BATCH])
+    if run.dataset:
+        client.log_inputs(run_id, [DatasetInput(run.dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])])
+    with TemporaryDirectory() as folder:
+        for name, path in run.artifacts.items():
+            (Path(folder) / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, Path(folder) / name)
+        for name, text in run.texts.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        client.log_artifacts(run_id, folder)
+    client.set_terminated(run_id, end_time=end)
     return logged
 
 
+def _update_rank(client: MlflowClient, logged: entities.Run, run: Run) -> None:
+    changed = {name: value for name, value in run.rank.items() if logged.data.metrics.get(name) != value}
+    if changed:
+        now = int(1000 * time.time())
+        client.log_batch(logged.info.run_id, [Metric(name, value, now, 0) for name, value in changed.items()])
+
+
 def _describe_source() -> dict[str, str]:
-    """Return the git commit of the files, and the DVC experiment that made them if there is one."""
+    """Return who logs, the git commit of the files, and the DVC experiment that made them if there is one."""
     experiment = {"dvc.experiment": os.environ["DVC_EXP_NAME"]} if os.environ.get("DVC_EXP_NAME") else {}
+    with contextlib.suppress(OSError, KeyError):  # a container may have no name for its user
+        experiment[MLFLOW_USER] = getpass.getuser()
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
         changed = subprocess.run(
@@ -312,4 +521,9 @@ def _describe_source() -> dict[str, str]:
         ).stdout
     except (OSError, subprocess.CalledProcessError):
         return experiment
-    return experiment | {"mlflow.source.git.commit": commit, "git.changed_files": str(len(changed.splitlines()))}
+    return experiment | {MLFLOW_GIT_COMMIT: commit, "git.changed_files": str(len(changed.splitlines()))}
+
+
+if __name__ == "__main__":
+    for link in list_links():
+        print(escape_terminal(link))

@@ -1,7 +1,7 @@
 """Log every cell of the grid, and those trained from the command line, to MLflow.
 
-Reads: data/cells/<dataset>/, data/sweeps/<dataset>/, reports/, params.yaml. Writes: runs in the store
-(MLFLOW_TRACKING_URI, or mlflow.db), each once, and a parent run with the reports; in each cell of data/sweeps/
+Reads: data/cells/<dataset>/, data/sweeps/<dataset>/, data/fits/, reports/, params.yaml. Writes: runs in the store
+(MLFLOW_TRACKING_URI, or mlflow.db), each once, and a run with the reports; in each cell of data/sweeps/
 confusion.png and card.md.
 """
 
@@ -11,7 +11,7 @@ from regenre.errors import escape_terminal
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import RECORD
 from regenre.reporting import model_card, tracking
-from regenre.reporting.tracking import describe_cell, describe_overview
+from regenre.reporting.tracking import Tables, describe_cell, describe_overview
 
 READS = ("seed",)
 
@@ -19,22 +19,22 @@ READS = ("seed",)
 def main(settings: Settings) -> None:
     """Log what the store does not have yet."""
     name, reports, grid = config.get_choice("dataset"), paths.locate_reports(), config.read_grid()
-    runs, logged = [], set()
+    tables, runs, logged = Tables.read(reports), [], set()
     for cell_name in map(str, grid.cells):
         folder = paths.locate_cells(name) / cell_name
         tested = TestedCell.read(folder)
         figure, card = reports / f"figures/confusion/{cell_name}.png", reports / f"cards/{cell_name}.md"
-        runs.append(describe_cell(tested, folder, figure, card, settings.seed, "grid"))
+        runs.append(describe_cell(tested, folder, tables, figure, card, settings.seed, "grid"))
         logged.add(tested.cell.inputs)
     for folder in sorted(path.parent for path in paths.locate_sweeps(name).glob(f"*/{RECORD}")):
         tested = TestedCell.read(folder)
         if tested.cell.inputs not in logged:
             figure, card = folder / "confusion.png", folder / "card.md"
             model_card.write_views(tested, card, figure, settings.seed)
-            runs.append(describe_cell(tested, folder, figure, card, settings.seed, "sweep"))
-    n_logged, uri = tracking.log_runs(name, runs, describe_overview(name, vars(grid), reports))
+            runs.append(describe_cell(tested, folder, tables, figure, card, settings.seed, "sweep"))
+    n_logged, uri, link = tracking.log_runs(name, runs, describe_overview(name, vars(grid), reports))
     line = f"track {name}: {n_logged} runs logged, {len(runs) - n_logged} already there, in {uri}"
-    print(escape_terminal(line))
+    print(escape_terminal(f"{line}; `make ui` shows them at {link}"))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Fit and test the cells of the grid, side by side; leave a cell as it is if its inputs did not change.
 
 Reads: data/index/<dataset>.parquet, data/features/<dataset>/, params.yaml. Writes: data/cells/<dataset>/<cell>/:
-predictions.csv, model.skops, cell.json. Choices on the command line make one cell of their own instead, in
-data/sweeps/<dataset>/.
+predictions.csv, model.skops, cell.json; in data/fits/ when each cell was fitted and how long it took. Choices on the
+command line make one cell of their own instead, in data/sweeps/<dataset>/.
 """
 
 import time
@@ -30,6 +30,7 @@ def main(settings: Settings) -> None:
     with config.make_compute(settings).use():
         n_workers = effective_n_jobs(None)
         for fitted in grid.fit_cells(stale, folder):
+            cells.Fit(time.time(), round(fitted.seconds, 3)).write(fitted.cell.inputs)
             scores, fits_s = metrics.score(fitted.predictions, settings.seed), fits_s + fitted.seconds
             n_warnings = len({message for search in fitted.cell.searches for message in search.warnings})
             warnings = f", {n_warnings} warnings in its cell.json" if n_warnings else ""
