@@ -14,6 +14,7 @@ SETUP := $(VENV)/.regenre-is-set-up
 .PHONY: repro test learn ui rooms lock bench
 
 repro: $(SETUP)
+	@grep -qsF '"$(or $(MLFLOW_TRACKING_URI),mlflow.db)"' data/tracked/*.json || rm -f data/tracked/*.json # log there too
 	dvc repro
 	@cat reports/summary.md
 

@@ -12,7 +12,7 @@ from helpers import ROOT
 from omegaconf import OmegaConf
 
 FILES = (
-    ".regenre", "conf", "src", ".dvc/config", "data/external/README.md", "data/source/README.md",
+    ".regenre", ".dvcignore", "conf", "src", ".dvc/config", "data/external/README.md", "data/source/README.md",
     "data/texts/README.md", "dvc.yaml", "params.yaml",
 )  # fmt: skip
 

@@ -164,6 +164,11 @@ def locate_chosen(dataset: str) -> Path:
     return find_root() / "data/chosen" / f"{dataset}.json"
 
 
+def locate_tracked(dataset: str) -> Path:
+    """Return the path of the marker that names the MLflow store which has the runs."""
+    return find_root() / "data/tracked" / f"{dataset}.json"
+
+
 def locate_sweeps(dataset: str) -> Path:
     """Return the folder of the cells that were trained from the command line."""
     return find_root() / "data/sweeps" / dataset

@@ -1,3 +1,4 @@
+import json
 import sqlite3
 from contextlib import closing
 
@@ -10,9 +11,11 @@ pytestmark = pytest.mark.slow
 def test_tracking_again_makes_no_duplicate_and_a_lost_store_is_rebuilt(project: Project) -> None:
     (project.folder / "mlflow.db").unlink()  # that of the project that was copied
     output = project.run_stage("track")
+    marker = json.loads((project.folder / "data/tracked/synthetic.json").read_text())
+    assert marker == {"cells": 4, "store": "mlflow.db"}
     assert "4 runs logged, 0 already there" in output
     link = "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=accuracy"
-    assert f"`make ui` shows them at {link}" in output
+    assert f"`mlflow ui --backend-store-uri sqlite:///{project.folder}/mlflow.db` shows them at {link}" in output
     assert project.run("python", "-m", "regenre.reporting.tracking").splitlines()[-1] == link
     with closing(sqlite3.connect(project.folder / "mlflow.db")) as store:
         rows = store.execute(

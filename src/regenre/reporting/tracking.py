@@ -223,6 +223,11 @@ def log_runs(experiment: str, runs: list[Run], overview: Run | None = None) -> t
     return n_logged, uri, _link(uri, experiment_id)
 
 
+def describe_store() -> str:
+    """Return the store's name, which is the same on every machine: `MLFLOW_TRACKING_URI`, or the file at the root."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or STORE
+
+
 def list_links() -> list[str]:
     """Return the link to each dataset's runs, for a UI that `mlflow ui` starts."""
     with _open_store(paths.find_root()) as (client, uri, _):

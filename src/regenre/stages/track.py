@@ -2,10 +2,10 @@
 
 Reads: data/cells/<dataset>/, data/sweeps/<dataset>/, data/fits/, reports/, params.yaml. Writes: runs in the store
 (MLFLOW_TRACKING_URI, or mlflow.db), each once, and a run with the reports; in each cell of data/sweeps/
-confusion.png and card.md.
+confusion.png and card.md; data/tracked/<dataset>.json, which names the store and is not in git: a clone logs too.
 """
 
-from regenre import config, paths
+from regenre import config, files, paths
 from regenre.config import Settings
 from regenre.errors import escape_terminal
 from regenre.evaluation.grid import TestedCell
@@ -33,8 +33,10 @@ def main(settings: Settings) -> None:
             model_card.write_views(tested, card, figure, settings.seed)
             runs.append(describe_cell(tested, folder, tables, figure, card, settings.seed, "sweep"))
     n_logged, uri, link = tracking.log_runs(name, runs, describe_overview(name, vars(grid), reports))
+    files.write_json(paths.locate_tracked(name), {"cells": len(grid.cells), "store": tracking.describe_store()})
     line = f"track {name}: {n_logged} runs logged, {len(runs) - n_logged} already there, in {uri}"
-    print(escape_terminal(f"{line}; `make ui` shows them at {link}"))
+    how = "see" if link.startswith(uri) else f"`mlflow ui --backend-store-uri {uri}` shows them at"
+    print(escape_terminal(f"{line}; {how} {link}"))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Fit and test the cells of the grid, side by side; leave a cell as it is if its inputs did not change.
 
-Reads: data/index/<dataset>.parquet, data/features/<dataset>/, params.yaml. Writes: data/cells/<dataset>/<cell>/:
-predictions.csv, model.skops, cell.json; in data/fits/ when each cell was fitted and how long it took. Choices on the
-command line make one cell of their own instead, in data/sweeps/<dataset>/.
+Reads: data/index/<dataset>.parquet, data/features/<dataset>/, params.yaml. Writes: data/cells/<dataset>/<cell>/, and in
+data/fits/ when a cell was fitted. Choices on the command line make one cell instead, in data/sweeps/<dataset>/.
 """
 
 import time
