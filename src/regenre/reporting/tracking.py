@@ -101,7 +101,6 @@ _INPUTS = Schema(
 )
 _LONGEST_PARAM = 100
 _LONGEST_TAG = 8000
-_PARAMS_PER_BATCH = 100  # a server refuses more
 
 
 @dataclass(frozen=True)
@@ -491,9 +490,7 @@ def _log_run(client: MlflowClient, experiment_id: str, run: Run, source: dict[st
     scores = [Metric(name_metric(name), value, end, 0) for name, value in by_name]
     folds = [Metric("fold_accuracy", value, end, fold) for fold, value in run.fold_accuracies.items()]
     params = [Param(name_metric(name), value) for name, value in run.params.items()]
-    client.log_batch(run_id, scores + folds, params[:_PARAMS_PER_BATCH])
-    for start in range(_PARAMS_PER_BATCH, len(params), _PARAMS_PER_BATCH):
-        client.log_batch(run_id, params=params[start : start + _PARAMS_PER_BATCH])
+    client.log_batch(run_id, scores + folds, params)
     if run.dataset:
         client.log_inputs(run_id, [DatasetInput(run.dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])])
     with TemporaryDirectory() as folder:
