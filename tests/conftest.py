@@ -59,12 +59,12 @@ def cluster(tmp_path_factory) -> Iterator[str]:
     port = str(20_000 + os.getpid() % 20_000)
     address = f"tcp://127.0.0.1:{port}"
 
-    def started(*arguments: str) -> subprocess.Popen:
+    def start(*arguments: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "dask", *arguments]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, env=env)
 
-    scheduler = started("scheduler", "--host", "127.0.0.1", "--port", port, "--dashboard-address", ":0")
-    workers = started("worker", address, "--nworkers", "2", "--nthreads", "1", "--no-dashboard")
+    scheduler = start("scheduler", "--host", "127.0.0.1", "--port", port, "--dashboard-address", ":0")
+    workers = start("worker", address, "--nworkers", "2", "--nthreads", "1", "--no-dashboard")
     try:
         for _ in range(120):
             try:

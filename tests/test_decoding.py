@@ -329,10 +329,10 @@ def add_vbri(content: bytes) -> bytes:
     return (longest[:4] + bytes(32) + header).ljust(len(longest), b"\0") + content
 
 
-def tag(stated: int, actual: int, footer: bool = False) -> bytes:
-    """Return an ID3v2 tag that states a size, which should be `actual`."""
-    size = bytes(stated >> shift & 0x7F for shift in (21, 14, 7, 0))
-    begin = b"ID3\4\0" + (b"\x10" if footer else b"\0") + size + bytes(actual)
+def tag(n_stated: int, n_actual: int, footer: bool = False) -> bytes:
+    """Return an ID3v2 tag that states a size, which should be `n_actual`."""
+    size = bytes(n_stated >> shift & 0x7F for shift in (21, 14, 7, 0))
+    begin = b"ID3\4\0" + (b"\x10" if footer else b"\0") + size + bytes(n_actual)
     return begin + (b"3DI\4\0\x10" + size if footer else b"")
 
 

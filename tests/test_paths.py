@@ -14,6 +14,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "project/notebooks/deep/conf").mkdir(parents=True)
     (tmp_path / "project/notebooks/deep/conf/config.yaml").touch()
     (tmp_path / "project/.regenre").touch()
+    (tmp_path / "project/conf").mkdir()
     return tmp_path
 
 
@@ -50,6 +51,15 @@ def test_without_a_project_the_settings_are_those_of_the_package(folder: Path, m
     assert paths.locate_conf() == folder / "project/conf"
     monkeypatch.setenv("REGENRE_ROOT", str(folder))
     with pytest.raises(UserError, match="REGENRE_ROOT="):
+        paths.locate_conf()
+
+
+def test_a_project_without_settings_is_one_line_that_names_it(folder: Path, monkeypatch) -> None:
+    (folder / "project/conf").rmdir()
+    monkeypatch.chdir(folder / "project/notebooks/deep")  # which has a conf/
+    with pytest.raises(
+        UserError, match=r"/project: a folder conf/ with the project's settings expected, none found; restore it, or"
+    ):
         paths.locate_conf()
 
 

@@ -95,8 +95,8 @@ def test_patterns_select_columns_and_one_without_a_match_raises(tmp_path: Path) 
     tables.write_pooled(tmp_path / "f.parquet", pooled)
     selected = tables.read_pooled([tmp_path / "f.parquet"], pooled["clip_id"], ["f__2__*", "*__mean"])
     assert list(selected.columns) == ["f__1__mean", "f__2__mean", "f__2__std"]
-    with pytest.raises(UserError, match=r"a column that matches 'g__\*' expected, none found among f__1__mean"):
-        tables.read_pooled([tmp_path / "f.parquet"], pooled["clip_id"], ["g__*"])
+    with pytest.raises(UserError, match=r"^here: a column that matches 'g__\*' expected, none found among f__1__mean"):
+        tables.read_pooled([tmp_path / "f.parquet"], pooled["clip_id"], ["g__*"], "here")
 
 
 def test_sequences_are_joined_by_clip_and_patterns_select_their_columns(tmp_path: Path) -> None:

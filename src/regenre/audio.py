@@ -148,14 +148,14 @@ def read_excerpt(path: Path, sr: int, start_s: float, length_s: float) -> tuple[
     with open_audio(path) as file:
         start, parts, n_read = round(start_s * file.sr), [], 0
         stop = start + min(round(length_s * file.sr), MOST // file.channels)
-        stated = file.n_stated if file.n_stated is not None and file.container != "MP3" else None
-        if stated is not None and start < stated and file.skip(start):
+        n_stated = file.n_stated if file.n_stated is not None and file.container != "MP3" else None
+        if n_stated is not None and start < n_stated and file.skip(start):
             n_read = start
         for block in file.read_blocks(_BLOCK):
             parts.append(block[max(0, start - n_read) : max(0, stop - n_read)])
             n_read += len(block)
-            if n_read >= stop and stated is not None:
-                n_read = stated
+            if n_read >= stop and n_stated is not None:
+                n_read = n_stated
                 break
         if n_read <= start:
             raise AudioError("too_short", f"{n_read / file.sr:.2f} s, more than {start_s:.2f} s expected")

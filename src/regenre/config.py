@@ -52,6 +52,7 @@ from regenre.settings import AudioSettings, FrameSettings, SearchSettings, Seque
 
 T = TypeVar("T")
 GROUPS = {"splits": "split", "features": "features", "classifiers": "classifier"}
+_CHOSEN = (*GROUPS.values(), "dataset", "pooling", "compute")  # groups of which a run uses one leaf
 _TRUSTED = ("regenre", "sklearn", "hmmlearn")
 _COMMON = ("dataset", "hydra*")
 _FOREIGN = ("config_path", "config_name", "config_dir", "experimental_rerun")  # options that lead away from conf/
@@ -165,7 +166,7 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str], sweeps: Seq
             with report_errors(), _explain_composition(name):
                 if "source" in own:  # not as an override: a path may hold what Hydra's grammar refuses
                     cfg.source = _escape(own["source"])
-                return main(_check_settings(cfg))
+                return main(_check_settings(cfg, HydraConfig.get().runtime.choices))
 
         paths.enter_root()  # relative paths in conf/ are below it
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a page
@@ -248,11 +249,14 @@ def _escape(text: str) -> str:
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
-def _check_settings(cfg: DictConfig) -> Settings:
+def _check_settings(cfg: DictConfig, choices: Mapping[str, str]) -> Settings:
     try:
-        return Settings(**{str(key): value for key, value in to_plain(cfg).items()})
+        return Settings(**{str(key): value for key, value in resolve_node(cfg).items()})
     except ValidationError as error:
-        raise UserError(f"conf/config.yaml, or the command line: {explain_invalid(error)}; mend it") from error
+        group = str(error.errors()[0]["loc"][0])
+        is_leaf = group in choices
+        where = f"conf/{group}/{choices[group]}.yaml" if is_leaf else "conf/config.yaml, or the command line"
+        raise UserError(f"{where}: {explain_invalid(error)}; mend it") from error
 
 
 def _check_overrides(
@@ -277,7 +281,7 @@ def _check_overrides(
             raise UserError(f"{stage}: a setting of a family expected, e.g. family.mfcc.n_mfcc=13, {line} found")
         if key.startswith("family."):
             check_names(f"{stage}: family", "family", [key.split(".")[1]])
-        if key in (*GROUPS.values(), "dataset", "pooling", "compute"):
+        if key in _CHOSEN:
             check_names(f"{stage}: {key}", key, _list_choices(stage, override))
         elif isinstance(override.value(), Glob):
             raise UserError(f"{stage}: {line}: values expected ({key}=VALUE,VALUE), for glob() chooses among names")
@@ -330,9 +334,16 @@ def _explain(error: BaseException) -> str:
         causes.append(causes[-1].__cause__)
     lines = [str(cause).strip().splitlines() for cause in causes]
     text = ": ".join(dict.fromkeys(join_lines(line[0]).rstrip(".") for line in lines if line))
-    added = r"\1 is no setting; to add a parameter of the classifier, put + before it: +classifier.estimator.NAME=VALUE"
-    text = re.sub(r"Could not override '(classifier\.\S+)'.* is not in struct", added, text)
-    return re.sub(r"Could not override '(\S+)'.* is not in struct", r"\1 is no setting", text)
+    return re.sub(r"Could not override '(\S+)'.* is not in struct", lambda match: _explain_absent(match[1]), text)
+
+
+def _explain_absent(key: str) -> str:
+    """Return why a setting cannot be changed; another leaf of its group may have it."""
+    group = key.partition(".")[0]
+    if group not in _CHOSEN:
+        return f"{key} is no setting"
+    remedy = "; to add it, put + before it; a parameter of the classifier is +classifier.estimator.NAME=VALUE"
+    return f"{key} is not set in the chosen leaf of conf/{group}/{remedy if group == 'classifier' else ''}"
 
 
 def read_grid() -> Grid:
@@ -358,7 +369,9 @@ def compose_settings() -> Settings:
     conf = paths.locate_conf()
     _register_settings(conf)
     with hydra.initialize_config_dir(str(conf), version_base="1.3"):
-        return _check_settings(hydra.compose("config"))
+        cfg = hydra.compose("config", return_hydra_config=True)
+    OmegaConf.set_struct(cfg, False)
+    return _check_settings(cfg, cfg.pop("hydra").runtime.choices)
 
 
 def get_choice(group: str) -> str:
@@ -371,7 +384,12 @@ def read_leaves(group: str, names: Sequence[str], seed: int) -> dict[str, dict[s
     if not names:
         return {}
     overrides = [f"+{group}@leaves.{name}={name}" for name in names]
-    leaves = to_plain(hydra.compose(None, [*overrides, f"+seed={seed}"]).leaves)
+    leaves = resolve_node(hydra.compose(None, [*overrides, f"+seed={seed}"]).leaves)
+    for name, leaf in leaves.items():
+        if not isinstance(leaf, dict):
+            raise UserError(
+                f"conf/{group}/{name}.yaml: settings (key: value) expected, a {type(leaf).__name__} found; mend it"
+            )
     return {name: add_members(leaves[name], seed) for name in names}
 
 
@@ -387,7 +405,11 @@ def make_compute(settings: Settings) -> Compute:
     """Return where the work is done: one process per run if a launcher runs several side by side."""
     hydra_cfg = HydraConfig.get()
     side_by_side = hydra_cfg.mode == RunMode.MULTIRUN and "basic" not in hydra_cfg.launcher._target_.lower()
-    compute: Compute = Local(n_jobs=1) if side_by_side else build(settings.compute, "conf/compute", Compute)
+    compute: Compute = (
+        Local(n_jobs=1)
+        if side_by_side
+        else build(settings.compute, f"conf/compute/{get_choice('compute')}.yaml", Compute)
+    )
     return compute
 
 
@@ -417,6 +439,7 @@ def build(node: Any, where: str, *kinds: type[Any], packages: Sequence[str] | No
     UserError
         A setting has a wrong name or value, or a `_target_` is missing, is not in these packages or of another kind.
     """
+    where = _name_place(where)
     packages = read_trusted() if packages is None else packages
     expected = " or ".join(kind.__name__ for kind in kinds)
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
@@ -439,10 +462,21 @@ def build(node: Any, where: str, *kinds: type[Any], packages: Sequence[str] | No
     return built
 
 
+def _name_place(where: str) -> str:
+    """Return a node's file; and the command line too, if it changes a setting of that leaf."""
+    if not HydraConfig.initialized():
+        return where
+    leaf = Path(where)
+    prefix = f"family.{leaf.stem}." if leaf.parent.name == "family" else f"{leaf.parent.name}."
+    is_changed = any(override.lstrip("+~").startswith(prefix) for override in HydraConfig.get().overrides.task)
+    return f"{where}, or the command line" if is_changed else where
+
+
 def _escape_twice(node: Any) -> Any:
     """Return a node whose texts `instantiate` leaves as they stand, for it resolves interpolations twice.
 
-    The node's own are resolved already: what looks like one is part of a name, or of a stranger's record.
+    The node's own interpolations are resolved already. A `${` that is still there is plain text, such as part of a
+    folder's name.
     """
     if isinstance(node, str):
         return _escape(_escape(node))
@@ -479,7 +513,7 @@ def _list_targets(node: Any) -> Iterator[str]:
             yield from _list_targets(value)
 
 
-def to_plain(node: Any) -> Any:
+def resolve_node(node: Any) -> Any:
     """Return a node as dictionaries and lists, with interpolations resolved."""
     return OmegaConf.to_container(node, resolve=True)
 
@@ -543,7 +577,12 @@ def check_names(where: str, group: str, names: Sequence[str]) -> None:
     names_in_group = _list_names(group)
     for name in names:
         if name not in names_in_group:
-            raise UserError(f"{where}: {name!r} is not in conf/{group}/; choose from {', '.join(names_in_group)}")
+            choices = (
+                f"choose from {', '.join(names_in_group)}"
+                if names_in_group
+                else f"{paths.locate_conf() / group} has no leaf"
+            )
+            raise UserError(f"{where}: {name!r} is not in conf/{group}/; {choices}")
 
 
 def _list_names(group: str) -> list[str]:

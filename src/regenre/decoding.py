@@ -1,11 +1,11 @@
-"""Decode audio files block by block: what is there is read, whatever the header promises.
+"""Decode audio files block by block. A file that holds less than its header states is read to its end.
 
 libsndfile reads uncompressed formats, FLAC and Ogg. FFmpeg, through PyAV, reads MP3 and what libsndfile cannot: AAC and
-ALAC (.m4a, .mp4), WMA, WebM and more. FFmpeg may open the formats of a list alone: some others name files or addresses
-that it would fetch.
+ALAC (.m4a, .mp4), WMA, WebM and more. FFmpeg may open only the formats of `_DEMUXERS`: in some others, a file names
+further files or addresses, and FFmpeg would open them.
 
     open_audio  a file -> `AudioFile`
-    find_audio  the audio files of a folder, and what is left out, as `count_left_out` tells it
+    find_audio  the audio files of a folder, and what is left out; `count_left_out` puts that into words
     AudioFile   what an open file offers
     AudioError  a fault of a file, of one of the kinds `FAULTS`
     FORMATS     suffix -> libsndfile's name of the container
@@ -40,7 +40,7 @@ _DEMUXERS = {
     "dsf": ".dsf", "eac3": ".eac3",
     "matroska": ".webm .mka .mkv", "mov": ".m4a .m4b .mp4 .mov .3gp", "mp3": ".mp3 .mp2", "mpc": ".mpc", "mpc8": "",
     "ogg": "", "flac": "", "tta": ".tta", "w64": "", "wav": "", "wv": ".wv",
-}  # fmt: skip # those that FFmpeg may open; none of them fetches anything but the file that it is given
+}  # fmt: skip # those that FFmpeg may open; none of them opens another file or an address
 _STATE_LENGTH = {"asf", "matroska", "mov", "ape", "tta", "wv", "dsf", "mpc", "mpc8"}  # the others estimate it
 SUFFIXES = frozenset({*FORMATS, *" ".join(_DEMUXERS.values()).split()})
 LOST = "a link to nothing"  # why `find_audio` leaves a file out that should be there
@@ -273,13 +273,15 @@ class _SndFile:
 
     def _check_end(self, n_read: int) -> None:
         log = self._file.extra_info
-        chunks = [(int(stated), int(found)) for stated, found in _SHORT_CHUNK.findall(log)]
-        chunks += [(int(stated) - 24, int(length)) for length, stated in _W64_CHUNK.findall(log)]
-        for stated, found in chunks:
-            if found < stated < _UNKNOWN_FROM:
-                raise AudioError("truncated", f"the header states {stated} bytes of samples, the file holds {found}")
-        for stated in map(int, _FRAMES.findall(log) if self.container in ("RF64", "MPC2K", "AVR") else ()):
-            _check_count(stated if stated < _UNKNOWN_FROM else None, n_read)
+        chunks = [(int(n_stated), int(n_actual)) for n_stated, n_actual in _SHORT_CHUNK.findall(log)]
+        chunks += [(int(n_stated) - 24, int(n_actual)) for n_actual, n_stated in _W64_CHUNK.findall(log)]
+        for n_stated, n_actual in chunks:
+            if n_actual < n_stated < _UNKNOWN_FROM:
+                raise AudioError(
+                    "truncated", f"the header states {n_stated} bytes of samples, the file holds {n_actual}"
+                )
+        for n_stated in map(int, _FRAMES.findall(log) if self.container in ("RF64", "MPC2K", "AVR") else ()):
+            _check_count(n_stated if n_stated < _UNKNOWN_FROM else None, n_read)
         if self.container in ("VOC", "MAT4") and _REMARK.search(log):  # of others it counts a pad byte
             raise AudioError("truncated", f"the header states more samples than the {n_read} that the file holds")
         _check_count(self.n_stated, n_read)
@@ -504,12 +506,12 @@ def _check_size(path: Path, demuxer: str) -> None:
     if not 0 <= place <= len(start) - 48:
         return
     if demuxer == "asf":
-        (stated,) = struct.unpack("<q", start[place + 40 : place + 48])
+        (n_stated,) = struct.unpack("<q", start[place + 40 : place + 48])
     else:
-        stated = place + 12 + struct.unpack(">q", start[place + 4 : place + 12])[0]
+        n_stated = place + 12 + struct.unpack(">q", start[place + 4 : place + 12])[0]
     size = path.stat().st_size
-    if size < stated < _UNKNOWN_FROM:
-        raise AudioError("truncated", f"the header states {stated} bytes, the file has {size}")
+    if size < n_stated < _UNKNOWN_FROM:
+        raise AudioError("truncated", f"the header states {n_stated} bytes, the file has {size}")
 
 
 def _read_mp3_length(path: Path) -> int | None:

@@ -65,7 +65,7 @@ def _report_interrupt(kind: type[BaseException], error: BaseException, traceback
 
 
 def explain_error(error: Exception) -> str:
-    """Return what is wrong with one of several files or rows, in one line, whatever the error: the others go on."""
+    """Return in one line what is wrong with one of several files or rows; the caller goes on with the others."""
     if isinstance(error, UserError):
         return join_lines(str(error))
     if isinstance(error, OSError) and error.strerror:

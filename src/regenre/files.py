@@ -106,7 +106,7 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
     Raises
     ------
     UserError
-        `target` is one of the sources, by whatever link, or is there already.
+        `target` is one of the sources, also through a link, or it exists already.
     """
     if not target.exists():
         return

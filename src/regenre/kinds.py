@@ -1,7 +1,7 @@
 """Dataclasses that check their fields, and the kinds of numbers and lists that a setting may be.
 
-What conf/ configures and what a record on disk holds are such dataclasses: a field of another kind, and a field that
-does not exist, are refused when the object is made, wherever its values come from.
+Settings of conf/ and records on disk are such dataclasses. When an object is made, a field of another kind and a field
+that does not exist are refused.
 
     strict_dataclass  frozen dataclass with this check
     explain_invalid   the check's error -> "<field>: <what is expected> expected, <value> found"

@@ -107,8 +107,20 @@ def enter_root() -> None:
 
 
 def locate_conf() -> Path:
-    """Return the folder of the settings: the project's, or outside a project those that come with regenre."""
-    return (_search_root() or locate_template()) / "conf"
+    """Return the folder of the settings: the project's, or outside a project those that come with regenre.
+
+    Raises
+    ------
+    UserError
+        The project has no such folder.
+    """
+    root = _search_root()
+    if root and not (root / "conf").is_dir():
+        raise UserError(
+            f"{root}: a folder conf/ with the project's settings expected, none found; restore it, or make a new"
+            " project with `regenre init FOLDER`"
+        )
+    return (root or locate_template()) / "conf"
 
 
 def locate_params() -> Path:

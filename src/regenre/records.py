@@ -1,7 +1,7 @@
 """Records on disk: a frozen dataclass as a JSON file with a format number.
 
     write_record  dataclass -> file
-    read_record   file -> dataclass; anything else than what was written is one line
+    read_record   file -> dataclass; a file that is not such a record is a `UserError`
 
 A record's class has a class variable `FORMAT`. Raise it when a field changes its meaning: files of another format are
 refused with the number that was expected and the one that was found.

@@ -132,12 +132,15 @@ def write_pooled(path: Path, pooled: pd.DataFrame) -> None:
     files.write_atomically(path, lambda temporary: rows.to_parquet(temporary, index=False))
 
 
-def read_pooled(paths: list[Path], clip_ids: pd.Series, patterns: Sequence[str] = ("*",)) -> pd.DataFrame:
+def read_pooled(
+    paths: list[Path], clip_ids: pd.Series, patterns: Sequence[str] = ("*",), where: str = "conf/features"
+) -> pd.DataFrame:
     """Join the families' tables: one row for each of `clip_ids`, in that order, indexed by clip_id.
 
     Parameters
     ----------
     patterns : columns to keep; `*` stands for any text
+    where : the file that has the patterns, for errors
 
     Raises
     ------
@@ -156,8 +159,9 @@ def read_pooled(paths: list[Path], clip_ids: pd.Series, patterns: Sequence[str] 
     for pattern in patterns:
         if not fnmatch.filter(joined.columns, pattern):
             raise UserError(
-                f"conf/features: a column that matches {pattern!r} expected, none found among"
-                f" {', '.join(joined.columns[:5])} ...; change the pattern"
+                f"{where}: a column that matches {pattern!r} expected, none found among"
+                f" {', '.join(joined.columns[:5])} ...; change `columns` of the feature set in conf/features and run"
+                " `dvc repro extract`"
             )
     return joined.iloc[:, match_columns(list(joined.columns), patterns)]
 
@@ -437,8 +441,8 @@ def _check_user_columns(path: Path, header: list[str], texts: list[str], optiona
         remedy = "rename the columns, or change the setting that names them"
         if len(header) == 1 and len(texts) > 1:
             remedy = "separate the columns by commas"
-        found = f"{_name_columns(header)} found" if header else "an empty file found"
-        raise UserError(f"{path}: a UTF-8 table with {_name_columns(texts)} expected, {found}; {remedy}")
+        content = _name_columns(header) if header else "an empty file"
+        raise UserError(f"{path}: a UTF-8 table with {_name_columns(texts)} expected, {content} found; {remedy}")
     counts = pd.Series(header).value_counts()
     twice = [name for name in counts.index[counts > 1] if others or name in [*texts, *optional]]
     if twice:

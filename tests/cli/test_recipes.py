@@ -51,7 +51,7 @@ def test_a_folder_of_any_name_reaches_the_dataset_as_it_stands(project: Path, tm
     with initialize_config_dir(str(project / "conf"), version_base="1.3"):
         settings = compose("config", ["dataset=folder"])
     settings.source = config._escape(source)
-    assert config._check_settings(settings).dataset["folder"] == source
+    assert config._check_settings(settings, {}).dataset["folder"] == source
 
 
 def test_an_unknown_recipe_or_source_raises_and_changes_no_file(project: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import SR, noise, sine
+from helpers import ROOT, SR, noise, sine
 
 from regenre import compute, config, tables
 from regenre.config import Settings
@@ -114,6 +114,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """Return the corpus; tests do not change it."""
     corpus = Corpus(tmp_path_factory.mktemp("corpus"))
     (corpus.root / ".regenre").touch()
+    (corpus.root / "conf").symlink_to(ROOT / "conf")
     with compute.Local(1).use():
         write_features(corpus, write_clips(corpus), config.compose_settings())
         fit_grid(corpus)

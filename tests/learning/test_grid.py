@@ -42,7 +42,7 @@ def test_fitted_cells_are_current_and_hold_what_was_yielded(
         fitted = list(fit_cells(cells, folder))
     assert sorted(path.name for path in folder.iterdir()) == ["grouped_kfold-mfcc-dummy", "grouped_kfold-mfcc-knn"]
     for planned, yielded in zip(cells, fitted, strict=True):
-        assert is_current(folder / planned.name, planned.inputs)
+        assert is_current(folder / planned.name, planned.plan, planned.inputs)
         cell = Cell.read(folder / planned.name)
         assert cell.plan == yielded.cell.plan == planned.plan
         assert cell.searches == yielded.cell.searches

@@ -127,10 +127,17 @@ def test_texts_are_counted_and_their_column_is_known(make_planner: MakePlanner) 
     assert cell.values.array[20, 4] == "about b"  # sorted by clip_id
 
 
+def test_a_pattern_that_matches_no_column_names_the_record(make_planner: MakePlanner, tmp_path: Path) -> None:
+    path = tmp_path / "features/mfcc.json"
+    path.write_text(path.read_text().replace('"*"', '"nope"'))
+    with pytest.raises(UserError, match=f"^{path}: a column that matches 'nope' expected"):
+        make_planner().plan_cell(NAME, SPLIT, KNN)
+
+
 def test_a_split_of_pieces_has_one_row_per_piece(make_planner: MakePlanner, tmp_path: Path) -> None:
     planner = make_planner()
     name = CellName("segment_kfold", "mfcc", "knn")
-    with pytest.raises(UserError, match=r"pieces is missing; add segment_kfold to params.yaml and run `dvc repro ext"):
+    with pytest.raises(UserError, match=r"pieces is missing; run `dvc repro extract` with this dataset, and segment_k"):
         planner.plan_cell(name, PIECES, KNN)
     pooled = pd.read_parquet(tmp_path / "features/mfcc.parquet")
     pieces = pd.concat([pooled.assign(clip_id=pooled["clip_id"] + f"#{number}") for number in range(2)])

@@ -133,7 +133,10 @@ def test_words_of_train_choose_cells(start: Start, words: str, cells: list[str])
         ("classifier.search.C[0]=1", "SETTING=VALUE expected, 'classifier.search.C[0]=1' found"),
         ("classifier.search=[1]", "Error merging override"),
         ("+classifier.class_weight=balanced", "class_weight is unknown"),
-        ("classifier.class_weight=balanced", "put + before it: +classifier.estimator.NAME=VALUE"),
+        (
+            "classifier.class_weight=balanced",
+            "put + before it; a parameter of the classifier is +classifier.estimator.NAME=VALUE",
+        ),
         ("~classifier.search.C=[1]", "and not [1]"),
         ("~classifier.search.nope", "'classifier.search.nope' does not exist"),
         ("~classifier.estimator", "estimator, or members of a vote, expected; neither found"),

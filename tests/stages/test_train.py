@@ -13,8 +13,9 @@ pytestmark = pytest.mark.slow
         (("seed=abc",), "seed: a valid integer expected, 'abc' found"),
         (
             ("classifier=knn", "classifier.search.neighbours=[3]"),
-            "classifier.search.neighbours is no setting; to add a parameter of the classifier, put + before it",
+            "classifier.search.neighbours is not set in the chosen leaf of conf/classifier/; to add it, put + before",
         ),
+        (("classifier=knn", "+classifier.foo=1"), "conf/classifier/knn.yaml, or the command line: "),
         (("classifier=knn", "+classifier.search.neighbours=[3]"), "Invalid parameter 'neighbours'"),
         (("--multirun", "classifier=knn,svm"), "train: classifier: 'svm' is not in conf/classifier/"),
     ],

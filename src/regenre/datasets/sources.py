@@ -1,4 +1,4 @@
-"""Files and folders of the user's: what may be read, and links to it.
+"""The user's files and folders: check them, and link them into the raw folder.
 
 check_folder      refuse what is no folder
 check_sources     refuse a source that lies where clips are written
@@ -37,7 +37,7 @@ def list_unwatched(dataset: object, source: Path) -> list[str]:
 
 
 def check_sources(dataset: object, raw: Path) -> None:
-    """Refuse a source that lies in the raw folder, by whatever link: the raw folder is replaced.
+    """Refuse a source that lies in the raw folder, also through links, because the raw folder is replaced.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
     choose_honest      which split of a grid to believe
     compare_with_best  every cell of a split against the most accurate one: differences and tests
-    measure_leak       what a split that lets groups straddle folds claims, less what an honest one measures
+    measure_leak       accuracy under a split that lets groups straddle folds, minus accuracy under an honest one
     estimate_chosen    the accuracy to expect of the best of many cells on new groups
 
 Clips of one group are not independent, so a test that flips single clips (McNemar) claims too much. The test that

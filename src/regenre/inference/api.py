@@ -2,8 +2,8 @@
 
     from regenre import extract, classify
 
-The project is found as `paths` says: at or above the working directory, or where regenre is installed from. `extract`
-needs none: without one it uses the settings that come with regenre.
+The project is the folder that `paths.find_root` returns. `extract` also works without one: it then uses the settings
+that come with regenre.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One estimator: its hyper-parameters are chosen and it is fitted on the clips that it is given, and on no other.
+"""One estimator: choose its hyper-parameters and fit it, on the training clips alone.
 
 Everything that is fitted is fitted here: scaling, terms of texts, hyper-parameters, calibration, the classifier.
 
@@ -111,7 +111,7 @@ def fit(
     if learner.members:
         fits = {name: fit(member, X, genre, group, inner, metric, words) for name, member in learner.members.items()}
         return _fit_vote(fits, X, genre)
-    # drop columns that are constant on the training clips: they tell nothing about training and could mislead elsewhere
+    # drop columns that are constant in training: nothing can be learned from them, and in other clips they may vary
     scaling = [("varying", VarianceThreshold()), ("scaling", StandardScaler())]
     candidates = {f"{_STEP}__{name}": list(values) for name, values in (learner.search or {}).items()}
     steps: list[tuple[str, Any]] = scaling if learner.scale else []

@@ -22,7 +22,7 @@ TRUSTED = frozenset(  # what skops does not trust by itself in the models of con
     {
         "regenre.learning.classifiers.gmm.Gmm",
         "regenre.learning.classifiers.hmm.Hmm",
-        "regenre.learning.classifiers.hmm.Started",
+        "regenre.learning.classifiers.hmm.KMeansGMMHMM",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._TemperatureScaling",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -95,13 +95,13 @@ def _normalise(content: bytes) -> bytes:
     """Return the archive with addresses numbered in order of appearance, and with one fixed time."""
     numbers: dict[str, str] = {}
 
-    def number(match: re.Match[str]) -> str:
+    def renumber(match: re.Match[str]) -> str:
         return numbers.setdefault(match[0], str(len(numbers)))
 
     archive = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
-        schema = _ADDRESS.sub(number, source.read(_SCHEMA).decode())
-        members = {_ADDRESS.sub(number, name): source.read(name) for name in source.namelist() if name != _SCHEMA}
+        schema = _ADDRESS.sub(renumber, source.read(_SCHEMA).decode())
+        members = {_ADDRESS.sub(renumber, name): source.read(name) for name in source.namelist() if name != _SCHEMA}
         for name, member in sorted(members.items() | {(_SCHEMA, schema.encode())}):
             target.writestr(zipfile.ZipInfo(name, _EPOCH), member, zipfile.ZIP_DEFLATED)
     return archive.getvalue()

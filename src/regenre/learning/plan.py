@@ -60,7 +60,7 @@ class PlannedCell:
 
     Attributes
     ----------
-    plan : what cell.json will say of it
+    plan : the part of cell.json that is known before the fit
     clips : rows of the clip table, or one row per piece
     """
 
@@ -181,7 +181,8 @@ class Planner:
 
 def _read_features(folder: Path, features: str, reads: str, clip_ids: pd.Series, build: Build) -> Reading:
     remedy = f"run `dvc repro extract` with {features} in params.yaml"
-    record = records.read_record(folder / f"{features}.json", FeatureSet, remedy)
+    path = folder / f"{features}.json"
+    record = records.read_record(path, FeatureSet, remedy)
     framewise = {name: family for name, family in record.families.items() if family.framewise}
     if reads == "frames" and framewise:
         for name, family in framewise.items():
@@ -196,7 +197,7 @@ def _read_features(folder: Path, features: str, reads: str, clip_ids: pd.Series,
         return Reading(values, replace(record, families=families))
     paths = [folder / f"{name}.parquet" for name in record.families]
     families = {name: replace(family, frames_md5=None) for name, family in record.families.items()}
-    pooled = tables.read_pooled(paths, clip_ids, record.columns)
+    pooled = tables.read_pooled(paths, clip_ids, record.columns, str(path))
     values = Values(pooled.to_numpy(), columns=tuple(pooled.columns))
     if values.array.dtype == object:
         name, text = _find_text(families, build)

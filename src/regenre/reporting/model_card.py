@@ -1,6 +1,6 @@
 """The card of a model: what it was trained on, how well it does and how sure that is, what it cannot do.
 
-Written where scores are computed, from the same predictions: an edit of its words fits nothing.
+`evaluate` writes it, from the predictions that it scores, so an edit of the text re-fits no model.
 """
 
 from pathlib import Path

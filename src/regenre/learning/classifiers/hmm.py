@@ -1,7 +1,7 @@
 """`Hmm`: one hidden Markov model per genre.
 
-Hmm      the classifier
-Started  hmmlearn's GMMHMM with a reproducible start
+Hmm           the classifier
+KMeansGMMHMM  hmmlearn's GMMHMM with a reproducible start
 """
 
 import logging
@@ -52,7 +52,7 @@ class Hmm(Densities):
 
     def _fit_density(self, frames: np.ndarray, lengths: list[int]) -> tuple[GMMHMM, int, bool]:
         n_mix = limit_components(self.n_mix, len(frames))
-        model = Started(
+        model = KMeansGMMHMM(
             limit_components(self.n_states, len(frames) // n_mix),
             n_mix,
             covariance_type="diag",
@@ -75,7 +75,7 @@ class Hmm(Densities):
         return float(density.score(frames)) / len(frames)
 
 
-class Started(GMMHMM):  # type: ignore[misc]
+class KMeansGMMHMM(GMMHMM):  # type: ignore[misc]
     """GMMHMM whose EM starts from k-means: first for the states, then for the Gaussians of each state.
 
     hmmlearn's own start uses numpy's global random generator if a state has few frames. Two runs would thus differ.
