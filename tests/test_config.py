@@ -282,6 +282,12 @@ def test_only_packages_that_the_user_trusts_are_built(node: dict) -> None:
         config.build(node, "here", Learner)
 
 
+@pytest.mark.parametrize("target", ["regenre.config.os.getcwd", "regenre.config.Path", "regenre.config.to_plain"])
+def test_only_classes_of_these_packages_are_built(target: str) -> None:
+    with pytest.raises(UserError, match=f"a class of regenre, sklearn, hmmlearn expected, {target} found"):
+        config.build({"_target_": target}, "here", Learner)
+
+
 @pytest.mark.parametrize("name", ["${oc.env:HOME}", "a${b", "$${x}\\", "\\${x}", "(2024)/a=b,c [x] {y} 'q'", "100%?#"])
 def test_a_setting_reaches_its_object_as_it_stands(name: str) -> None:
     node = {"_target_": "regenre.datasets.folder.Folder", "folder": name}

@@ -146,6 +146,18 @@ def test_a_cell_names_only_families_and_poolings(corpus, tmp_path: Path, target:
     assert victim.exists()
 
 
+@pytest.mark.parametrize(
+    "target", ["regenre.tabular.text.Path.unlink", "regenre.tabular.text.Path", "regenre.tabular.text.read_text_beside"]
+)
+def test_a_cell_names_no_function_and_nothing_that_a_family_imports(corpus, tmp_path: Path, target: str) -> None:
+    victim = tmp_path / "victim"
+    victim.touch()
+    folder = edit_family(corpus, tmp_path / "evil", settings={"_target_": target, "_args_": [str(victim)]})
+    with pytest.raises(UserError, match=f"cell.json: _target_: a class of regenre.* expected, {target} found"):
+        Model.read(folder)
+    assert victim.exists()
+
+
 def test_a_model_that_reads_a_table_is_refused(corpus, tmp_path: Path) -> None:
     folder = edit_family(corpus, tmp_path / "table", probe=None)
     with pytest.raises(UserError, match="model table: a model that reads audio expected, one that reads a table found"):

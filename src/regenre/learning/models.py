@@ -86,9 +86,10 @@ def _is_class_of(name: str, packages: Collection[str]) -> bool:
     if top not in packages or top in _OWN:
         return False
     try:
-        return isinstance(getattr(import_module(module), attribute, None), type)
+        found = getattr(import_module(module), attribute, None)
     except ImportError:
         return False
+    return isinstance(found, type) and found.__module__.partition(".")[0] == top
 
 
 def _normalise(content: bytes) -> bytes:
