@@ -156,6 +156,17 @@ def test_every_family_keeps_its_promises(name: str, signal: str, sr: int) -> Non
     assert all(("__" in feature) == is_per_clip(family) for feature in family.names)
 
 
+@pytest.mark.parametrize("name", COMPUTED)
+def test_every_family_bounds_what_it_computes(name: str) -> None:
+    """A stranger's cell.json may ask for anything: bands, windows and lists would fill the memory."""
+    settings = read_leaf("family", name)
+    for setting, value in settings.items():
+        if isinstance(value, (int, list)) or setting.endswith("_s"):
+            much = [0.5] * 10_000 if isinstance(value, list) else 1_000_000
+            with pytest.raises(UserError, match=f"cell.json: .* {setting}: (less than or equal to|at most)"):
+                config.build(settings | {setting: much}, "cell.json", Family)
+
+
 @pytest.mark.parametrize("name", names("classifier"))
 def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
     learner, (X, clips) = build_once("classifier", name), blobs()

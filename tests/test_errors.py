@@ -17,6 +17,7 @@ from regenre.errors import UserError, explain_error, join_lines, report_errors
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/a"),
             "regenre: /full/a: No space left on device; no half",
         ),
+        (MemoryError(), "regenre: more memory needed than there is"),
         (KeyboardInterrupt(), "regenre: interrupted; run the same command again to continue"),
     ],
 )
@@ -39,7 +40,10 @@ def test_lines_are_joined() -> None:
 def test_an_error_of_one_of_several_is_one_line() -> None:
     assert explain_error(UserError("clip a:\n  bad")) == "clip a: bad"
     assert explain_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/a")) == "No space left on device"
-    assert explain_error(MemoryError()).startswith("MemoryError: (a defect of regenre; please report it")
+    assert explain_error(ValueError()).startswith("ValueError: (a defect of regenre; please report it")
+    assert explain_error(MemoryError("Unable to\nallocate 3 TiB")) == (
+        "more memory needed than there is (Unable to allocate 3 TiB)"
+    )
 
 
 WAITS = """

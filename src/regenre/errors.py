@@ -1,9 +1,9 @@
 """Errors that the user can mend, reported in one line.
 
 A `UserError` is a sentence that names the thing (clip, file, option), what was expected, what was found and what to
-do. `report_errors` turns it, a failed disk access and Ctrl-C into that one line and a non-zero exit status. Any other
-exception is a defect of regenre and keeps its traceback. `prepare_process` makes SIGTERM and SIGHUP end a process as
-Ctrl-C does, so that its temporary files go.
+do. `report_errors` turns it, a failed disk access, a lack of memory and Ctrl-C into that one line and a non-zero exit
+status. Any other exception is a defect of regenre and keeps its traceback. `prepare_process` makes SIGTERM and SIGHUP
+end a process as Ctrl-C does, so that its temporary files go.
 """
 
 import signal
@@ -32,6 +32,8 @@ def report_errors() -> Iterator[None]:
         raise SystemExit(
             f"regenre: {path}{error.strerror or error}; no half-written file is left, mend the cause and run again"
         ) from error
+    except MemoryError as error:
+        raise SystemExit(f"regenre: {explain_error(error)}") from error
     except KeyboardInterrupt:
         raise SystemExit(_INTERRUPTED) from None
 
@@ -70,6 +72,8 @@ def explain_error(error: Exception) -> str:
         return join_lines(str(error))
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, MemoryError):
+        return f"more memory needed than there is ({join_lines(str(error)) or 'no size stated'})"
     return join_lines(f"{type(error).__name__}: {error} (a defect of regenre; please report it with this input)")
 
 

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from regenre import audio, config, paths, tables
 from regenre.decoding import AudioError
-from regenre.errors import UserError
+from regenre.errors import UserError, join_lines
 from regenre.evaluation.grid import read_summary, select_best
 from regenre.features import extraction
 from regenre.features.extraction import Analysis
@@ -180,7 +180,13 @@ class Model:
         return np.concatenate([values[name] for name in order])[None, tables.match_columns(columns, patterns)]
 
     def _check_features(self) -> None:
-        rows, _ = self.analysis(extraction.make_probe(self.sr))
+        try:
+            rows, _ = self.analysis(extraction.make_probe(self.sr))
+        except Exception as error:  # settings that fit no filter fail anywhere
+            reason = join_lines(f"{type(error).__name__}: {error}")
+            raise UserError(
+                f"model {self.name}: the features of {RECORD} cannot be computed ({reason}); do not use this model"
+            ) from error
         for name, row in rows.items():
             expected = self.cell.plan.features.families[name].probe or []
             if len(row) != len(expected) or not np.allclose(row, expected, rtol=TOLERANCE, atol=TOLERANCE):
