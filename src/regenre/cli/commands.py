@@ -43,7 +43,7 @@ def classify(arguments: argparse.Namespace) -> None:
     """Print the genres of each file."""
     from tqdm import tqdm
 
-    from regenre import files
+    from regenre import files, tables
     from regenre.inference import answers
     from regenre.inference.model import read_model
     from regenre.reporting import plots
@@ -67,7 +67,7 @@ def classify(arguments: argparse.Namespace) -> None:
         if arguments.csv:
             name = path.encode(errors="backslashreplace").decode()  # bytes that are no UTF-8 have no place in a table
             rows = escape_sheet(answers.make_rows(name, answer))
-            tqdm.write(rows.to_csv(index=False, header=header, float_format="%.6f").rstrip())
+            tqdm.write(tables.format_csv(rows, header), end="")
         elif arguments.json:
             _print(answers.format_json(path, answer))
         else:
