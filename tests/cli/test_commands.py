@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from helpers import ROOT, SR, noise, sine
 
+from regenre.cli import commands
 from regenre.cli.main import main
 
 
@@ -112,3 +113,9 @@ def test_show_writes_a_figure_or_a_page_that_needs_no_network(sounds: Path, caps
     assert 'src="data:audio/mpeg;base64,' in page
     assert "http" not in page
     assert capsys.readouterr().out.split() == ["long.png", "long.html", "long.html"]
+
+
+def test_whoever_stops_early_hears_nothing_of_the_rest(sounds: Path) -> None:
+    results = commands._run_each([(str(number),) for number in range(100)], Path.exists, 2, "work", [])
+    assert next(results) == ("0", False)
+    results.close()  # a warning would be an error here
