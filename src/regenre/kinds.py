@@ -36,6 +36,8 @@ FoldCount = Annotated[int, Field(ge=2)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
 """Of sampling, in Hz."""
+ShownRate = Annotated[int, Field(ge=8000, le=96_000)]
+"""Of an analysis that is drawn, in Hz: every bank of the panels has its bins."""
 Size = Annotated[int, Field(ge=16, le=2**16)]
 """Of a transform, in samples."""
 Hop = Annotated[int, Field(ge=32)]

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from regenre.cli import commands, init
 from regenre.errors import report_errors
-from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, explain_invalid
+from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, ShownRate, explain_invalid
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -99,7 +99,10 @@ def _define_show(parser: argparse.ArgumentParser) -> None:
         "--length", type=read_as(Positive), default=60.0, metavar="S", help="length in seconds (default: 60)"
     )
     parser.add_argument(
-        "--sr", type=read_as(Rate), metavar="HZ", help="sampling rate of the analysis (default: conf/config.yaml)"
+        "--sr",
+        type=read_as(ShownRate),
+        metavar="HZ",
+        help="sampling rate of the analysis, 8000 to 96000 (default: conf/config.yaml)",
     )
     parser.set_defaults(run=commands.show)
 
