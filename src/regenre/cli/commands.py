@@ -168,7 +168,7 @@ def _run_dvc(*arguments: str) -> None:
 def _find_model(arguments: argparse.Namespace) -> Path:
     from regenre.inference.model import find_best, find_cell
 
-    return (find_cell(arguments.model) if arguments.model else find_best()).resolve()
+    return (find_best() if arguments.model is None else find_cell(arguments.model)).resolve()
 
 
 def _classify_file(folder: Path, window_s: float | None, path: Path) -> "Answer":
@@ -181,20 +181,21 @@ def _write_each(arguments: argparse.Namespace, write: Callable[[Path, Path], Any
     """Write one new file per file."""
     from regenre.files import clear_leftovers
 
-    targets, failed = dict(_name_targets(arguments, suffix)), list[str]()
+    targets, failed, tasks = dict(_name_targets(arguments, suffix)), list[str](), list[tuple[str, Path]]()
     inputs = {Path(path).resolve() for path in targets}
     counts = Counter(targets.values())
     for path, target in targets.items():
         if counts[target] > 1:
-            raise UserError(
-                f"{path}: a target of its own expected, another file has {target} too; name them one by one"
-            )
-    for target in targets.values():
-        if target.resolve() in inputs:
-            raise UserError(f"{target}: a new file expected, an input found; choose another name with --out")
+            _report_file(path, f"a target of its own expected, another file has {target} too; name them one by one")
+            failed.append(path)
+        elif target.resolve() in inputs:
+            _report_file(path, f"{target}: a new file expected, an input found; choose another name with --out")
+            failed.append(path)
+        else:
+            tasks.append((path, target))
     with (
-        clear_leftovers(targets.values()),
-        closing(_run_each(list(targets.items()), write, arguments.jobs, "write", failed)) as results,
+        clear_leftovers(target for _, target in tasks),
+        closing(_run_each(tasks, write, arguments.jobs, "write", failed)) as results,
     ):
         for path, output in results:
             clipped = f", {output.n_clipped} samples clipped to full scale" if output.n_clipped else ""
@@ -209,6 +210,8 @@ def _name_targets(arguments: argparse.Namespace, suffix: str | None) -> Iterator
         raise UserError("--out: a folder for the new files expected, because FILE is a folder; none found")
     several = len(arguments.files) > 1 or has_folder
     is_folder = arguments.out and (several or arguments.out.is_dir() or not arguments.out.suffix)
+    if is_folder and arguments.out.exists() and not arguments.out.is_dir():
+        raise UserError(f"--out: a folder expected, something else found at {arguments.out}; choose another name")
     for name in arguments.files:
         for path in _list_files([name]):
             source = Path(path)
@@ -235,7 +238,7 @@ def _run_each(
     from regenre.compute import start_tracker
 
     batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
-    workers = min(effective_n_jobs(n_jobs), len(batches))
+    workers = max(1, min(effective_n_jobs(n_jobs), len(batches)))
     start_tracker()
     results = Parallel(workers, return_as="generator")(delayed(_run_batch)(work, batch) for batch in batches)
     try:
@@ -245,12 +248,16 @@ def _run_each(
                     bar.update()
                     if isinstance(result, str):
                         failed.append(path)
-                        _print(f"regenre: {path}: {result}", sys.stderr)
+                        _report_file(path, result)
                     else:
                         yield path, result
     finally:
         with warnings.catch_warnings(action="ignore"):  # joblib counts the tasks that nobody waits for
             results.close()
+
+
+def _report_file(path: str, reason: str) -> None:
+    _print(f"regenre: {path}: {reason}", sys.stderr)
 
 
 def _report_failed(failed: list[str], n: int) -> None:

@@ -215,10 +215,14 @@ def find_best() -> Path:
 
 def find_cell(name: str) -> Path:
     """Return the folder of a cell by its name, in any dataset's grid, or by its path."""
-    if (Path(name) / RECORD).is_file():
+    if name and (Path(name) / RECORD).is_file():
         return Path(name)
     folders = sorted(path.parent for path in paths.locate_cells("").glob(f"*/*/{RECORD}"))
     matches = [folder for folder in folders if folder.name == name]
+    if not matches and name and Path(name).is_dir():
+        raise UserError(
+            f"model {name}: a cell's folder expected, with a file {RECORD}, none found there; choose another"
+        )
     if not matches:
         names = sorted({folder.name for folder in folders})
         raise UserError(f"model {name!r}: no such cell; there are {', '.join(names[:5]) or 'none'}; run `dvc repro`")
