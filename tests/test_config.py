@@ -158,6 +158,17 @@ def test_every_family_keeps_its_promises(name: str, signal: str, sr: int) -> Non
     assert all(("__" in feature) == is_per_clip(family) for feature in family.names)
 
 
+@pytest.mark.parametrize("name", COMPUTED)
+def test_every_family_bounds_what_it_computes(name: str) -> None:
+    """A stranger's cell.json may ask for anything: bands, windows and lists would fill the memory."""
+    settings = read_leaf("family", name)
+    for setting, value in settings.items():
+        if isinstance(value, (int, list)) or setting.endswith("_s"):
+            much = [0.5] * 10_000 if isinstance(value, list) else 1_000_000
+            with pytest.raises(UserError, match=f"cell.json: .* {setting}: (less than or equal to|at most)"):
+                config.build(settings | {setting: much}, "cell.json", Family)
+
+
 @pytest.mark.parametrize("name", list_leaves("classifier"))
 def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
     learner, (X, clips) = build_once("classifier", name), blobs()
@@ -362,6 +373,12 @@ def test_a_wrong_setting_is_one_line() -> None:
 def test_only_packages_that_the_user_trusts_are_built(node: dict) -> None:
     with pytest.raises(UserError, match="something in regenre, sklearn, hmmlearn expected; if you trust its author"):
         config.build(node, "here", Learner)
+
+
+@pytest.mark.parametrize("target", ["regenre.config.os.getcwd", "regenre.config.Path", "regenre.config.to_plain"])
+def test_only_classes_of_these_packages_are_built(target: str) -> None:
+    with pytest.raises(UserError, match=f"a class of regenre, sklearn, hmmlearn expected, {target} found"):
+        config.build({"_target_": target}, "here", Learner)
 
 
 @pytest.mark.parametrize("name", ["${oc.env:HOME}", "a${b", "$${x}\\", "\\${x}", "(2024)/a=b,c [x] {y} 'q'", "100%?#"])

@@ -1,7 +1,9 @@
 """Files as programs, disks and people leave them. Every one is written here, byte by byte, so its length is known."""
 
+import contextlib
 import io
 import os
+import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -255,6 +257,32 @@ def test_oggs_that_were_joined_are_read_to_the_end_or_a_fault(
     assert fault or np.abs(samples).max() < 1
 
 
+# --- several in one file -----------------------------------------------------
+
+
+def tag_flac(flac: bytes) -> bytes:
+    """Return a FLAC with a picture that is a FLAC."""
+    picture = b"fLaC\0\0\0\x22" + bytes(100)
+    return flac[:42] + b"\x06" + len(picture).to_bytes(3) + picture + flac[42:]
+
+
+def test_flacs_that_were_joined_are_read_to_the_end(tmp_path: Path) -> None:
+    flac = encode(SOUND, "FLAC")
+    check(write(tmp_path / "a.flac", tag_flac(flac)), SOUND)
+    check(write(tmp_path / "b.flac", tag_flac(flac) + flac + flac), np.concatenate([SOUND] * 3))
+    check(write(tmp_path / "c.flac", flac + encode(SOUND, "FLAC", 2 * SR)), "unreadable")
+    check(write(tmp_path / "d.flac", flac + falsify("flac", frames=0)), "unreadable")
+
+
+@pytest.mark.parametrize(("name", "mark"), [("WAV", b"data"), ("AIFF", b"SSND"), ("CAF", b"data"), ("SVX", b"BODY")])
+def test_a_second_chunk_of_samples_is_a_fault(tmp_path: Path, name: str, mark: bytes) -> None:
+    content = encode(SOUND, name, subtype="PCM_16")
+    check(write(tmp_path / f"a.{name.lower()}", content), SOUND)
+    check(write(tmp_path / f"b.{name.lower()}", content + content[content.rindex(mark) :]), "unreadable")
+    if name != "CAF":
+        check(write(tmp_path / f"c.{name.lower()}", content + content), "unreadable")
+
+
 # --- MP3 ---------------------------------------------------------------------
 
 
@@ -457,6 +485,7 @@ CODINGS = {
     "AAC, index in front": Coding("m4a", "ipod", "aac", 44_100, {"movflags": "faststart"}, "truncated"),
     "ALAC": Coding("m4a", "ipod", "alac", 44_100, {}, "unreadable"),
     "ALAC, index in front": Coding("m4a", "ipod", "alac", 44_100, {"movflags": "faststart"}, "truncated"),
+    "ALAC in CAF": Coding("caf", "caf", "alac", 44_100, {}, "unreadable"),
     "MP4": Coding("mp4", "mp4", "aac", 22_050, {}, "unreadable"),
     "MP4 in fragments": Coding("mp4", "mp4", "aac", 44_100, {"movflags": "empty_moov+frag_keyframe"}, "truncated"),
     "WMA": Coding("wma", "asf", "wmav2", 44_100, {}, "truncated"),
@@ -571,27 +600,35 @@ def do_nothing(path: Path) -> None:
     pass
 
 
+def bind(path: Path) -> None:
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as server:  # a socket's path has to be short
+        server.bind(path.name)
+
+
 @pytest.mark.parametrize(
-    ("name", "make"),
+    ("name", "make", "reason"),
     [
-        ("none.wav", do_nothing),
-        ("n" * 300 + ".wav", do_nothing),
-        ("nul\0.wav", do_nothing),
-        ("folder.flac", Path.mkdir),
-        ("dangling.wav", lambda path: path.symlink_to("nowhere")),
-        ("circle.wav", lambda path: path.symlink_to(path.name)),
-        ("pipe.wav", os.mkfifo),
-        ("device.mp3", lambda path: path.symlink_to("/dev/zero")),
+        ("none.wav", do_nothing, "a file expected, nothing found there"),
+        ("n" * 300 + ".wav", do_nothing, "no file can be opened there: File name too long"),
+        ("nul\0.wav", do_nothing, "no file can be opened there: embedded null byte"),
+        ("folder.flac", Path.mkdir, "a regular file expected, a folder found there"),
+        ("dangling.wav", lambda path: path.symlink_to("nowhere"), "a file expected, a link to nothing found there"),
+        ("circle.wav", lambda path: path.symlink_to(path.name), "no file can be opened there: Too many levels of"),
+        ("pipe.wav", os.mkfifo, "a regular file expected, a pipe found there"),
+        ("socket.wav", bind, "a regular file expected, a socket found there"),
+        ("device.mp3", lambda path: path.symlink_to("/dev/zero"), "a regular file expected, a device found there"),
     ],
-    ids=["none", "long name", "NUL", "folder", "dangling link", "circular link", "pipe", "device"],
+    ids=["none", "long name", "NUL", "folder", "dangling link", "circular link", "pipe", "socket", "device"],
 )
 def test_what_is_no_file_is_missing_and_not_even_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[Path], None]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[Path], None], reason: str
 ) -> None:
     path = tmp_path / name
     make(path)
     monkeypatch.setattr(Path, "open", None)  # a pipe that is opened would wait for a writer
-    check(path, "missing")
+    with pytest.raises(decoding.AudioError, match=f"^{reason}") as caught, decoding.open_audio(path):
+        pass
+    assert caught.value.fault == "missing"
 
 
 def test_the_audio_files_of_a_folder_are_listed_and_the_others_are_named(tmp_path: Path) -> None:
@@ -609,6 +646,7 @@ def test_the_audio_files_of_a_folder_are_listed_and_the_others_are_named(tmp_pat
     (folder / "deep/circle").symlink_to(folder)
     (folder / "lost.wav").symlink_to("nowhere")
     os.mkfifo(folder / "pipe.wav")
+    (folder / "zero.wav").symlink_to("/dev/zero")
     paths, left_out = decoding.find_audio(folder)
     assert [str(path.relative_to(folder)) for path in paths] == ["b.WAV", "deep/er/a.opus", "linked/c.m4a"]
     assert left_out == {
@@ -618,8 +656,9 @@ def test_the_audio_files_of_a_folder_are_listed_and_the_others_are_named(tmp_pat
         "deep/circle": "a link to a folder that is read already",
         "lost.wav": decoding.LOST,
         "pipe.wav": "not a file",
+        "zero.wav": "not a file",
     }
     assert decoding.count_left_out(left_out) == (
         "1 a link to a folder that is read already ('deep/circle'); 1 a link to nothing ('lost.wav'); "
-        "2 hidden ('._b.wav'); 1 not a file ('pipe.wav'); 1 not audio ('notes.txt')"
+        "2 hidden ('._b.wav'); 2 not a file ('pipe.wav'); 1 not audio ('notes.txt')"
     )

@@ -1,5 +1,6 @@
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from regenre.errors import UserError, explain_error, join_lines, report_errors
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/a"),
             "regenre: /full/a: No space left on device; no half",
         ),
+        (MemoryError(), "regenre: more memory needed than there is"),
         (KeyboardInterrupt(), "regenre: interrupted; run the same command again to continue"),
     ],
 )
@@ -39,7 +41,10 @@ def test_lines_are_joined() -> None:
 def test_an_error_of_one_of_several_is_one_line() -> None:
     assert explain_error(UserError("clip a:\n  bad")) == "clip a: bad"
     assert explain_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/a")) == "No space left on device"
-    assert explain_error(MemoryError()).startswith("MemoryError: (a defect of regenre; please report it")
+    assert explain_error(ValueError()).startswith("ValueError: (a defect of regenre; please report it")
+    assert explain_error(MemoryError("Unable to\nallocate 3 TiB")) == (
+        "more memory needed than there is (Unable to allocate 3 TiB)"
+    )
 
 
 WAITS = """
@@ -87,3 +92,29 @@ def test_a_signal_after_the_work_ends_a_process_without_a_word() -> None:
     process.send_signal(signal.SIGTERM)
     assert process.communicate()[1] == ""
     assert process.returncode == -signal.SIGTERM
+
+
+WRITES = """
+import sys
+from regenre.errors import prepare_process, report_errors
+prepare_process()
+with report_errors():
+    print("remark", file=sys.stderr)
+    print("result" * 10_000)
+    sys.stdout.flush()
+"""
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "output", "message"),
+    [
+        ("| head -c 6", 1, "result", "remark\n"),
+        ("2>&-", 0, "result" * 10_000 + "\n", ""),
+        (">&-", 1, "", "regenre: a standard output expected, a closed one found; omit `>&-`\n"),
+    ],
+    ids=["a reader that leaves", "standard error closed", "standard output closed"],
+)
+def test_an_output_that_is_closed(redirection: str, status: int, output: str, message: str) -> None:
+    command = f"set -o pipefail; {shlex.quote(sys.executable)} -c {shlex.quote(WRITES)} {redirection}"
+    process = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (process.returncode, process.stdout, process.stderr) == (status, output, message)

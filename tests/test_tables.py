@@ -320,3 +320,11 @@ def test_the_tables_of_a_folder_are_listed(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert [path.name for path in tables.list_user_tables(tmp_path)] == ["a.parquet", "b.CSV"]
     assert tables.list_user_tables(tmp_path / "none.csv") == [tmp_path / "none.csv"]
+
+
+def test_a_name_with_a_carriage_return_is_one_cell() -> None:
+    rows = pd.DataFrame({"file": ["a\r=1", "b"], "n\r=2": 0.5})
+    assert list(csv.reader(io.StringIO(tables.format_csv(rows), newline=""), strict=True)) == [
+        ["file", "n\r=2"], ["a\r=1", "0.500000"], ["b", "0.500000"],
+    ]  # fmt: skip
+    assert tables.format_csv(rows.iloc[1:].rename(columns={"n\r=2": "n"}), header=False) == "b,0.500000\n"

@@ -1,5 +1,7 @@
 """The command `regenre`, and `python -m regenre`."""
 
+import sys
+
 from regenre.errors import end_process, prepare_process, report_errors
 
 
@@ -11,6 +13,7 @@ def main() -> None:
             from regenre.cli.main import main as run
 
             run()
+            sys.stdout.flush()  # while an error is still one line
     finally:
         end_process()
 

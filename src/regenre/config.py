@@ -26,6 +26,7 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import field
 from fnmatch import fnmatch
 from functools import lru_cache, wraps
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
@@ -445,11 +446,13 @@ def build(node: Any, where: str, *kinds: type[Any], packages: Sequence[str] | No
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
         raise UserError(f"{where}: `_target_: <class>` expected, a {expected}; none found")
     for target in _list_targets(node):
-        if not any(target.startswith(f"{package}.") for package in packages):
+        if not _is_in(target, packages):
             raise UserError(
                 f"{where}: _target_: {target}: something in {', '.join(packages)} expected; if you trust its author,"
                 " add its package to `trusted` in conf/config.yaml"
             )
+        if not _is_class(target, packages):
+            raise UserError(f"{where}: _target_: a class of {', '.join(packages)} expected, {target} found; change it")
     try:
         built = hydra.utils.instantiate(_escape_twice(node), _convert_="all")
     except (InstantiationException, OmegaConfBaseException, TypeError, ValueError) as error:
@@ -470,6 +473,23 @@ def _name_place(where: str) -> str:
     prefix = f"family.{leaf.stem}." if leaf.parent.name == "family" else f"{leaf.parent.name}."
     is_changed = any(override.lstrip("+~").startswith(prefix) for override in HydraConfig.get().overrides.task)
     return f"{where}, or the command line" if is_changed else where
+
+
+def _is_in(name: str, packages: Sequence[str]) -> bool:
+    return any(name.startswith(f"{package}.") for package in packages)
+
+
+def _is_class(target: str, packages: Sequence[str]) -> bool:
+    """Return whether a name in the packages is of a class of theirs, not of what a module of theirs imports.
+
+    A name that nothing has passes: building it says so.
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        target_class = getattr(import_module(module), name, None)
+    except ImportError:
+        return False
+    return target_class is None or (isinstance(target_class, type) and _is_in(f"{target_class.__module__}.", packages))
 
 
 def _escape_twice(node: Any) -> Any:

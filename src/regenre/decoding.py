@@ -16,6 +16,7 @@ import io
 import mmap
 import os
 import re
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -41,9 +42,20 @@ _DEMUXERS = {
     "matroska": ".webm .mka .mkv", "mov": ".m4a .m4b .mp4 .mov .3gp", "mp3": ".mp3 .mp2", "mpc": ".mpc", "mpc8": "",
     "ogg": "", "flac": "", "tta": ".tta", "w64": "", "wav": "", "wv": ".wv",
 }  # fmt: skip # those that FFmpeg may open; none of them opens another file or an address
-_STATE_LENGTH = {"asf", "matroska", "mov", "ape", "tta", "wv", "dsf", "mpc", "mpc8"}  # the others estimate it
+_STATE_LENGTH = {"asf", "caf", "matroska", "mov", "ape", "tta", "wv", "dsf", "mpc", "mpc8"}  # the others estimate it
 SUFFIXES = frozenset({*FORMATS, *" ".join(_DEMUXERS.values()).split()})
 LOST = "a link to nothing"  # why `find_audio` leaves a file out that should be there
+# start of a file of chunks -> where the first is, how its head is packed, whether chunks are padded to even lengths
+_CHUNKS = {
+    b"RIFF": (12, "<4sI", True), b"RF64": (12, "<4sI", True), b"RIFX": (12, ">4sI", True),
+    b"FORM": (12, ">4sI", True), b"caff": (8, ">4sq", False),
+}  # fmt: skip
+_OF_SAMPLES = {b"data", b"SSND", b"BODY", *_CHUNKS}  # a file may follow a file
+_MOST_CHUNKS = 1 << 16
+_KINDS = {
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+}  # fmt: skip
 _UNKNOWN_FROM = 0x7FFFF000 - 0x100  # programs that stream write 2 or 4 GiB, less a header, or 0 for a size
 # what libsndfile's log tells of a cut file: a chunk of samples that is too short, W64's chunk beside the file's length,
 # a number of frames, a remark
@@ -55,6 +67,7 @@ _REMARK = re.compile(r"seems to be (?:a )?truncated", re.I)
 _FACT = re.compile(r"^fact : 4$\s+frames\s*: (\d+)$", re.M)
 _COLUMNS = re.compile(r"Cols : (\d+)")
 _COUNT = re.compile(rb"^sample_count -i (\d+)", re.M)
+_FLAC_START = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # and the head of the block that describes the stream
 _LONGEST_BLOCK = 4096  # samples of a block of ADPCM or GSM, of which the last is filled up
 _MPEG = re.compile(rb"ID3|\xff[\xe2-\xe7\xf2-\xff]")
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # then, 40 bytes from its start, the file's size
@@ -158,7 +171,7 @@ def find_audio(folder: Path) -> tuple[list[Path], dict[str, str]]:
             elif path.is_file():
                 paths.append(path)
             else:
-                leave_out(path, LOST if path.is_symlink() else "not a file")
+                leave_out(path, "not a file" if path.exists() else LOST)
     return sorted(paths), left_out
 
 
@@ -179,11 +192,7 @@ def open_audio(path: Path) -> Iterator[AudioFile]:
     AudioError
         `missing`, or `unreadable`: neither library knows the format, or its sampling rate is out of range.
     """
-    try:
-        if not path.is_file():
-            raise AudioError("missing", f"no file at {path}")
-    except OSError as error:  # a name that is too long, a folder that may not be entered
-        raise AudioError("missing", f"no file can be opened there: {error.strerror}") from error
+    _check_file(path)
     file = _open(path)
     try:
         if not MIN_RATE <= file.sr <= MAX_RATE:
@@ -193,12 +202,29 @@ def open_audio(path: Path) -> Iterator[AudioFile]:
         file.close()
 
 
+def _check_file(path: Path) -> None:
+    """Raise `AudioError` if a path names no regular file; nothing is opened, for a pipe would wait for a writer."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise AudioError(
+            "missing", f"a file expected, {LOST if path.is_symlink() else 'nothing'} found there"
+        ) from error
+    except (OSError, ValueError) as error:  # a name that is too long, links in a circle, a folder that is closed
+        raise AudioError("missing", f"no file can be opened there: {getattr(error, 'strerror', error)}") from error
+    if not stat.S_ISREG(mode):
+        raise AudioError("missing", f"a regular file expected, {_KINDS[stat.S_IFMT(mode)]} found there")
+
+
 def _open(path: Path) -> AudioFile:
     with _explain():
         with path.open("rb") as stream:
             start = stream.read(10)
+            n_chunks = _count_sample_chunks(stream, start[:4])
         if not start:
             raise AudioError("unreadable", "the file is empty")
+        if n_chunks > 1:
+            raise AudioError("unreadable", f"one chunk of samples expected, {n_chunks} found; split the file")
     first = ""
     if not _MPEG.match(start) and path.suffix.lower() not in (".mp3", ".mp2"):
         try:
@@ -209,9 +235,11 @@ def _open(path: Path) -> AudioFile:
         except AudioError as error:
             first = f"{error}; "
         else:
-            if file.container == "OGG" and len(parts := _find_ogg_parts(path)) > 1:
-                file.close()
-                return _OggChain(path, parts)
+            if file.container in _FIND_PARTS and not file.is_doubtful:
+                parts = _FIND_PARTS[file.container](path)
+                if len(parts) > 1:
+                    file.close()
+                    return _Chain(path, parts)
             return _prefer_ffmpeg(path, file) if file.is_doubtful else file
     try:
         return _FfmpegFile(path)
@@ -317,8 +345,8 @@ class _Repaired(mmap.mmap):
             super().seek(0, io.SEEK_END)
 
 
-class _OggChain:
-    """Several Ogg streams in one file, one after the other; each is read as a file of its own."""
+class _Chain:
+    """Several Ogg or FLAC streams in one file, one after the other; each is read as a file of its own."""
 
     def __init__(self, path: Path, parts: list[tuple[int, int]]) -> None:
         self._source = path.open("rb")
@@ -332,7 +360,10 @@ class _OggChain:
 
     def _open_part(self, number: int) -> _SndFile:
         start, end = self._parts[number]
-        return _SndFile(io.BytesIO(self._content[start:end]))
+        part = _SndFile(io.BytesIO(self._content[start:end]))
+        if part.is_doubtful:
+            raise AudioError("unreadable", f"its stream {number + 1} does not state its length; split the file")
+        return part
 
     def read_blocks(self, most: int, dtype: str = "float32") -> Iterator[np.ndarray]:
         for number in range(len(self._parts)):
@@ -365,6 +396,45 @@ def _find_ogg_parts(path: Path) -> list[tuple[int, int]]:
         return list(zip(starts, [*starts[1:], len(content)], strict=True))
 
 
+def _find_flac_parts(path: Path) -> list[tuple[int, int]]:
+    """Return where each of the FLAC streams of a file begins and ends; pictures and tags of the first are passed."""
+    starts = [0]
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content, _explain():
+        place, is_last = 4, False
+        while not is_last:
+            is_last = bool(content[place] & 0x80)
+            place += 4 + int.from_bytes(content[place + 1 : place + 4])
+        starts += [match.start() for match in _FLAC_START.finditer(content, place)]
+        return list(zip(starts, [*starts[1:], len(content)], strict=True))
+
+
+_FIND_PARTS = {"OGG": _find_ogg_parts, "FLAC": _find_flac_parts}
+
+
+def _count_sample_chunks(stream: IO[bytes], start: bytes) -> int:
+    """Return how many chunks of samples a WAV, AIFF, CAF or 8SVX has; 0 for other files. Libraries read one of them.
+
+    Parameters
+    ----------
+    start : the file's first four bytes
+    """
+    if start not in _CHUNKS:
+        return 0
+    place, head, is_padded = _CHUNKS[start]
+    n_chunks = 0
+    for _ in range(_MOST_CHUNKS):
+        stream.seek(place)
+        content = stream.read(struct.calcsize(head))
+        if len(content) < struct.calcsize(head):
+            break
+        name, n = struct.unpack(head, content)
+        n_chunks += name in _OF_SAMPLES
+        if not 0 <= n < 1 << 62:
+            break
+        place += len(content) + n + (n % 2 if is_padded else 0)
+    return n_chunks
+
+
 class _FfmpegFile:
     """A file that FFmpeg reads."""
 
@@ -388,6 +458,8 @@ class _FfmpegFile:
             demuxer = container.format.name.partition(",")[0]
             if demuxer in ("asf", "caf"):
                 _check_size(path, demuxer)
+            if (demuxer, coding.name) == ("caf", "alac"):
+                coding.options = {"flags2": "skip_manual"}  # the last packet is short, and FFmpeg would cut it again
             self._close = stack.pop_all().close
         self._stream: Any = stream
         is_mp3 = demuxer == "mp3"

@@ -1,16 +1,18 @@
 """Errors that the user can mend, reported in one line.
 
 A `UserError` is a sentence that names the thing (clip, file, option), what was expected, what was found and what to
-do. `report_errors` turns it, a failed disk access and Ctrl-C into that one line and a non-zero exit status. Any other
-exception is a defect of regenre and keeps its traceback. `prepare_process` makes SIGTERM and SIGHUP end a process as
-Ctrl-C does, so that its temporary files go.
+do. `report_errors` turns it, a failed disk access, a lack of memory and Ctrl-C into that one line and a non-zero exit
+status. Any other exception is a defect of regenre and keeps its traceback. `prepare_process` makes SIGTERM and SIGHUP
+end a process as Ctrl-C does, so that its temporary files go.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from pathlib import Path
 from types import TracebackType
 
 _INTERRUPTED = "regenre: interrupted; run the same command again to continue"
@@ -27,11 +29,16 @@ def report_errors() -> Iterator[None]:
         yield
     except UserError as error:
         raise SystemExit(f"regenre: {escape_terminal(join_lines(str(error)))}") from error
+    except BrokenPipeError:  # the reader of the output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python writes as it ends
+        raise SystemExit(1) from None
     except OSError as error:
         path = escape_terminal(f"{error.filename}: ") if error.filename else ""
         raise SystemExit(
             f"regenre: {path}{error.strerror or error}; no half-written file is left, mend the cause and run again"
         ) from error
+    except MemoryError as error:
+        raise SystemExit(f"regenre: {explain_error(error)}") from error
     except KeyboardInterrupt:
         raise SystemExit(_INTERRUPTED) from None
 
@@ -39,8 +46,12 @@ def report_errors() -> Iterator[None]:
 def prepare_process() -> None:
     """Prepare a process that people start: how signals end it, and what a terminal shows of letters that it lacks.
 
-    SIGTERM and SIGHUP interrupt it as Ctrl-C does, in one line, even while modules are imported.
+    SIGTERM and SIGHUP interrupt it as Ctrl-C does, in one line, even while modules are imported. A process whose
+    standard output is closed ends at once, for its results would be lost; a closed standard error is done without.
     """
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 # as long as the process lives
+    if sys.stdout is None:
+        raise SystemExit("regenre: a standard output expected, a closed one found; omit `>&-`")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -70,6 +81,8 @@ def explain_error(error: Exception) -> str:
         return join_lines(str(error))
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, MemoryError):
+        return f"more memory needed than there is ({join_lines(str(error)) or 'no size stated'})"
     return join_lines(f"{type(error).__name__}: {error} (a defect of regenre; please report it with this input)")
 
 

@@ -36,14 +36,25 @@ FoldCount = Annotated[int, Field(ge=2)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
 """Of sampling, in Hz."""
-Size = Annotated[int, Field(ge=16, le=2**20)]
+ShownRate = Annotated[int, Field(ge=8000, le=96_000)]
+"""Of an analysis that is drawn, in Hz: every bank of the panels has its bins."""
+Size = Annotated[int, Field(ge=16, le=2**16)]
 """Of a transform, in samples."""
+Hop = Annotated[int, Field(ge=32)]
+"""From one frame to the next, in samples."""
+Width = Annotated[int, Field(ge=1, le=1024)]
+"""Of what a family computes for a frame: bands, coefficients."""
+WidthOrZero = Annotated[int, Field(ge=0, le=1024)]
+Span = Annotated[float, Field(gt=0, le=60)]
+"""Of the frames that a family or a pooling looks at together, in seconds."""
+Length = Annotated[float, Field(gt=0, le=1e6)]
+"""Of a clip, in seconds."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Weights = Annotated[list[Positive], Field(min_length=1)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(_check_unique)]
-Shares = Annotated[list[Share], Field(min_length=1)]
+Shares = Annotated[list[Share], Field(min_length=1, max_length=1024)]
 Jobs = Annotated[int, AfterValidator(_check_jobs)]
 """A number of processes."""
 
@@ -68,5 +79,7 @@ def explain_invalid(error: ValidationError) -> str:
             return f"{name} is unknown"
         case "too_short":
             return f"{name}: at least {first['ctx']['min_length']} expected, {first['ctx']['actual_length']} found"
+        case "too_long":
+            return f"{name}: at most {first['ctx']['max_length']} expected, {first['ctx']['actual_length']} found"
     kind = first["msg"].removeprefix("Input should be ").partition(", ")[0]
     return f"{name}: {kind} expected, {first['input']!r} found".removeprefix(": ")

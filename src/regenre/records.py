@@ -64,7 +64,7 @@ def read_record(path: Path, kind: type[R], remedy: str) -> R:
             f" another version wrote it, {remedy}"
         )
     try:
-        record: R = TypeAdapter(kind).validate_python(content)
+        record: R = TypeAdapter(kind).validate_json(json.dumps(content), strict=True)  # "1" is no number
     except ValidationError as error:
         raise UserError(f"{path}: {explain_invalid(error)}; {remedy}") from error
     return record

@@ -1,6 +1,8 @@
 """Settings that results record, as conf/config.yaml has them."""
 
-from regenre.kinds import Count, FoldCount, PositiveOrZero, Rate, Size, strict_dataclass
+from regenre.kinds import Count, FoldCount, Hop, PositiveOrZero, Rate, Size, strict_dataclass
+
+_MOST_OVERLAPPING = 64  # frames at any sample
 
 
 @strict_dataclass
@@ -16,7 +18,13 @@ class FrameSettings:
     """The shared transform, in samples."""
 
     n_fft: Size
-    hop_length: Count
+    hop_length: Hop
+
+    def __post_init__(self) -> None:
+        if self.n_fft > _MOST_OVERLAPPING * self.hop_length:
+            raise ValueError(
+                f"n_fft: at most {_MOST_OVERLAPPING} hops of {self.hop_length} samples expected, {self.n_fft} found"
+            )
 
 
 @strict_dataclass

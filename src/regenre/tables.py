@@ -14,6 +14,7 @@ so that the same content gives the same bytes.
 
 import csv
 import fnmatch
+import re
 import reprlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -91,14 +92,16 @@ class FeatureSet:
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a CSV with six decimals."""
+    files.write_text(path, format_csv(frame))
+
+
+def format_csv(frame: pd.DataFrame, header: bool = True) -> str:
+    """Return a table as CSV with six decimals."""
     texts = frame.select_dtypes(exclude="number")
-    breaks = any(texts[column].astype(str).str.contains("\r", regex=False).any() for column in texts)
+    names = [*map(str, frame.columns), *(str(value) for column in texts for value in texts[column])]
+    breaks = any("\r" in name for name in names)
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if breaks else csv.QUOTE_MINIMAL  # pandas does not quote a lone \r
-
-    def write(temporary: Path) -> None:
-        frame.to_csv(temporary, index=False, float_format=CSV_FLOAT, lineterminator="\n", quoting=quoting)
-
-    files.write_atomically(path, write)
+    return frame.to_csv(index=False, header=header, float_format=CSV_FLOAT, lineterminator="\n", quoting=quoting)
 
 
 def write_clips(path: Path, clips: pd.DataFrame) -> None:
@@ -237,7 +240,7 @@ def strip_piece_numbers(ids: pd.Series) -> pd.Series:
 def read_report(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     """Read one of the tables in reports/; missing text is "". The name of a column decides whether it holds text.
 
-    A `'` that `reporting.escaping.escape_sheet` put before a text is removed.
+    Each `'` that `reporting.escaping.escape_sheet` put before a line of a text is removed.
 
     Raises
     ------
@@ -251,9 +254,12 @@ def read_report(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     if table.empty:
         return table.astype(object)  # pandas cannot infer the types of empty columns
     text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column]) or column in _TEXT]
-    return table.assign(
-        **{str(column): table[column].astype(object).fillna("").astype(str).str.removeprefix("'") for column in text}
-    )
+    texts = {str(column): table[column].astype(object).fillna("").astype(str) for column in text}
+    return table.assign(**{name: values.map(_restore_formula) for name, values in texts.items()})
+
+
+def _restore_formula(value: str) -> str:
+    return re.sub(r"(\A|[\r\n])'", r"\1", value)
 
 
 def _read_names_as_text(path: Path) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from helpers import ROOT, SR, noise, sine
 
+from regenre.cli import commands
 from regenre.cli.main import main
 
 
@@ -55,21 +56,18 @@ def test_clean_and_convert_write_new_files_in_their_places(sounds: Path, capsys)
     ("arguments", "message"),
     [
         (("clean", "in"), "--out: a folder for the new files expected"),
-        (("clean", "in/a.wav", "--out", "in/a.wav"), "in/a.wav: a new file expected, an input found"),
         (
-            ("convert", "in/a.wav", "in/deep/b.flac", "--to", "flac", "--out", "in/deep", "--force"),
-            "in/deep/b.flac: a new file expected, an input found",
+            ("convert", "in/a.wav", "--out", "/dev/full", "--force"),
+            "--out: a folder expected, something else found at /d",
         ),
         (("show", "in/a.wav", "--out", "there.png"), "there.png: a new file expected, but it is there already"),
-        (
-            ("convert", "in/a.wav", "in/deep/../a.wav", "--out", "o"),
-            "in/a.wav: a target of its own expected, another file has o/a.wav too; name them one by one",
-        ),
         (("show", "in/a.wav", "--out", "a.pdf"), "--out: a name that ends in .png or .html expected"),
         (("show", "in/bad.mp3"), "in/bad.mp3: FFmpeg cannot read it"),
         (("show", "in/a.wav", "--families", "mfc"), "families: 'mfc' is not in conf/family/"),
         (("show", "in/a.wav", "--start", "9"), "in/a.wav: 3.00 s, more than 9.00 s expected"),
         (("classify", "in/a.wav", "--model", "none"), "model 'none': no such cell; there are none; run `dvc repro`"),
+        (("classify", "in/a.wav", "--model", ""), "model '': no such cell; there are none; run `dvc repro`"),
+        (("classify", "in/a.wav", "--model", "in"), "model in: a cell's folder expected, with a file cell.json, none"),
         (("classify", "in/a.wav"), "summary.csv is missing; run `dvc repro` first"),
         (("register",), "summary.csv is missing; run `dvc repro` first"),
     ],
@@ -78,6 +76,32 @@ def test_a_wrong_argument_is_one_line(sounds: Path, arguments: tuple[str, ...], 
     line = run(*arguments)
     assert message in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("clean", "in/a.wav", "--out", "in/a.wav"), "in/a.wav: in/a.wav: a new file expected, an input found"),
+        (
+            ("convert", "in/a.wav", "in/deep/b.flac", "--to", "flac", "--out", "in/deep", "--force"),
+            "in/deep/b.flac: in/deep/b.flac: a new file expected, an input found; choose another name with --out",
+        ),
+        (
+            ("convert", "in/a.wav", "in/deep/../a.wav", "in/deep/b.flac", "--out", "o"),
+            "in/a.wav: a target of its own expected, another file has o/a.wav too; name them one by one",
+        ),
+    ],
+)
+def test_a_target_that_is_none_is_reported_and_the_others_are_written(
+    sounds: Path, capsys, arguments: tuple[str, ...], message: str
+) -> None:
+    before = {path: path.read_bytes() for path in (sounds / "in").rglob("*.*")}
+    assert "files could not be used" in run(*arguments)
+    printed = capsys.readouterr()
+    assert f"regenre: {message}" in printed.err
+    files = [argument for argument in arguments if argument.startswith("in/") and argument.endswith(("wav", "flac"))]
+    assert len(printed.out.splitlines()) + printed.err.count("regenre: in/") == len(set(files))
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_names_reach_the_terminal_without_control_characters(sounds: Path, capsys) -> None:
@@ -112,3 +136,9 @@ def test_show_writes_a_figure_or_a_page_that_needs_no_network(sounds: Path, caps
     assert 'src="data:audio/mpeg;base64,' in page
     assert "http" not in page
     assert capsys.readouterr().out.split() == ["long.png", "long.html", "long.html"]
+
+
+def test_whoever_stops_early_hears_nothing_of_the_rest(sounds: Path) -> None:
+    results = commands._run_each([(str(number),) for number in range(100)], Path.exists, 2, "work", [])
+    assert next(results) == ("0", False)
+    results.close()  # a warning would be an error here

@@ -1,5 +1,6 @@
 """Files without pauses, and files in other formats, rates and resolutions."""
 
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -134,6 +135,18 @@ def test_a_mistake_raises_and_changes_no_file(tmp_path: Path, target: str, optio
     with pytest.raises(UserError, match=message):
         convert.convert(tmp_path / "a.wav", tmp_path / target, **options)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_name_that_is_no_utf_8_is_kept(tmp_path: Path) -> None:
+    soundfile.write(os.fsencode(tmp_path / "a\udcff.wav"), sine(440), SR)
+    output = convert.convert(tmp_path / "a\udcff.wav", tmp_path / "b\udcff.flac")
+    assert output.target.is_file()
+
+
+def test_a_file_without_samples_is_empty(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(0), SR)
+    with pytest.raises(audio.AudioError, match="the file holds no samples"):
+        convert.clean(tmp_path / "a.wav", tmp_path / "b.wav")
 
 
 def test_a_truncated_or_silent_file_yields_no_new_file(tmp_path: Path) -> None:

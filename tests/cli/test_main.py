@@ -68,6 +68,8 @@ def test_help_of_a_command_lists_its_arguments(command: str, capsys: pytest.Capt
             "argument --jobs: -1 (one for each core) or at least 1 expected, 0 found",
         ),
         (("classify", "a.wav", "--window", "nan"), "argument --window: a finite number expected, 'nan' found"),
+        (("show", "a.wav", "--sr", "4000"), "argument --sr: greater than or equal to 8000 expected, '4000' found"),
+        (("show", "a.wav", "--sr", "192000"), "argument --sr: less than or equal to 96000 expected, '192000' found"),
         (("show", "a.wav", "--length", "-1"), "argument --length: greater than 0 expected, '-1' found"),
         (("convert", "a.wav", "--rate", "1"), "argument --rate: greater than or equal to 1000 expected, '1' found"),
         (("convert", "a.wav", "--bits", "12"), "argument --bits: invalid choice: 12"),

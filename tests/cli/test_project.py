@@ -105,7 +105,7 @@ def test_classify_names_the_genres_of_files_and_goes_on_past_bad_ones(project: P
     assert all(sum(answer["proba"].values()) == pytest.approx(1, abs=1e-4) for answer in answers.values())
     assert [window["start_s"] for window in answers["long.flac"]["timeline"]] == [0, 2, 4, 6, 8]
     assert "text.mp3: FFmpeg cannot read it" in output
-    assert "missing.wav: no file at missing.wav" in output
+    assert "missing.wav: a file expected, nothing found there" in output
     assert "regenre: 3 of 7 files could not be used" in output
     assert "Traceback" not in output
     table = project.run(*classify[:2], str(sounds / "long.flac"), "--csv", "--plot", str(tmp_path / "plot.png"))
@@ -143,7 +143,7 @@ def test_a_registered_model_answers_as_the_command_line_does(project: Project, t
         shares = {name.removeprefix("proba__"): share for name, share in row.items() if name.startswith("proba__")}
         assert shares == pytest.approx(expected["proba"], abs=1e-6)
         assert row["predicted"] == next(iter(expected["proba"]))
-    assert of_lost["error"] == "lost.wav: no file at lost.wav"
+    assert of_lost["error"] == "lost.wav: a file expected, nothing found there"
     assert of_lost["proba__waltz_strings"] is None
     loading = f"""import mlflow, pandas as pd
 model = mlflow.pyfunc.load_model('models:/regenre-synthetic/1')

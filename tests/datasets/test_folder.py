@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from regenre import tables
 from regenre.datasets.folder import Folder
 from regenre.errors import UserError
 
@@ -27,6 +28,18 @@ def test_files_of_the_user_are_linked_and_not_copied(classes: Path, tmp_path: Pa
     raw = download(tmp_path / "raw", Folder(str(classes)))
     assert all(path.is_symlink() for path in raw.rglob("*.wav"))
     assert sorted(classes.rglob("*")) == before
+
+
+def test_a_name_that_no_table_can_hold_is_left_out(classes: Path, tmp_path: Path) -> None:
+    (classes / "low/bad\udcff.wav").symlink_to("0.wav")
+    (classes / "bad\udcff").mkdir()
+    (classes / "bad\udcff/0.wav").symlink_to("../low/0.wav")
+    dataset, raw = Folder(str(classes)), tmp_path / "raw"
+    raw.mkdir()
+    message = dataset.download(raw)
+    assert message.startswith(f"12 files linked from {classes}; left out: 2 not named in UTF-8; rename it ('bad")
+    assert message.isprintable()
+    tables.write_csv(tmp_path / "clips.csv", dataset.list_clips(raw))
 
 
 def test_groups_come_from_groups_csv(classes: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_classify_answers_as_the_model_does(in_corpus) -> None:
         (lambda: extract(noise()), r"samples: a sampling rate expected, none found; pass it, e.g. sr=22_050"),
         (lambda: extract(noise(), "mfc", sr=SR), "'mfc' is not in conf/features/; choose from all"),
         (lambda: extract(noise(), "external", sr=SR), "computed from audio expected, external found; leave it out"),
-        (lambda: extract("nothing.wav"), "nothing.wav: no file at nothing.wav"),
+        (lambda: extract("nothing.wav"), "nothing.wav: a file expected, nothing found there"),
         (lambda: extract(np.zeros(SR), sr=SR), "peak 0.0e"),
         (lambda: extract(np.full(SR, np.nan), sr=SR), "22050 of 22050 samples are NaN"),
         (lambda: classify(noise(), model="none", sr=SR), "model 'none': no such cell"),

@@ -34,7 +34,7 @@ def test_a_row_that_cannot_be_classified_has_an_error_and_the_others_go_on(serve
     rows = [{"path": "none.wav"}, {"path": str(corpus.raw / LOW)}, {"sr": 22_050}]
     answers = served.predict(pd.DataFrame(rows))
     assert answers["error"].tolist() == [
-        "none.wav: no file at none.wav", "", "path, or samples and sr, expected; sr found",
+        "none.wav: a file expected, nothing found there", "", "path, or samples and sr, expected; sr found",
     ]  # fmt: skip
     assert answers["predicted"].tolist() == ["", "low", ""]
     assert [value is None for value in answers["proba__low"]] == [True, False, True]  # JSON has no NaN

@@ -14,6 +14,7 @@ from helpers import SR, noise, sine
 from regenre import audio, records, tables
 from regenre.audio import AudioError
 from regenre.errors import UserError
+from regenre.features.families.spectral_shape import SpectralShape
 from regenre.inference.model import Model, convert_samples, find_best, find_cell, read_model
 from regenre.learning.cells import Cell
 
@@ -144,6 +145,27 @@ def test_a_cell_names_only_families_and_poolings(corpus, tmp_path: Path, target:
     with pytest.raises(UserError, match=f"_target_: {target}: something in regenre.features.families, regenre.tabular"):
         Model.read(folder)
     assert victim.exists()
+
+
+@pytest.mark.parametrize(
+    "target", ["regenre.tabular.text.Path.unlink", "regenre.tabular.text.Path", "regenre.tabular.text.read_text_beside"]
+)
+def test_a_cell_names_no_function_and_nothing_that_a_family_imports(corpus, tmp_path: Path, target: str) -> None:
+    victim = tmp_path / "victim"
+    victim.touch()
+    folder = edit_family(corpus, tmp_path / "evil", settings={"_target_": target, "_args_": [str(victim)]})
+    with pytest.raises(UserError, match=f"cell.json: _target_: a class of regenre.* expected, {target} found"):
+        Model.read(folder)
+    assert victim.exists()
+
+
+def test_a_model_whose_features_need_more_than_there_is_is_refused(corpus, tmp_path: Path, monkeypatch) -> None:
+    def exhaust(*_: object) -> None:
+        raise MemoryError("Unable to allocate 3.7 TiB")
+
+    monkeypatch.setattr(SpectralShape, "__call__", exhaust)
+    with pytest.raises(UserError, match=r"the features of cell.json cannot be computed \(MemoryError: Unable to alloc"):
+        corpus.read("spectral_shape-logistic")
 
 
 def test_a_model_that_reads_a_table_is_refused(corpus, tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 import importlib
+import io
+import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +79,33 @@ def test_what_is_no_model_is_one_line(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UserError, match="a model of skops expected, none found") as caught:
         models.load_model(tmp_path / "model.skops")
     assert "\n" not in str(caught.value)
+
+
+def pack(name: str, content: bytes) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr(name, content)
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize("wrap", [bytes, lambda bomb: pack("1.npz", pack("2.npz", bomb))], ids=["outside", "inside"])
+def test_a_model_that_inflates_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrap) -> None:
+    monkeypatch.setattr(models, "MOST", 1 << 20)
+    (tmp_path / "model.skops").write_bytes(wrap(pack("1.npy", bytes(1 << 20) + b"1")))
+    with pytest.raises(UserError, match="at most 1,048,576 bytes without compression expected, more found"):
+        models.load_model(tmp_path / "model.skops")
+
+
+def test_a_model_that_states_less_than_it_inflates_to_is_cut_there(tmp_path: Path) -> None:
+    """Its checksum is that of the part; skops would inflate it as a whole."""
+    bomb = pack("1.npy", bytes(64 << 20))
+    sizes, sums = struct.pack("<I", 64 << 20), struct.pack("<I", zlib.crc32(bytes(64 << 20)))
+    bomb = bomb.replace(sizes, struct.pack("<I", 16)).replace(sums, struct.pack("<I", zlib.crc32(bytes(16))))
+    tracemalloc.start()
+    with zipfile.ZipFile(io.BytesIO(models._unpack(io.BytesIO(bomb), models.MOST))) as archive:
+        assert archive.read("1.npy") == bytes(16)
+    assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    tracemalloc.stop()
 
 
 def test_a_missing_file_raises(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 from helpers import build_family, clicks, frames_of, sine
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regenre.reporting import gallery
+from regenre.reporting import gallery, plots
 
 
 def list_panels(figure: Figure) -> dict[str, Axes]:
@@ -22,6 +23,15 @@ def test_ten_panels_have_their_units() -> None:
     assert abs(float(tempo.split()[1]) - 120) < 2
     assert panels["Spectrogram"].get_xlim() == (0, 10)
     assert np.isfinite(panels["MFCC, without the 0th"].collections[0].get_array()).all()
+
+
+@pytest.mark.parametrize("n", [1, 100, 2000, 9000])
+@pytest.mark.parametrize("sr", [8_000, 22_050, 96_000])
+def test_a_clip_of_any_length_at_any_rate_has_its_panels(n: int, sr: int) -> None:
+    families = {name: build_family(name) for name in (*gallery.FAMILIES, "spectral_shape")}
+    figure = gallery.draw_gallery(frames_of(sine(440, n / sr, sr) + 0.1, sr), "clip", families, ["spectral_shape"])
+    plots.render_png(figure)
+    assert len(list_panels(figure)) == 9
 
 
 def test_every_kind_of_family_has_its_panel() -> None:

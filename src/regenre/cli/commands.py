@@ -8,8 +8,10 @@ import os
 import shlex
 import subprocess
 import sys
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +45,7 @@ def classify(arguments: argparse.Namespace) -> None:
     """Print the genres of each file."""
     from tqdm import tqdm
 
-    from regenre import files
+    from regenre import files, tables
     from regenre.inference import answers
     from regenre.inference.model import read_model
     from regenre.reporting import plots
@@ -62,20 +64,21 @@ def classify(arguments: argparse.Namespace) -> None:
         _print(f"model {folder.name} ({model.cell.plan.dataset}, {len(model.genres)} genres)", sys.stderr)
     n_without_text, header, failed = 0, True, list[str]()
     classify_file = partial(_classify_file, folder, arguments.window)
-    for path, answer in _run_each([(path,) for path in paths], classify_file, arguments.jobs, "classify", failed):
-        n_without_text += not answer.has_text
-        if arguments.csv:
-            name = path.encode(errors="backslashreplace").decode()  # bytes that are no UTF-8 have no place in a table
-            rows = escape_sheet(answers.make_rows(name, answer))
-            tqdm.write(rows.to_csv(index=False, header=header, float_format="%.6f").rstrip())
-        elif arguments.json:
-            _print(answers.format_json(path, answer))
-        else:
-            _print(answers.format_line(path, answer, arguments.top))
-        header = False
-        if arguments.plot:
-            figure = plots.draw_timeline(answer.starts_s, answer.timeline, answer.genres, path)
-            plots.save_figure(arguments.plot, figure)
+    with closing(_run_each([(path,) for path in paths], classify_file, arguments.jobs, "classify", failed)) as results:
+        for path, answer in results:
+            n_without_text += not answer.has_text
+            if arguments.csv:
+                name = path.encode(errors="backslashreplace").decode()  # no table holds bytes that are no UTF-8
+                rows = escape_sheet(answers.make_rows(name, answer))
+                tqdm.write(tables.format_csv(rows, header), end="")
+            elif arguments.json:
+                _print(answers.format_json(path, answer))
+            else:
+                _print(answers.format_line(path, answer, arguments.top))
+            header = False
+            if arguments.plot:
+                figure = plots.draw_timeline(answer.starts_s, answer.timeline, answer.genres, path)
+                plots.save_figure(arguments.plot, figure)
     if n_without_text:
         _print(f"regenre: the model reads a text beside each file (FILE.txt); {n_without_text} have none", sys.stderr)
     _report_failed(failed, len(paths))
@@ -167,7 +170,7 @@ def _run_dvc(*arguments: str) -> None:
 def _find_model(arguments: argparse.Namespace) -> Path:
     from regenre.inference.model import find_best, find_cell
 
-    return (find_cell(arguments.model) if arguments.model else find_best()).resolve()
+    return (find_best() if arguments.model is None else find_cell(arguments.model)).resolve()
 
 
 def _classify_file(folder: Path, window_s: float | None, path: Path) -> "Answer":
@@ -180,19 +183,23 @@ def _write_each(arguments: argparse.Namespace, write: Callable[[Path, Path], Any
     """Write one new file per file."""
     from regenre.files import clear_leftovers
 
-    targets, failed = dict(_name_targets(arguments, suffix)), list[str]()
+    targets, failed, tasks = dict(_name_targets(arguments, suffix)), list[str](), list[tuple[str, Path]]()
     inputs = {Path(path).resolve() for path in targets}
     counts = Counter(targets.values())
     for path, target in targets.items():
         if counts[target] > 1:
-            raise UserError(
-                f"{path}: a target of its own expected, another file has {target} too; name them one by one"
-            )
-    for target in targets.values():
-        if target.resolve() in inputs:
-            raise UserError(f"{target}: a new file expected, an input found; choose another name with --out")
-    with clear_leftovers(targets.values()):
-        for path, output in _run_each(list(targets.items()), write, arguments.jobs, "write", failed):
+            _report_file(path, f"a target of its own expected, another file has {target} too; name them one by one")
+            failed.append(path)
+        elif target.resolve() in inputs:
+            _report_file(path, f"{target}: a new file expected, an input found; choose another name with --out")
+            failed.append(path)
+        else:
+            tasks.append((path, target))
+    with (
+        clear_leftovers(target for _, target in tasks),
+        closing(_run_each(tasks, write, arguments.jobs, "write", failed)) as results,
+    ):
+        for path, output in results:
             clipped = f", {output.n_clipped} samples clipped to full scale" if output.n_clipped else ""
             _print(f"{path} -> {output.target}: {output.source_s:.2f} s -> {output.target_s:.2f} s{clipped}")
     _report_failed(failed, len(targets))
@@ -205,6 +212,8 @@ def _name_targets(arguments: argparse.Namespace, suffix: str | None) -> Iterator
         raise UserError("--out: a folder for the new files expected, because FILE is a folder; none found")
     several = len(arguments.files) > 1 or has_folder
     is_folder = arguments.out and (several or arguments.out.is_dir() or not arguments.out.suffix)
+    if is_folder and arguments.out.exists() and not arguments.out.is_dir():
+        raise UserError(f"--out: a folder expected, something else found at {arguments.out}; choose another name")
     for name in arguments.files:
         for path in _list_files([name]):
             source = Path(path)
@@ -220,10 +229,10 @@ def _name_targets(arguments: argparse.Namespace, suffix: str | None) -> Iterator
 
 def _run_each(
     files: Sequence[tuple[Any, ...]], work: Callable[..., Any], n_jobs: int, title: str, failed: list[str]
-) -> Iterator[tuple[str, Any]]:
+) -> Generator[tuple[str, Any], None, None]:
     """Yield each file with its result, in order; report files that cannot be used and add them to `failed`.
 
-    A file is a tuple: its name, and whatever else `work` takes.
+    A file is a tuple: its name, and whatever else `work` takes. Whoever stops early closes the generator.
     """
     from joblib import Parallel, delayed, effective_n_jobs
     from tqdm import tqdm
@@ -231,18 +240,26 @@ def _run_each(
     from regenre.compute import start_tracker
 
     batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
-    workers = min(effective_n_jobs(n_jobs), len(batches))
+    workers = max(1, min(effective_n_jobs(n_jobs), len(batches)))
     start_tracker()
     results = Parallel(workers, return_as="generator")(delayed(_run_batch)(work, batch) for batch in batches)
-    with tqdm(total=len(files), desc=title, unit=" files", disable=None) as bar:
-        for batch in results:
-            for path, result in batch:
-                bar.update()
-                if isinstance(result, str):
-                    failed.append(path)
-                    _print(f"regenre: {path}: {result}", sys.stderr)
-                else:
-                    yield path, result
+    try:
+        with tqdm(total=len(files), desc=title, unit=" files", disable=None) as bar:
+            for batch in results:
+                for path, result in batch:
+                    bar.update()
+                    if isinstance(result, str):
+                        failed.append(path)
+                        _report_file(path, result)
+                    else:
+                        yield path, result
+    finally:
+        with warnings.catch_warnings(action="ignore"):  # joblib counts the tasks that nobody waits for
+            results.close()
+
+
+def _report_file(path: str, reason: str) -> None:
+    _print(f"regenre: {path}: {reason}", sys.stderr)
 
 
 def _report_failed(failed: list[str], n: int) -> None:

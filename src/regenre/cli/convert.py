@@ -9,6 +9,7 @@ renamed, so memory use does not grow with the length and no incomplete file is l
 """
 
 import errno
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,7 @@ def clean(
     with open_audio(source) as file:
         sr, channels, subtype, container, endian = file.sr, file.channels, file.subtype, file.container, file.endian
         if not container:
+            next(file.read_blocks(1), None)  # a file that holds no samples is a fault of its own
             raise UserError(f"{source}: {file.encoding} can be read, not written; convert it first: --to flac")
     dtype = "int32" if subtype in _BITS else "float64"
     size = max(1, round(_FRAME_S * sr))
@@ -257,7 +259,7 @@ def _write_audio(
 ) -> None:
     def write(temporary: Path) -> None:
         try:
-            file = soundfile.SoundFile(temporary, "w", sr, channels, subtype, endian, container)
+            file = soundfile.SoundFile(os.fsencode(temporary), "w", sr, channels, subtype, endian, container)
         except (soundfile.LibsndfileError, ValueError) as error:
             raise UserError(
                 f"{target}: {container} {subtype} does not support {channels} channel(s) at {sr} Hz;"

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from regenre.cli import commands, init
 from regenre.errors import report_errors
-from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, explain_invalid
+from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, ShownRate, explain_invalid
 
 _EPILOG = (
     "Begin with `regenre learn FOLDER`, then `regenre classify FILE`. `regenre COMMAND --help` explains a command."
@@ -150,9 +150,9 @@ def _define_show(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sr",
-        type=read_as(Rate),
+        type=read_as(ShownRate),
         metavar="HZ",
-        help="sampling rate of the analysis (default: audio.sr in conf/config.yaml)",
+        help="sampling rate of the analysis, 8000 to 96000 (default: audio.sr in conf/config.yaml)",
     )
     parser.set_defaults(run=commands.show)
 

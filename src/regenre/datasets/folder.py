@@ -48,11 +48,14 @@ class Folder:
         clips = [path.relative_to(source) for path in paths]
         clips += [Path(path) for path, reason in left_out.items() if reason == LOST]  # a row of the clip table each
         for clip in clips:
-            if len(clip.parts) > 1:
+            if not _is_text(clip):
+                left_out[str(clip)] = "not named in UTF-8; rename it"
+            elif len(clip.parts) > 1:
                 (raw / clip).parent.mkdir(parents=True, exist_ok=True)
                 (raw / clip).symlink_to((source / clip).resolve())
             else:
                 left_out[str(clip)] = "not in the folder of a class"
+        n_links = len(_list_paths(raw))
         _link_texts(source, raw)
         groups = Path(self.groups).expanduser() if self.groups else source / GROUPS
         if self.groups or groups.is_file():
@@ -60,7 +63,7 @@ class Folder:
             (raw / GROUPS).write_bytes(groups.read_bytes())
         _check_classes(source, raw)
         unused = {path: reason for path, reason in left_out.items() if reason != LOST and not _is_companion(Path(path))}
-        message = f"{sum(len(clip.parts) > 1 for clip in clips)} files linked from {source}"
+        message = f"{n_links} files linked from {source}"
         return f"{message}; left out: {count_left_out(unused)}" if unused else message
 
     def list_clips(self, raw: Path) -> pd.DataFrame:
@@ -80,6 +83,14 @@ def _list_paths(raw: Path) -> pd.Series:
     return pd.Series(sorted(path.relative_to(raw).as_posix() for path in paths), dtype=object)
 
 
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _is_companion(path: Path) -> bool:
     """Return whether a file is the text of a clip or the table of groups."""
     return path.suffix.lower() == ".txt" or str(path) == GROUPS
@@ -95,7 +106,8 @@ def _link_texts(source: Path, raw: Path) -> None:
 
 def _check_classes(source: Path, raw: Path) -> None:
     """Raise `UserError` for a class without clips and for fewer than two classes."""
-    classes = sorted(path.name for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))
+    folders = [path.relative_to(source) for path in source.iterdir() if path.is_dir()]
+    classes = sorted(folder.name for folder in folders if _is_text(folder) and not folder.name.startswith("."))
     empty = [name for name in classes if not (raw / name).is_dir()]
     if empty:
         raise UserError(

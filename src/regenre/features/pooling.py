@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from regenre.kinds import Names, Positive, strict_dataclass
+from regenre.kinds import Names, Span, strict_dataclass
 
 _STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mean": lambda values: values.mean(axis=1, dtype=np.float64),
@@ -79,7 +79,7 @@ class TextureWindows:
     window_s : length of a window in seconds
     """
 
-    window_s: Positive
+    window_s: Span
 
     def name_columns(self, family: str, names: tuple[str, ...]) -> list[str]:
         """Return `<family>__<feature>__mean_of_means`, then `std_of_means`, `mean_of_stds`, `std_of_stds`."""

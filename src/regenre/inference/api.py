@@ -100,7 +100,7 @@ def classify(source: Source, model: str | None = None, sr: int | None = None, te
     >>> classify("song.mp3")  # doctest: +SKIP
     {'jazz': 0.61, 'blues': 0.21, ...}
     """
-    reader = read_model(find_cell(model) if model else find_best())
+    reader = read_model(find_best() if model is None else find_cell(model))
     if isinstance(source, np.ndarray):
         return reader.classify_samples(source, _require_sr(sr), text).proba
     with audio.name_errors(Path(source)):

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from regenre import audio, config, paths, tables
 from regenre.decoding import AudioError
-from regenre.errors import UserError
+from regenre.errors import UserError, join_lines
 from regenre.evaluation.grid import read_summary, select_best
 from regenre.features import extraction
 from regenre.features.extraction import Analysis
@@ -181,7 +181,13 @@ class Model:
         return np.concatenate([values[name] for name in order])[None, tables.match_columns(columns, patterns)]
 
     def _check_features(self) -> None:
-        rows, _ = self.analysis(extraction.make_probe(self.sr))
+        try:
+            rows, _ = self.analysis(extraction.make_probe(self.sr))
+        except Exception as error:  # settings that fit no filter fail anywhere
+            reason = join_lines(f"{type(error).__name__}: {error}")
+            raise UserError(
+                f"model {self.name}: the features of {RECORD} cannot be computed ({reason}); do not use this model"
+            ) from error
         for name, row in rows.items():
             expected = self.cell.plan.features.families[name].probe or []
             if len(row) != len(expected) or not np.allclose(row, expected, rtol=TOLERANCE, atol=TOLERANCE):
@@ -210,10 +216,14 @@ def find_best() -> Path:
 
 def find_cell(name: str) -> Path:
     """Return the folder of a cell by its name, in any dataset's grid, or by its path."""
-    if (Path(name) / RECORD).is_file():
+    if name and (Path(name) / RECORD).is_file():
         return Path(name)
     folders = sorted(path.parent for path in paths.locate_cells("").glob(f"*/*/{RECORD}"))
     matches = [folder for folder in folders if folder.name == name]
+    if not matches and name and Path(name).is_dir():
+        raise UserError(
+            f"model {name}: a cell's folder expected, with a file {RECORD}, none found there; choose another"
+        )
     if not matches:
         names = sorted({folder.name for folder in folders})
         others = [f"and {len(names) - _SHOWN} others in {paths.locate_cells('')}"] if len(names) > _SHOWN else []

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from regenre import files, paths, records, tables
 from regenre.errors import UserError
-from regenre.kinds import strict_dataclass
+from regenre.kinds import Length, strict_dataclass
 from regenre.paths import CellName
 from regenre.settings import SearchSettings
 from regenre.tables import FeatureSet
@@ -92,7 +92,7 @@ class CellPlan:
     folds: Annotated[list[FoldSizes], Field(min_length=1)]
     excluded: dict[str, str]
     fitted_on: dict[str, int]
-    duration_s: float | None
+    duration_s: Length | None
     texts: TextCounts | None
 
     @property

@@ -6,15 +6,17 @@ run writes identical bytes. Loading runs no code from the file: it builds object
     dump_model  estimator -> content of a file
     load_model  file -> estimator
     TRUSTED     types that may be loaded
+    MOST        size of a model
 """
 
 import io
 import re
 import zipfile
 from collections.abc import Collection
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from regenre.errors import UserError
 
@@ -35,6 +37,8 @@ TRUSTED = frozenset(  # what skops does not trust by itself in the models of con
 _OWN = ("regenre", "sklearn", "hmmlearn", "numpy", "scipy")  # of these, the types above and no others
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<!\d)\d+(?=\.np[yz]\b)')
 _SCHEMA = "schema.json"
+MOST = 1 << 30  # bytes of a model without compression
+_PIECE = 1 << 14  # bytes
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can store
 
 
@@ -55,15 +59,17 @@ def load_model(path: Path, packages: Collection[str] = ()) -> Any:
     Raises
     ------
     UserError
-        There is no file, it is no model, or it contains a type that is not trusted.
+        There is no file, it is no model or larger than `MOST`, or it contains a type that is not trusted.
     """
     if not path.is_file():
         raise UserError(f"model {path} is missing; run `dvc repro` first")
     import skops.io
 
     try:
-        types = skops.io.get_untrusted_types(file=path)
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, OSError, RecursionError) as error:
+        with path.open("rb") as stream:
+            content = _unpack(stream, MOST)
+        types = skops.io.get_untrusted_types(data=content)
+    except Exception as error:  # a damaged file fails anywhere
         raise UserError(f"model {path}: a model of skops expected, none found ({error}); run `dvc repro`") from error
     for name in types:
         if name not in TRUSTED and not _is_class_of(name, packages):
@@ -72,11 +78,28 @@ def load_model(path: Path, packages: Collection[str] = ()) -> Any:
                 " its package to `trusted` in conf/config.yaml if you trust its author"
             )
     try:
-        return skops.io.load(path, trusted=types)
-    except Exception as error:  # a damaged file fails anywhere
+        return skops.io.loads(content, trusted=types)
+    except Exception as error:
         raise UserError(
             f"model {path}: it cannot be read ({type(error).__name__}: {error}); run `dvc repro`"
         ) from error
+
+
+def _unpack(archive: IO[bytes], most: int) -> bytes:
+    """Return a zip archive, and those inside it, without compression.
+
+    A member may inflate to more than its header states. `zipfile` cuts it there, but inflates it as a whole if it is
+    read as a whole, as skops does.
+    """
+    content = io.BytesIO()
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(content, "w") as target:
+        if (n := sum(info.file_size for info in source.infolist())) > most:
+            raise ValueError(f"at most {MOST:,} bytes without compression expected, more found")
+        for name in dict.fromkeys(source.namelist()):
+            with source.open(name) as stream:
+                member = b"".join(iter(partial(stream.read, _PIECE), b""))
+            target.writestr(name, _unpack(io.BytesIO(member), most - n) if member.startswith(b"PK") else member)
+    return content.getvalue()
 
 
 def _is_class_of(name: str, packages: Collection[str]) -> bool:
@@ -86,9 +109,10 @@ def _is_class_of(name: str, packages: Collection[str]) -> bool:
     if top not in packages or top in _OWN:
         return False
     try:
-        return isinstance(getattr(import_module(module), attribute, None), type)
+        found = getattr(import_module(module), attribute, None)
     except ImportError:
         return False
+    return isinstance(found, type) and found.__module__.partition(".")[0] == top
 
 
 def _normalise(content: bytes) -> bytes:

@@ -21,7 +21,7 @@ from regenre.errors import escape_terminal
 
 LONGEST_METRIC = 250  # characters; MLflow refuses a longer name
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$&#]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word marks nothing
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+_FORMULA = re.compile(r"(?:\A|(?<=[\r\n]))(?=[=+\-@\t\r'])")
 _NOT_IN_METRICS = re.compile(r"[^\w. -]")
 
 
@@ -51,10 +51,10 @@ def escape_figure(text: str) -> str:
 
 
 def escape_sheet(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts a spreadsheet shows: a text that begins like a formula has `'` before it.
+    """Return a table whose texts a spreadsheet shows: a line that begins like a formula has `'` before it.
 
-    A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@`. A text that begins with `'` gets another one, so
-    that removing one `'` restores every text.
+    A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@`, and some begin a cell at every line break. A line
+    that begins with `'` gets another one, so that removing one `'` from each line restores every text.
     """
     texts = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
     return table.assign(**{str(column): table[column].map(_quote_formula) for column in texts})
@@ -75,4 +75,4 @@ def name_metric(name: str) -> str:
 
 
 def _quote_formula(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value

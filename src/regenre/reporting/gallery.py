@@ -113,11 +113,11 @@ def _draw_tempogram(axes: Axes, frames: Frames, rhythm: Any) -> None:
     times_s = window_s / 2 + 0.1 * np.arange(strength.shape[1])
     limits = (0.0, max(1e-3, float(strength[inside].max(initial=0.0))))
     _draw_image(axes, times_s, strength[inside], bpm[inside], "magma", limits, "autocorrelation")
+    axes.set(title=f"Tempogram: {bpm_of_clip:.1f} bpm (dashed)", ylabel="tempo in bpm", ylim=(30, 300))
     axes.axhline(bpm_of_clip, color="white", linestyle="--", linewidth=1)
     axes.set_yscale("log")
     axes.set_yticks([30, 60, 90, 120, 180, 240, 300], ["30", "60", "90", "120", "180", "240", "300"], minor=False)
     axes.minorticks_off()
-    axes.set(title=f"Tempogram: {bpm_of_clip:.1f} bpm (dashed)", ylabel="tempo in bpm", ylim=(30, 300))
 
 
 def _draw_family(axes: Axes, frames: Frames, name: str, family: Family) -> None:
@@ -181,6 +181,8 @@ def _draw_image(
     limits: tuple[float, float],
     unit: str,
 ) -> None:
+    if not values.size:  # a clip of less than half a second has no tempo
+        return
     mesh = axes.pcolormesh(
         times_s, y, values, cmap=colours, vmin=limits[0], vmax=limits[1], shading="nearest", rasterized=True
     )

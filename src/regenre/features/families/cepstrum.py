@@ -6,7 +6,7 @@ import numpy as np
 
 from regenre.features.cepstra import number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Count, strict_dataclass
+from regenre.kinds import Width, strict_dataclass
 
 
 @strict_dataclass
@@ -23,7 +23,7 @@ class Cepstrum:
     n_cepstrum : number of quefrencies, the 0th included
     """
 
-    n_cepstrum: Count
+    n_cepstrum: Width
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.ndimage
 
 from regenre.features.frames import Frames
-from regenre.kinds import Count, Positive, strict_dataclass
+from regenre.kinds import Span, Width, strict_dataclass
 
 
 @strict_dataclass
@@ -28,8 +28,8 @@ class Energy:
     texture_s : length of the texture window in seconds
     """
 
-    n_blocks: Count
-    texture_s: Positive
+    n_blocks: Width
+    texture_s: Span
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from regenre.features.frames import Frames
 from regenre.features.loudness import N_BANDS, compute_sonogram, cut_segments
-from regenre.kinds import Count, Positive, strict_dataclass
+from regenre.kinds import Positive, Span, Width, strict_dataclass
 
 
 @strict_dataclass
@@ -27,9 +27,9 @@ class Fluctuation:
     segment_s : length of a segment in seconds; a shorter clip is one segment
     """
 
-    n_modulations: Count
+    n_modulations: Width
     fmax_hz: Positive
-    segment_s: Positive
+    segment_s: Span
 
     @property
     def names(self) -> tuple[str, ...]:

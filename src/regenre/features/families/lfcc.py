@@ -5,7 +5,7 @@ import numpy as np
 from regenre.features import filterbanks
 from regenre.features.cepstra import compute_cepstra, convert_to_db, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Count, Positive, PositiveOrZero, strict_dataclass
+from regenre.kinds import Positive, PositiveOrZero, Width, strict_dataclass
 
 
 @strict_dataclass
@@ -22,8 +22,8 @@ class Lfcc:
     fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: sr / 2
     """
 
-    n_lfcc: Count
-    n_bands: Count
+    n_lfcc: Width
+    n_bands: Width
     fmin_hz: PositiveOrZero
     fmax_hz: Positive | None
 

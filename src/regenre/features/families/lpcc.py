@@ -5,7 +5,7 @@ import numpy as np
 from regenre.features.cepstra import number_names
 from regenre.features.families.cepstrum import make_inverse_rows
 from regenre.features.frames import Frames
-from regenre.kinds import Count, strict_dataclass
+from regenre.kinds import Width, strict_dataclass
 
 _WHITE_NOISE = 1e-9  # share of the energy added to lag 0, -90 dB: keeps the equations of a sine solvable
 
@@ -31,8 +31,8 @@ class Lpcc:
     order : number of predictor coefficients
     """
 
-    n_lpcc: Count
-    order: Count
+    n_lpcc: Width
+    order: Width
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import numpy as np
 from regenre.features import filterbanks
 from regenre.features.cepstra import convert_to_db, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Count, Positive, PositiveOrZero, strict_dataclass
+from regenre.kinds import Positive, PositiveOrZero, Width, strict_dataclass
 
 
 @strict_dataclass
@@ -18,7 +18,7 @@ class MelSpectrogram:
     fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: sr / 2
     """
 
-    n_mels: Count
+    n_mels: Width
     fmin_hz: PositiveOrZero
     fmax_hz: Positive | None
 

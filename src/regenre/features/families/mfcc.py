@@ -6,7 +6,7 @@ import scipy.signal
 from regenre.features import filterbanks
 from regenre.features.cepstra import compute_cepstra, convert_to_db, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Count, CountOrZero, Positive, PositiveOrZero, strict_dataclass
+from regenre.kinds import Positive, PositiveOrZero, Width, WidthOrZero, strict_dataclass
 
 
 @strict_dataclass
@@ -33,12 +33,12 @@ class Mfcc:
         frames has slope 0.
     """
 
-    n_mfcc: Count
-    n_mels: Count
+    n_mfcc: Width
+    n_mels: Width
     fmin_hz: PositiveOrZero
     fmax_hz: Positive | None
     top_db: Positive
-    delta_width: CountOrZero
+    delta_width: WidthOrZero
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import scipy.signal
 from regenre.features import filterbanks
 from regenre.features.cepstra import compute_cepstra, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Count, Positive, PositiveOrZero, strict_dataclass
+from regenre.kinds import Positive, PositiveOrZero, Width, strict_dataclass
 
 _PAPER_HOP_S = 0.01  # hop for which the paper states its forgetting factors and M
 _FLOOR = 1e-20  # below the power of any 24-bit samples; keeps the ratios of silence defined
@@ -48,8 +48,8 @@ class Pncc:
     fmin_hz, fmax_hz : lowest and highest centre in Hz; fmax_hz None: sr / 2
     """
 
-    n_pncc: Count
-    n_bands: Count
+    n_pncc: Width
+    n_bands: Width
     fmin_hz: PositiveOrZero
     fmax_hz: Positive | None
 

@@ -7,7 +7,7 @@ import numpy as np
 from regenre.features import filterbanks
 from regenre.features.cepstra import convert_to_db
 from regenre.features.frames import Frames
-from regenre.kinds import Count, Positive, strict_dataclass
+from regenre.kinds import Positive, Width, strict_dataclass
 
 _WINDOW_S = 8.0  # window of the local autocorrelation, as in Ellis 2007
 _STEP_S = 0.5  # between windows
@@ -44,7 +44,7 @@ class Rhythm:
     top_db : dynamic range below the clip's loudest band, in dB; lower levels are raised to it
     """
 
-    n_mels: Count
+    n_mels: Width
     top_db: Positive
 
     @property

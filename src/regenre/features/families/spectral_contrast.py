@@ -6,7 +6,7 @@ import numpy as np
 
 from regenre.features.cepstra import convert_to_db, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Count, PositiveOrZero, Share, strict_dataclass
+from regenre.kinds import PositiveOrZero, Share, Width, strict_dataclass
 
 
 @strict_dataclass
@@ -25,7 +25,7 @@ class SpectralContrast:
     alpha : share of the bins in a peak and in a valley, 0 to 1
     """
 
-    n_bands: Count
+    n_bands: Width
     fmin_hz: PositiveOrZero
     alpha: Share
 

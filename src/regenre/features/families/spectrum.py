@@ -5,7 +5,7 @@ import numpy as np
 from regenre.features import filterbanks
 from regenre.features.cepstra import convert_to_db, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Count, PositiveOrZero, strict_dataclass
+from regenre.kinds import PositiveOrZero, Width, strict_dataclass
 
 
 @strict_dataclass
@@ -21,7 +21,7 @@ class Spectrum:
     fmin_hz : lower bound of the lowest centre in Hz
     """
 
-    n_bands: Count
+    n_bands: Width
     fmin_hz: PositiveOrZero
 
     @property

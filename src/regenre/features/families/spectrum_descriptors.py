@@ -4,7 +4,7 @@ import numpy as np
 
 from regenre.features.frames import Frames
 from regenre.features.loudness import N_BANDS, compute_sonogram, cut_segments
-from regenre.kinds import Positive, strict_dataclass
+from regenre.kinds import Span, strict_dataclass
 
 _STATISTICS = ("mean", "median", "variance", "skewness", "kurtosis", "min", "max")
 
@@ -23,7 +23,7 @@ class SpectrumDescriptors:
     segment_s : length of a segment in seconds; a shorter clip is one segment
     """
 
-    segment_s: Positive
+    segment_s: Span
 
     @property
     def names(self) -> tuple[str, ...]:
