@@ -375,7 +375,7 @@ def test_only_packages_that_the_user_trusts_are_built(node: dict) -> None:
         config.build(node, "here", Learner)
 
 
-@pytest.mark.parametrize("target", ["regenre.config.os.getcwd", "regenre.config.Path", "regenre.config.to_plain"])
+@pytest.mark.parametrize("target", ["regenre.config.os.getcwd", "regenre.config.Path", "regenre.config.resolve_node"])
 def test_only_classes_of_these_packages_are_built(target: str) -> None:
     with pytest.raises(UserError, match=f"a class of regenre, sklearn, hmmlearn expected, {target} found"):
         config.build({"_target_": target}, "here", Learner)

@@ -68,4 +68,4 @@ def test_a_project_of_the_package_runs_to_its_last_stage(away: Project) -> None:
     module = project.run("python", "-c", "import regenre.audio; print(regenre.audio.__file__)").strip()
     with Path(module).open("a") as file:
         file.write("# an upgrade\n")
-    assert re.findall("Running stage '(.*)'", project.run(*repro, "index")) == ["mark", "download", "index"]
+    assert re.findall("Running stage '(.*)'", project.run(*repro, "index")) == ["mark", "compose", "download", "index"]

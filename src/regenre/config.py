@@ -367,12 +367,19 @@ def read_grid() -> Grid:
 
 def compose_settings() -> Settings:
     """Return the settings, outside a stage."""
+    with open_settings() as settings:
+        return settings
+
+
+@contextmanager
+def open_settings() -> Iterator[Settings]:
+    """Yield the settings, outside a stage; leaves can be read as long as they are open."""
     conf = paths.locate_conf()
     _register_settings(conf)
     with hydra.initialize_config_dir(str(conf), version_base="1.3"):
         cfg = hydra.compose("config", return_hydra_config=True)
-    OmegaConf.set_struct(cfg, False)
-    return _check_settings(cfg, cfg.pop("hydra").runtime.choices)
+        OmegaConf.set_struct(cfg, False)
+        yield _check_settings(cfg, cfg.pop("hydra").runtime.choices)
 
 
 def get_choice(group: str) -> str:
@@ -418,6 +425,11 @@ def is_by_hand() -> bool:
     """Return whether the command line chooses more than dvc.yaml does: then the run makes a cell of its own."""
     keys = {override.lstrip("+~").partition("=")[0].partition(".")[0] for override in HydraConfig.get().overrides.task}
     return bool(keys - {"dataset", "seed", "compute"})
+
+
+def is_sweep() -> bool:
+    """Return whether a sweeper runs this stage with one choice of several."""
+    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
 
 
 def name_cell() -> CellName:

@@ -1,16 +1,18 @@
 """Cells of a small corpus, fitted and written."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from regenre import compute, tables
+from regenre import compute, records, tables
 from regenre.errors import UserError
-from regenre.learning import models
+from regenre.learning import models, tasks
 from regenre.learning.cells import Cell, is_current
-from regenre.learning.grid import fit_cells
+from regenre.learning.grid import fit_cells, score_inner
 from regenre.learning.plan import PlannedCell, Planner
 from regenre.paths import CellName
 
@@ -74,3 +76,17 @@ def test_an_error_of_a_fit_names_the_cell(make_planner: Callable[..., Planner], 
     cells = plan_cells(make_planner(), n_neighbors=50)
     with compute.Local(1).use(), pytest.raises(UserError, match="grouped_kfold-mfcc-knn, 30 training clips: Expected"):
         list(fit_cells(cells, tmp_path / "cells"))
+
+
+def test_what_a_sweeper_optimises_is_of_training_clips_alone(
+    make_planner: Callable[..., Planner], tmp_path: Path
+) -> None:
+    knn, dummy = plan_cells(make_planner())
+    with compute.Local(1).use():
+        list(fit_cells([knn, dummy], tmp_path))
+    assert score_inner(knn, tmp_path) == np.mean([tasks.score_inner(task) for task in knn.tasks[:2]])
+    assert score_inner(knn, tmp_path) > 0.9 > 0.5 > score_inner(dummy, tmp_path)
+    record = Cell.read(tmp_path / knn.name)
+    searches = [replace(search, score=number / 10) for number, search in enumerate(record.searches)]
+    records.write_record(tmp_path / knn.name / "cell.json", replace(record, searches=searches))
+    assert score_inner(knn, tmp_path) == pytest.approx(0.05)  # 0.0 and 0.1; the model's 0.2 is no fold's

@@ -274,7 +274,7 @@ def test_figures_show_classes_that_look_like_mathtext_or_like_an_svg() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("folder", ["100%20", "what?", "C#", "a b", "ü'ö"])
 def test_mlflow_keeps_each_class_in_the_store_of_a_folder_of_any_name(
-    cells: dict[CellName, TestedCell], folder: str, tmp_path: Path, monkeypatch
+    cells: dict[CellName, TestedCell], evaluation: grid.Evaluation, folder: str, tmp_path: Path, monkeypatch
 ) -> None:
     from mlflow import MlflowClient
 
@@ -289,15 +289,12 @@ def test_mlflow_keeps_each_class_in_the_store_of_a_folder_of_any_name(
     name, tested = next(iter(cells.items()))
     tested.cell.write(root / str(name), tested.predictions, b"model")
     model_card.write_views(tested, root / "card.md", root / "figure.png", 0)
-    run = tracking.describe_cell(tested, root / str(name), root / "figure.png", root / "card.md", 0, "grid")
-    n_logged, uri = tracking.log_runs("d", [run])
+    reports = tracking.Tables(evaluation.summary, evaluation.per_genre, evaluation.leak)
+    run = tracking.describe_cell(tested, root / str(name), reports, root / "figure.png", root / "card.md", 0, "grid")
+    n_logged, uri, _ = tracking.log_runs("d", [run])
     assert (n_logged, tracking.log_runs("d", [run])[0]) == (1, 0)
     assert (root / "mlflow.db").is_file()
-    assert len(list((root / "mlruns").rglob("predictions.csv"))) == 1
     client = MlflowClient(uri)
     (logged,) = client.search_runs([client.get_experiment_by_name("d").experiment_id])
-    assert {f"f1.{genre}" for genre in CLASSES} == {
-        re.sub(":([0-9a-f]+):", lambda code: chr(int(code[1], 16)), metric)
-        for metric in logged.data.metrics
-        if metric.startswith("f1.")
-    }
+    table = client.load_table(logged.info.experiment_id, "per_genre.json", [logged.info.run_id])
+    assert set(table["genre"]) == set(CLASSES)

@@ -10,7 +10,7 @@ import shtab
 from pydantic import TypeAdapter, ValidationError
 
 from regenre.cli import commands, init
-from regenre.errors import report_errors
+from regenre.errors import UserError, report_errors
 from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, ShownRate, explain_invalid
 
 _EPILOG = (
@@ -33,6 +33,7 @@ def _make_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _define_init(subparsers.add_parser("init", help="make a project"))
     _define_learn(subparsers.add_parser("learn", help="train a classifier on a folder with one sub-folder per class"))
+    _define_sweep(subparsers.add_parser("sweep", help="choose settings by Optuna inside each fold"))
     _define_classify(subparsers.add_parser("classify", help="print the genres of files"))
     _define_show(subparsers.add_parser("show", help="draw a file and its features, as a figure or an HTML page"))
     _define_clean(subparsers.add_parser("clean", help="write files without their pauses"))
@@ -67,6 +68,26 @@ def _define_init(parser: argparse.ArgumentParser) -> None:
 def _complete(action: argparse.Action, words: dict[str, Any]) -> None:
     """Let the shell complete the values of an argument: `shtab.FILE` or `shtab.DIRECTORY`."""
     action.complete = words  # type: ignore[attr-defined]
+
+
+def _define_sweep(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Choose settings of a classifier and of families as conf/sweep/NAME.yaml says. Each fold chooses on its own"
+        " training clips, so the accuracy is of clips that chose nothing. The model goes to data/sweeps/."
+    )
+    parser.epilog = "Example: regenre sweep svm_mfcc"
+    parser.add_argument("name", metavar="NAME", help="a file of conf/sweep, without .yaml")
+    parser.set_defaults(run=_run_sweep)
+
+
+def _run_sweep(arguments: argparse.Namespace) -> None:
+    try:
+        from regenre.cli import sweep
+    except ModuleNotFoundError as error:
+        if error.name != "optuna":
+            raise
+        raise UserError("sweep: Optuna expected, none found; pip install 'regenre[optuna]'") from error
+    sweep.run(arguments)
 
 
 def _define_learn(parser: argparse.ArgumentParser) -> None:

@@ -6,13 +6,44 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regenre import files, records, tables
+from regenre import config, files, records, tables
 from regenre.config import Settings
 from regenre.errors import UserError
 from regenre.features import extraction
 from regenre.features.extraction import Analysis, FeatureTables
 from regenre.features.family import Family, TableFamily
+from regenre.features.pooling import Pooling
 from regenre.tables import FamilyRecord, FeatureSet
+
+
+def extract_sets(
+    folder: Path,
+    clips: pd.DataFrame,
+    raw: Path,
+    sets: Mapping[str, tuple[list[str], list[str]]],
+    n_averaged: int,
+    piece_s: float,
+    settings: Settings,
+) -> str:
+    """Build the families that feature sets need, and write the features of all clips (`write_features`).
+
+    Parameters
+    ----------
+    n_averaged : number of frames averaged into one frame of a sequence; 0: no sequences
+    """
+    names = sorted({family for families, _ in sets.values() for family in families})
+    families = {
+        name: config.build(settings.family[name], f"conf/family/{name}.yaml", Family, TableFamily) for name in names
+    }
+    analysis = Analysis(
+        {name: family for name, family in families.items() if not isinstance(family, TableFamily)},
+        config.build(settings.pooling, "conf/pooling", Pooling),
+        settings.audio.sr,
+        settings.frames.n_fft,
+        settings.frames.hop_length,
+        n_averaged=n_averaged,
+    )
+    return write_features(folder, clips, raw, families, analysis, piece_s, sets, settings)
 
 
 def write_features(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
@@ -25,6 +26,19 @@ class FittedCell:
     cell: Cell
     predictions: pd.DataFrame
     seconds: float
+
+
+def score_inner(planned: PlannedCell, folder: Path) -> float:
+    """Return the mean of a fitted cell's scores on the inner folds of its folds.
+
+    This is what a sweeper may optimise: the accuracy on tested clips would choose by what should be tested.
+    """
+    searches = Cell.read(folder / planned.name).searches[: len(planned.deal.folds)]
+    scores = [
+        tasks.score_inner(task) if search.score is None else search.score
+        for search, task in zip(searches, planned.tasks, strict=False)
+    ]
+    return float(np.mean(scores))
 
 
 def fit_cells(cells: Sequence[PlannedCell], folder: Path) -> Iterator[FittedCell]:

@@ -6,6 +6,7 @@ all that a fit needs, so tasks of many cells can run side by side, on this machi
     Values         features of all clips
     Task, Result   one fit: what goes in, what comes out
     run_task       choose, fit, test
+    score_inner    the score on the inner folds, for a sweep
     assemble_cell  a cell's results -> its record, predictions and model
 """
 
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
+from sklearn.metrics import get_scorer
 from threadpoolctl import threadpool_limits
 
 from regenre import tables
@@ -138,6 +140,29 @@ def run_task(task: Task) -> Result:
         proba = fit.estimator.predict_proba(task.values.select(test)) if len(test) else np.empty((0, len(genres)))
         model = models.dump_model(fit.estimator) if task.keep else b""
     return Result(genres, proba, fit.chosen, fit.score, messages, model, time.perf_counter() - start)
+
+
+def score_inner(task: Task) -> float:
+    """Return the mean score of a task's learner on its inner folds; no tested clip is read.
+
+    Of values to choose from, the first is taken.
+
+    Raises
+    ------
+    UserError
+        There is no inner fold, or scikit-learn refuses.
+    """
+    if not task.inner:
+        raise UserError(f"{task.cell}: too few groups for inner folds; use fewer folds or add clips")
+    rows, values = task.fold.fit, task.values
+    genre, group = task.genre[rows], task.group[rows]
+    scores = []
+    with limit_threads(task):
+        for part in task.inner:
+            fit, X = part.fit, values.select(rows[part.fit])
+            fitted = estimator.fit(task.learner, X, genre[fit], group[fit], (), task.metric, values.words).estimator
+            scores.append(get_scorer(task.metric)(fitted, values.select(rows[part.test]), genre[part.test]))
+    return float(np.mean(scores))
 
 
 def fit_fold(task: Task) -> Fit:

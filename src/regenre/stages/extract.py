@@ -7,9 +7,7 @@ a feature set reads. If a split deals pieces, the same for pieces in pieces/.
 
 from regenre import config, paths, tables
 from regenre.config import Settings
-from regenre.features import extraction, feature_files
-from regenre.features.family import Family, TableFamily
-from regenre.features.pooling import Pooling
+from regenre.features import feature_files
 
 READS = ("audio.sr", "frames.*", "sequences.*", "pieces.*", "pooling.*", "family.*", "compute.*")
 SWEEPS = ("dataset",)
@@ -20,11 +18,6 @@ def main(settings: Settings) -> None:
     name, grid = config.get_choice("dataset"), config.read_grid()
     sets = {features: config.read_feature_set(features) for features in grid.features}
     names = sorted({family for families, _ in sets.values() for family in families})
-    families = {
-        family: config.build(settings.family[family], f"conf/family/{family}.yaml", Family, TableFamily)
-        for family in names
-    }
-    computed = {family: built for family, built in families.items() if not isinstance(built, TableFamily)}
     classifiers = config.read_leaves("classifier", grid.classifiers, grid.seed).values()
     n_averaged = settings.sequences.n_averaged if any(leaf.get("reads") == "frames" for leaf in classifiers) else 0
     splits = config.read_leaves("split", grid.splits, grid.seed)
@@ -34,17 +27,9 @@ def main(settings: Settings) -> None:
     reads |= {"sequences": n_averaged > 0, "pieces": piece_s > 0}
     config.refuse_unread([key for key, is_read in reads.items() if not is_read], "nothing in params.yaml reads it")
     clips = tables.select_usable(tables.read_clips(paths.locate_index(name)))
-    analysis = extraction.Analysis(
-        computed,
-        config.build(settings.pooling, f"conf/pooling/{config.get_choice('pooling')}.yaml", Pooling),
-        settings.audio.sr,
-        settings.frames.n_fft,
-        settings.frames.hop_length,
-        n_averaged=n_averaged,
-    )
     with config.make_compute(settings).use():
-        message = feature_files.write_features(
-            paths.locate_features(name), clips, paths.locate_raw(name), families, analysis, piece_s, sets, settings
+        message = feature_files.extract_sets(
+            paths.locate_features(name), clips, paths.locate_raw(name), sets, n_averaged, piece_s, settings
         )
     print(f"extract {name}: {message}")
 

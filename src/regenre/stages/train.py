@@ -20,8 +20,8 @@ SWEEPS = ("dataset", "split.*", "features", "classifier.*", "search.*")  # a cel
 READS = (*SWEEPS, "seed", "compute.*")
 
 
-def main(settings: Settings) -> None:
-    """Write the cells that are missing or out of date; remove those that are no longer in the grid."""
+def main(settings: Settings) -> float | None:
+    """Write the cells that are missing or out of date, and remove the others; return a score for Hydra's sweepers."""
     start, fits_s = time.monotonic(), 0.0
     plan, folder = _plan_cells(settings)
     removed = [] if config.is_by_hand() else cells.remove_others(folder, [cell.name for cell in plan])
@@ -39,12 +39,12 @@ def main(settings: Settings) -> None:
         f"train {config.get_choice('dataset')}: {len(stale)} cells fitted, {len(plan) - len(stale)} unchanged,"
         f" {len(removed)} removed; {fits_s:.1f} s of fits in {time.monotonic() - start:.1f} s on {n_workers} workers"
     )
+    return grid.score_inner(plan[0], folder) if config.is_sweep() else None
 
 
 def _plan_cells(settings: Settings) -> tuple[list[PlannedCell], Path]:
     name, seed = config.get_choice("dataset"), settings.seed
-    index, features, search = paths.locate_index(name), paths.locate_features(name), settings.search
-    planner = Planner(name, index, features, seed, search, config.build)
+    planner = Planner(name, paths.locate_index(name), paths.locate_features(name), seed, settings.search, config.build)
     if config.is_by_hand():
         classifier = config.add_members(settings.classifier, seed)
         cell = planner.plan_cell(config.name_cell(), settings.split, classifier)

@@ -1,0 +1,111 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import blobs
+from pydantic import ValidationError
+from sklearn.neighbors import KNeighborsClassifier
+
+from regenre.errors import UserError
+from regenre.learning import splits, sweep, tasks
+from regenre.learning.estimator import Learner
+from regenre.learning.tasks import Task, Values
+
+LEAF = {"split": "grouped_kfold", "features": "mfcc", "classifier": "knn", "n_trials": 8}
+NEIGHBOURS = "classifier.estimator.n_neighbors"
+
+
+def make_sweep(**space: Any) -> sweep.Sweep:
+    return sweep.Sweep(**LEAF, space=space)
+
+
+def make_learner(choice: sweep.Choice) -> Learner:
+    return Learner(KNeighborsClassifier(choice.get(NEIGHBOURS, 3)))
+
+
+def make_tasks() -> dict[sweep.Variant, Task]:
+    """Return the tasks of a fold: with 13 coefficients genres are apart, with 20 there is noise alone."""
+    X, clips = blobs()
+    genre, group = (clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
+    fold = splits.GroupedKFolds(3, 1).deal(clips)[0]
+    noise = np.random.default_rng(0).standard_normal(X.shape)
+    learner, inner = make_learner({}), splits.deal_inner(clips, fold, 3, 1)
+    return {
+        (("family.mfcc.n_mfcc", n),): Task("c", learner, Values(values), genre, group, fold, inner, "accuracy", True)
+        for n, values in ((13, X), (20, noise))
+    }
+
+
+SWEEP = sweep.Sweep(**LEAF, space={NEIGHBOURS: {"low": 1, "high": 9, "step": 2}, "family.mfcc.n_mfcc": [13, 20]})
+
+
+def test_the_planted_features_are_chosen_and_tested() -> None:
+    task, result = sweep.sweep_fold(SWEEP, make_tasks(), make_learner, 1)
+    assert result.chosen["family.mfcc.n_mfcc"] == 13
+    assert result.chosen[NEIGHBOURS] % 2 == 1
+    assert result.score == tasks.score_inner(task) > 0.9
+    predicted = result.genres[result.proba.argmax(axis=1)]
+    assert (predicted == task.genre[task.fold.test]).mean() > 0.9
+
+
+def test_tested_clips_choose_nothing() -> None:
+    _, result = sweep.sweep_fold(SWEEP, make_tasks(), make_learner, 1)
+    others = {}
+    for variant, task in make_tasks().items():
+        genre, array = task.genre.copy(), task.values.array.copy()
+        genre[task.fold.test] = genre[task.fold.test][::-1]
+        others[variant] = replace(task, genre=genre, values=Values(array))
+    _, other = sweep.sweep_fold(SWEEP, others, make_learner, 1)
+    assert (other.chosen, other.score) == (result.chosen, result.score)
+    np.testing.assert_array_equal(other.proba, result.proba)
+    assert other.model == result.model
+
+
+def test_the_inner_score_is_the_mean_accuracy_of_the_inner_folds() -> None:
+    task = next(iter(make_tasks().values()))
+    rows = task.fold.fit
+    X, genre = task.values.array[rows], task.genre[rows]
+    expected = [
+        KNeighborsClassifier(3).fit(X[part.fit], genre[part.fit]).score(X[part.test], genre[part.test])
+        for part in task.inner
+    ]
+    assert tasks.score_inner(task) == pytest.approx(np.mean(expected))
+    with pytest.raises(UserError, match="c: too few groups for inner folds"):
+        tasks.score_inner(replace(task, inner=[]))
+
+
+def test_variants_are_every_combination_of_the_families_settings() -> None:
+    both = make_sweep(**{"family.mfcc.n_mfcc": {"low": 10, "high": 20, "step": 5}, "family.gfcc.n_gfcc": [13]})
+    assert [dict(variant)["family.mfcc.n_mfcc"] for variant in sweep.list_variants(both)] == [10, 15, 20]
+    assert sweep.list_variants(make_sweep(**{NEIGHBOURS: [1, 3]})) == [()]
+    with pytest.raises(UserError, match="at most 64 combinations of families' settings expected, 90 found"):
+        sweep.list_variants(make_sweep(**{"family.mfcc.n_mfcc": {"low": 1, "high": 90}}))
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({}, "at least 1 item"),
+        ({"search.n_folds": [2]}, "classifier.<setting> or family.<name>.<setting> expected, 'search.n_folds' found"),
+        ({NEIGHBOURS: []}, "at least one value expected"),
+        ({NEIGHBOURS: {"low": 3, "high": 3}}, "low: less than high"),
+        ({NEIGHBOURS: {"low": 0.0, "high": 3.0, "log": True}}, "log: a low above 0 and no step expected"),
+        ({NEIGHBOURS: {"low": 1, "high": 3, "step": 0}}, "step: greater than 0 expected, 0 found"),
+        ({"family.mfcc.fmax_hz": {"low": 0.5, "high": 1.0}}, "each needs features of its own"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused(space: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        make_sweep(**space)
+
+
+def test_a_leaf_is_changed_where_it_has_the_setting_or_builds_an_object() -> None:
+    leaf = {"_target_": "x.Learner", "estimator": {"_target_": "x.Knn", "weights": "distance"}, "more": {"a": 1}}
+    changed = sweep.change_leaf(leaf, {"estimator.n_neighbors": 3, "more.a": 2}, "knn.yaml")
+    assert changed["estimator"] == {"_target_": "x.Knn", "weights": "distance", "n_neighbors": 3}
+    assert (changed["more"], leaf["more"]) == ({"a": 2}, {"a": 1})
+    with pytest.raises(UserError, match=r"knn.yaml: b is no setting; choose from a"):
+        sweep.change_leaf(leaf, {"more.b": 2}, "knn.yaml")
+    with pytest.raises(UserError, match=r"knn.yaml: nothing expected, to set nothing.b; none found"):
+        sweep.change_leaf(leaf, {"nothing.b": 2}, "knn.yaml")
