@@ -100,7 +100,7 @@ from regenre.errors import prepare_process, report_errors
 prepare_process()
 with report_errors():
     print("remark", file=sys.stderr)
-    print("result" * 10_000)
+    print("result" * 100_000)  # more than a pipe holds
     sys.stdout.flush()
 """
 
@@ -109,7 +109,7 @@ with report_errors():
     ("redirection", "status", "output", "message"),
     [
         ("| head -c 6", 1, "result", "remark\n"),
-        ("2>&-", 0, "result" * 10_000 + "\n", ""),
+        ("2>&-", 0, "result" * 100_000 + "\n", ""),
         (">&-", 1, "", "regenre: a standard output expected, a closed one found; omit `>&-`\n"),
     ],
     ids=["a reader that leaves", "standard error closed", "standard output closed"],
