@@ -100,7 +100,7 @@ from regenre.errors import prepare_process, report_errors
 prepare_process()
 with report_errors():
     print("remark", file=sys.stderr)
-    print("result" * 100_000)
+    print("result" * 100_000)  # more than a pipe holds
     sys.stdout.flush()
 """
 

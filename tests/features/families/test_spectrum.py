@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from helpers import SR, build_family, frames_of, silence, sine
+from hydra.errors import InstantiationException
 
 from regenre.features.filterbanks import space_third_octaves_hz
 
@@ -25,3 +26,8 @@ def test_a_band_above_half_the_sampling_rate_is_silent() -> None:
 
 def test_silence_yields_minus_100_db() -> None:
     np.testing.assert_allclose(SPECTRUM(frames_of(silence())), -100, rtol=1e-6)
+
+
+def test_bands_from_0_hz_would_be_endless() -> None:
+    with pytest.raises(InstantiationException, match="greater than 0"):
+        build_family("spectrum", fmin_hz=0)

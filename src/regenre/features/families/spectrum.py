@@ -5,7 +5,7 @@ import numpy as np
 from regenre.features import filterbanks
 from regenre.features.cepstra import convert_to_db, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import PositiveOrZero, Width, strict_dataclass
+from regenre.kinds import Positive, Width, strict_dataclass
 
 
 @strict_dataclass
@@ -22,7 +22,7 @@ class Spectrum:
     """
 
     n_bands: Width
-    fmin_hz: PositiveOrZero
+    fmin_hz: Positive
 
     @property
     def names(self) -> tuple[str, ...]:
