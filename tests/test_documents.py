@@ -68,7 +68,8 @@ HERE = [command for command in COMMANDS if not command.startswith(tuple(ELSEWHER
 
 
 def find_command(start: str) -> str:
-    return next(command for command in COMMANDS if command.startswith(start))
+    """Return the command that begins so; the longest one, since sentences name a command without its arguments."""
+    return max((command for command in COMMANDS if command.startswith(start)), key=len)
 
 
 @pytest.fixture(scope="module")
