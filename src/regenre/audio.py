@@ -48,10 +48,11 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
         return _join(_limit(file.read_blocks(_BLOCK))), file.sr
 
 
-def check_samples(samples: np.ndarray, sr: int, min_duration_s: float) -> None:
-    """Raise `AudioError` for samples that are not finite, out of range, silent when mixed to mono, or too short."""
-    _check_and_mix(samples)
+def check_samples(samples: np.ndarray, sr: int, min_duration_s: float) -> np.ndarray:
+    """Return samples mixed to mono; raise `AudioError` if they are not finite, out of range, silent or too short."""
+    y = _check_and_mix(samples)
     check_length(len(samples), sr, min_duration_s)
+    return y
 
 
 def check_length(n: int, sr: int, min_duration_s: float) -> None:

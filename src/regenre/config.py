@@ -9,6 +9,7 @@ read_grid         params.yaml, checked against conf/
 read_leaf         a YAML file -> a strict dataclass
 read_leaves       named leaves of a group; the members of a vote are filled in
 read_feature_set  the families of a feature set
+list_families     the families of several
 compose_settings  the settings outside a stage
 build             a node with `_target_` -> the object; a wrong setting is one line
 make_compute      where the work is done
@@ -187,11 +188,12 @@ def answer_shell(stage: str) -> None:
     """
     conf = None
     with suppress(UserError):  # a shell installs completion when it starts, outside of every project
-        conf = str(paths.locate_conf())
-        _register_settings(paths.locate_conf())
-        os.chdir(paths.find_root())
+        conf = paths.locate_conf()
+        _register_settings(conf)
+        paths.enter_root()
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    answer = hydra.main(version_base="1.3", config_path=conf, config_name=conf and "config")(lambda _: None)
+    names = {"config_path": str(conf), "config_name": "config"} if conf else {"config_path": None}
+    answer = hydra.main(version_base="1.3", **names)(lambda _: None)
     if any(word.startswith("query=") for word in sys.argv):
         with suppress(Exception, SystemExit), redirect_stderr(io.StringIO()):  # do not write into a half-typed line
             answer()
@@ -562,6 +564,11 @@ def read_feature_set(features: str) -> tuple[list[str], list[str]]:
     leaf = read_leaf(path, FeaturesLeaf)
     check_names(f"{path}: families", "family", leaf.families)
     return leaf.families, leaf.columns
+
+
+def list_families(sets: Mapping[str, tuple[list[str], list[str]]]) -> list[str]:
+    """Return every family of some feature sets (`read_feature_set`), sorted."""
+    return sorted({family for families, _ in sets.values() for family in families})
 
 
 def read_leaf(path: Path, kind: type[T]) -> T:

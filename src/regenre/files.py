@@ -1,7 +1,7 @@
 """Files: their digests, and writing them so that a reader never sees half a file.
 
 compute_md5        digest of a file's bytes
-check_folder       refuse a folder of clips that is not on this machine
+check_raw          refuse a folder of clips that is not on this machine
 check_clip         refuse a clip that is not the one that was indexed
 clear_leftovers    remove what killed processes were writing
 check_target       refuse to write over an input, or over a file unasked
@@ -35,7 +35,7 @@ def compute_md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def check_folder(raw: Path) -> None:
+def check_raw(raw: Path) -> None:
     """Raise `UserError` if a dataset's folder of clips is not on this machine."""
     if not raw.is_dir():
         raise UserError(f"{raw}: a folder of clips expected, none found on this machine; {FETCH_AGAIN}")

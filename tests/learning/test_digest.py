@@ -1,5 +1,6 @@
 """What decides a cell: exactly what its tasks hold and what these import."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,6 +90,8 @@ def test_a_package_of_the_users_own_counts_with_every_source(tmp_path: Path, mon
     (tmp_path / "own_models").mkdir()
     (tmp_path / "own_models/__init__.py").write_text("")
     (tmp_path / "own_models/forest.py").write_text("hello")
+    (tmp_path / "own_models/oak").mkdir()
+    (tmp_path / "own_models/oak/forest.py").write_text("hello, too")
     (tmp_path / "own_model.py").write_text("hello")
     monkeypatch.syspath_prepend(tmp_path)
     sources = digest.find_own_sources({"own_models.forest", "own_model", "sklearn.svm", "regenre.audio", "json"})
@@ -96,4 +99,5 @@ def test_a_package_of_the_users_own_counts_with_every_source(tmp_path: Path, mon
         "own_model:own_model.py": "5d41402abc4b2a76b9719d911017c592",
         "own_models:__init__.py": "d41d8cd98f00b204e9800998ecf8427e",
         "own_models:forest.py": "5d41402abc4b2a76b9719d911017c592",
+        "own_models:oak/forest.py": hashlib.md5(b"hello, too").hexdigest(),
     }

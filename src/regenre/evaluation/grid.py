@@ -1,6 +1,6 @@
 """Scores, comparisons and tables of all cells of a grid: what `evaluate` computes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -161,20 +161,25 @@ class Chosen:
     predictions: str
 
 
-def choose_studied(
-    evaluation: Evaluation, cells: Mapping[CellName, TestedCell], folder: Path, text: str | None
-) -> Chosen:
-    """Return the record of the cell of this name, or of the best one.
+def find_studied(cells: Iterable[CellName], text: str) -> CellName:
+    """Return the cell of this name.
 
     Raises
     ------
     UserError
-        The grid has no such cell.
+        There is none.
     """
     names = {str(name): name for name in cells}
-    if text is not None and text not in names:
+    if text not in names:
         raise UserError(f"study.cell: a cell of the grid expected ({', '.join(names)}), {text!r} found; choose one")
-    name = names[text] if text else CellName.read_row(select_best(evaluation.summary).to_dict())
+    return names[text]
+
+
+def choose_studied(
+    evaluation: Evaluation, cells: Mapping[CellName, TestedCell], folder: Path, text: str | None
+) -> Chosen:
+    """Return the record of the cell of this name (`find_studied`), or of the best one."""
+    name = CellName.read_row(select_best(evaluation.summary).to_dict()) if text is None else find_studied(cells, text)
     return Chosen(str(name), cells[name].cell.inputs, compute_md5(folder / str(name) / "predictions.csv"))
 
 

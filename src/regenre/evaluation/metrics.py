@@ -289,4 +289,4 @@ def score_genres(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
 def score_folds(predictions: pd.DataFrame) -> dict[int, float]:
     """Return the accuracy of each fold; predictions of one cell."""
     hits = predictions["actual"] == predictions["predicted"]
-    return {int(fold): float(hits[predictions["fold"] == fold].mean()) for fold in predictions["fold"].unique()}
+    return {int(str(fold)): float(mean) for fold, mean in hits.groupby(predictions["fold"]).mean().items()}

@@ -31,7 +31,7 @@ def extract_sets(
     ----------
     n_averaged : number of frames averaged into one frame of a sequence; 0: no sequences
     """
-    names = sorted({family for families, _ in sets.values() for family in families})
+    names = config.list_families(sets)
     families = {
         name: config.build(settings.family[name], f"conf/family/{name}.yaml", Family, TableFamily) for name in names
     }

@@ -171,9 +171,8 @@ def is_current(folder: Path, plan: CellPlan, inputs: str) -> bool:
         cell = Cell.read(folder)
     except UserError:
         return False
-    has_plan = records.convert_to_plain(cell.plan) == records.convert_to_plain(plan)
     has_fits = len(cell.searches) == len(plan.folds) + 1
-    return has_plan and has_fits and cell.inputs == inputs and cell.outputs == _digest_files(folder)
+    return has_fits and (cell.plan, cell.inputs, cell.outputs) == (plan, inputs, _digest_files(folder))
 
 
 def remove_others(folder: Path, names: Collection[str]) -> list[str]:

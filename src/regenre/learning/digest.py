@@ -65,18 +65,23 @@ def find_code(modules: Collection[str]) -> dict[str, str]:
 
 def find_own_sources(modules: Collection[str]) -> dict[str, str]:
     """Return every source of the packages of modules that lie outside of the installed libraries, each with its MD5."""
-    sources: dict[str, str] = {}
-    for top in sorted({module.partition(".")[0] for module in modules} - {_PACKAGE} - sys.stdlib_module_names):
-        spec = find_spec(top)
-        folders = list(spec.submodule_search_locations or []) if spec else []
-        paths = [path for folder in folders for path in sorted(Path(folder).rglob("*.py"))]
-        paths = paths or ([Path(spec.origin)] if spec and spec.origin else [])
-        sources |= {f"{top}:{path.name}": files.compute_md5(path) for path in paths if not _is_installed(path)}
-    return sources
+    packages = {module.partition(".")[0] for module in modules} - {_PACKAGE} - sys.stdlib_module_names
+    return {name: md5_of_source for package in packages for name, md5_of_source in _digest_package(package).items()}
 
 
-def _is_installed(path: Path) -> bool:
-    return bool({"site-packages", "dist-packages"}.intersection(path.parts))
+@cache
+def _digest_package(package: str) -> dict[str, str]:
+    """Return the sources of a package, or nothing for an installed library."""
+    spec = find_spec(package)
+    if spec is None:
+        return {}
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    origins = folders or ([Path(spec.origin)] if spec.origin else [])
+    if any({"site-packages", "dist-packages"}.intersection(origin.parts) for origin in origins):
+        return {}
+    sources = [(path.relative_to(folder), path) for folder in folders for path in folder.rglob("*.py")]
+    sources = sources or [(Path(origin.name), origin) for origin in origins]
+    return {f"{package}:{name.as_posix()}": files.compute_md5(path) for name, path in sources}
 
 
 def find_libraries(modules: Collection[str]) -> dict[str, str]:

@@ -109,10 +109,10 @@ def _is_class_of(name: str, packages: Collection[str]) -> bool:
     if top not in packages or top in _OWN:
         return False
     try:
-        found = getattr(import_module(module), attribute, None)
+        kind = getattr(import_module(module), attribute, None)
     except ImportError:
         return False
-    return isinstance(found, type) and found.__module__.partition(".")[0] == top
+    return isinstance(kind, type) and kind.__module__.partition(".")[0] == top
 
 
 def _normalise(content: bytes) -> bytes:

@@ -85,8 +85,8 @@ def _inspect_clip(
         facts["md5"] = compute_md5(raw / path) if (raw / path).is_file() else ""
         samples, sr = audio.decode(raw / path)
         facts |= {"duration_s": len(samples) / sr, "sr": sr, "channels": samples.shape[1]}
-        audio.check_samples(samples, sr, min_duration_s)
-        measured = audit.measure(samples, sr), make_preview(samples.mean(axis=1, dtype=np.float32), sr)
+        y = audio.check_samples(samples, sr, min_duration_s)
+        measured = audit.measure(samples, sr), make_preview(y, sr)
     except AudioError as error:
         facts |= {"status": "excluded", "fault": error.fault, "reason": str(error)}
     except Exception as error:  # the other clips go on

@@ -15,7 +15,7 @@ def main(settings: Settings) -> None:
     """Write the settings."""
     grid = config.read_grid()
     sets = {name: config.read_feature_set(name) for name in grid.features}
-    families = sorted({family for names, _ in sets.values() for family in names})
+    families = config.list_families(sets)
     common = {key: value for key, value in records.convert_to_plain(settings).items() if key not in OTHERS}
     splits = config.read_leaves("split", grid.splits, grid.seed)
     classifiers = config.read_leaves("classifier", grid.classifiers, grid.seed)

@@ -22,10 +22,8 @@ SWEEPS = ("dataset",)
 def main(settings: Settings) -> None:
     """Fill data/raw/<dataset>/, all or nothing."""
     name = config.get_choice("dataset")
-    dataset, manifest = (
-        config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset),
-        paths.locate_manifest(name),
-    )
+    dataset = config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset)
+    manifest = paths.locate_manifest(name)
     target = manifest.with_suffix("")
     if settings.source not in settings.dataset.values():
         config.refuse_unread(["source"], f"dataset {name} does not read it")

@@ -17,7 +17,7 @@ def main(settings: Settings) -> None:
     """Write the tables, the frames and the records of the feature sets."""
     name, grid = config.get_choice("dataset"), config.read_grid()
     sets = {features: config.read_feature_set(features) for features in grid.features}
-    names = sorted({family for families, _ in sets.values() for family in families})
+    names = config.list_families(sets)
     classifiers = config.read_leaves("classifier", grid.classifiers, grid.seed).values()
     n_averaged = settings.sequences.n_averaged if any(leaf.get("reads") == "frames" for leaf in classifiers) else 0
     splits = config.read_leaves("split", grid.splits, grid.seed)

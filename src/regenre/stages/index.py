@@ -21,7 +21,7 @@ def main(settings: Settings) -> None:
     """Write the clip table, with faulty clips and their reasons, and the audit."""
     name = config.get_choice("dataset")
     dataset, raw = config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset), paths.locate_raw(name)
-    files.check_folder(raw)
+    files.check_raw(raw)
     clips = dataset.list_clips(raw)
     with config.make_compute(settings).use():
         table, findings, previews = clip_table.index_clips(clips, raw, settings.audio.min_duration_s, dataset.audio)

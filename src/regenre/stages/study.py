@@ -7,10 +7,8 @@ answer) and figures.
 
 from regenre import config, paths, records, tables
 from regenre.config import Settings
-from regenre.errors import UserError
 from regenre.evaluation import diagnostics, grid
 from regenre.learning.plan import Planner
-from regenre.paths import CellName
 from regenre.reporting import plots
 from regenre.reporting.escaping import escape_sheet
 
@@ -20,7 +18,10 @@ READS = ("search.*", "study.*", "seed", "compute.*")
 def main(settings: Settings) -> None:
     """Write both tables and the answer."""
     name, reports = config.get_choice("dataset"), paths.locate_reports()
-    cell_name = _choose_cell(name, settings.study.cell)
+    chosen = settings.study.cell
+    if chosen is None:
+        chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`").cell
+    cell_name = grid.find_studied(config.read_grid().cells, chosen)
     index, features, search = paths.locate_index(name), paths.locate_features(name), settings.search
     cell = Planner(name, index, features, settings.seed, search, config.build).plan_cell(
         cell_name,
@@ -39,15 +40,6 @@ def main(settings: Settings) -> None:
     figure = plots.draw_learning_curve(curve.points, f"{name}: {cell.name}")
     plots.save_figure(reports / "figures" / "learning_curve.png", figure)
     print(f"study {name}: {cell.name}. {curve.answer}")
-
-
-def _choose_cell(dataset: str, text: str | None) -> CellName:
-    """Return the cell of this name, or the one that `evaluate` chose."""
-    text = text or records.read_record(paths.locate_chosen(dataset), grid.Chosen, "run `dvc repro`").cell
-    cells = {str(cell): cell for cell in config.read_grid().cells}
-    if text not in cells:
-        raise UserError(f"study.cell: a cell of the grid expected ({', '.join(cells)}), {text!r} found; choose one")
-    return cells[text]
 
 
 if __name__ == "__main__":
