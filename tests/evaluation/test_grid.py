@@ -68,7 +68,7 @@ def test_an_evaluation_has_every_cell_in_every_table() -> None:
     assert (summary["dataset"] == "d").all()
     assert summary["accuracy"].tolist() == [15 / 16, 12 / 16]
     for row, tested in zip(summary.to_dict("records"), cells.values(), strict=True):
-        scores = metrics.score(tested.predictions, 0)
+        scores = metrics.score(tested.predictions, 0).cell
         assert {name: row[name] for name in scores} == scores
     assert summary["indistinguishable"].all()
     assert evaluation.per_genre[["split", "genre"]].to_numpy().tolist() == [

@@ -24,7 +24,7 @@ def three_genres() -> pd.DataFrame:
 
 
 def test_scores_equal_scikit_learns(three_genres: pd.DataFrame) -> None:
-    scores, y_true, y_pred = metrics.score(three_genres, 0), three_genres["actual"], three_genres["predicted"]
+    scores, y_true, y_pred = metrics.score(three_genres, 0).cell, three_genres["actual"], three_genres["predicted"]
     assert scores["accuracy"] == pytest.approx(reference.accuracy_score(y_true, y_pred))
     with pytest.warns(UserWarning, match="classes not in y_true"):
         assert scores["balanced_accuracy"] == pytest.approx(reference.balanced_accuracy_score(y_true, y_pred))
@@ -35,7 +35,7 @@ def test_scores_equal_scikit_learns(three_genres: pd.DataFrame) -> None:
 
 
 def test_scores_of_genres_equal_scikit_learns(three_genres: pd.DataFrame) -> None:
-    scores = metrics.score_counts(metrics.count_confusions(three_genres))
+    scores = metrics.score_sums(metrics.sum_groups(three_genres)[0].total)
     expected = reference.precision_recall_fscore_support(
         three_genres["actual"], three_genres["predicted"], labels=list("abc"), zero_division=0.0
     )
@@ -47,7 +47,7 @@ def test_scores_of_genres_equal_scikit_learns(three_genres: pd.DataFrame) -> Non
 
 def test_the_interval_of_independent_clips_is_binomial() -> None:
     n, hits = 400, 280
-    scores = metrics.score(make_predictions(["a"] * n, ["a"] * hits + ["b"] * (n - hits)), 0)
+    scores = metrics.score(make_predictions(["a"] * n, ["a"] * hits + ["b"] * (n - hits)), 0).cell
     assert scores["accuracy_low"] == pytest.approx(binom.ppf(0.025, n, hits / n) / n, abs=0.006)
     assert scores["accuracy_high"] == pytest.approx(binom.ppf(0.975, n, hits / n) / n, abs=0.006)
 
@@ -56,8 +56,8 @@ def test_the_interval_of_independent_clips_is_binomial() -> None:
 def test_all_or_no_hits_have_the_exact_binomial_interval(n: int) -> None:
     classes = ["a"] * n + ["b"] * n
     right, wrong = (
-        metrics.score(make_predictions(classes, classes), 0),
-        metrics.score(make_predictions(classes, ["c"] * 2 * n), 0),
+        metrics.score(make_predictions(classes, classes), 0).cell,
+        metrics.score(make_predictions(classes, ["c"] * 2 * n), 0).cell,
     )
     for name in ("accuracy", "macro_f1", "top2_accuracy"):
         exact = binomtest(2 * n, 2 * n).proportion_ci(method="exact")
@@ -65,21 +65,21 @@ def test_all_or_no_hits_have_the_exact_binomial_interval(n: int) -> None:
     assert (wrong["accuracy_low"], wrong["accuracy_high"]) == (0.0, pytest.approx(1 - exact.low))
     assert right["matthews_low"] == pytest.approx(2 * exact.low - 1)  # of two genres
     one_group_each = make_predictions(classes, classes, ["x"] * n + ["y"] * n)
-    assert metrics.score_genres(one_group_each, 0)["recall_low"].iloc[0] == pytest.approx(0.025)
+    assert metrics.score(one_group_each, 0).genres["recall_low"].iloc[0] == pytest.approx(0.025)
 
 
 def test_clips_of_one_group_count_as_one() -> None:
     actual, predicted = ["a"] * 400, ["a"] * 280 + ["b"] * 120
-    wide = metrics.score(make_predictions(actual, predicted, [str(number // 10) for number in range(400)]), 0)
-    narrow = metrics.score(make_predictions(actual, predicted), 0)
+    wide = metrics.score(make_predictions(actual, predicted, [str(number // 10) for number in range(400)]), 0).cell
+    narrow = metrics.score(make_predictions(actual, predicted), 0).cell
     ratio = (wide["accuracy_high"] - wide["accuracy_low"]) / (narrow["accuracy_high"] - narrow["accuracy_low"])
     assert ratio == pytest.approx(np.sqrt(10), rel=0.1)
     assert wide["n_groups"] == 40
 
 
 def test_the_seed_decides_the_intervals(three_genres: pd.DataFrame) -> None:
-    assert metrics.score(three_genres, 1) == metrics.score(three_genres, 1)
-    assert metrics.score(three_genres, 1) != metrics.score(three_genres, 2)
+    assert metrics.score(three_genres, 1).cell == metrics.score(three_genres, 1).cell
+    assert metrics.score(three_genres, 1).cell != metrics.score(three_genres, 2).cell
 
 
 def make_calibrated_predictions(n: int, seed: int, sharpness: float = 1.0) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def make_calibrated_predictions(n: int, seed: int, sharpness: float = 1.0) -> pd
 
 def test_scores_of_probabilities_equal_scikit_learns() -> None:
     table = make_calibrated_predictions(300, 0)
-    scores, y_true = metrics.score(table, 0), table["actual"]
+    scores, y_true = metrics.score(table, 0).cell, table["actual"]
     shares = table[[f"proba__{genre}" for genre in "abcd"]].to_numpy()
     assert scores["log_loss"] == pytest.approx(reference.log_loss(y_true, shares, labels=list("abcd")), rel=1e-4)
     assert scores["top2_accuracy"] == reference.top_k_accuracy_score(y_true, shares, k=2, labels=list("abcd"))
@@ -111,15 +111,15 @@ def test_the_calibration_error_is_the_weighted_gap_of_the_bins() -> None:
         [0.95, 0.05, 0, 0], [0.25, 0.75, 0, 0], [0.25, 0.75, 0, 0], [0.45, 0.55, 0, 0],
     ]  # fmt: skip
     expected = (abs(0.95 - 1) + 2 * abs(0.75 - 0.5) + abs(0.55 - 1)) / 4
-    assert metrics.score(table, 0)["calibration_error"] == pytest.approx(expected)
+    assert metrics.score(table, 0).cell["calibration_error"] == pytest.approx(expected)
     tables = (make_calibrated_predictions(2000, 1, sharpness) for sharpness in (1.0, 3.0))
-    calibrated, overconfident = (metrics.score(table, 0)["calibration_error"] for table in tables)
+    calibrated, overconfident = (metrics.score(table, 0).cell["calibration_error"] for table in tables)
     assert calibrated < 0.04 < 0.1 < overconfident
 
 
 def test_matthews_is_0_for_constant_predictions_and_1_for_perfect_ones() -> None:
-    assert metrics.score(make_predictions(list("aabb"), list("aaaa")), 0)["matthews"] == 0
-    assert metrics.score(make_predictions(list("aabb"), list("aabb")), 0)["matthews"] == 1
+    assert metrics.score(make_predictions(list("aabb"), list("aaaa")), 0).cell["matthews"] == 0
+    assert metrics.score(make_predictions(list("aabb"), list("aabb")), 0).cell["matthews"] == 1
 
 
 @pytest.mark.parametrize("clips_per_group", [1, 4])
@@ -140,7 +140,7 @@ def test_intervals_cover_the_true_score_as_often_as_they_claim(monkeypatch, clip
         return table.assign(**{f"proba__{genre}": shares[:, place] for place, genre in enumerate("abcd")})
 
     true = metrics.compute_scores(metrics.sum_groups(draw_corpus(40_000))[0].total)
-    scores = [metrics.score(draw_corpus(n_groups), seed) for seed in range(n_corpora)]
+    scores = [metrics.score(draw_corpus(n_groups), seed).cell for seed in range(n_corpora)]
     for name in ("accuracy", "balanced_accuracy", "macro_f1", "matthews", "top2_accuracy", "log_loss"):
         covered = np.mean([score[f"{name}_low"] <= true[name] <= score[f"{name}_high"] for score in scores])
         assert 0.92 < covered < 0.98, name
@@ -149,7 +149,7 @@ def test_intervals_cover_the_true_score_as_often_as_they_claim(monkeypatch, clip
 
 
 def test_scores_of_genres_have_intervals(three_genres: pd.DataFrame) -> None:
-    scores = metrics.score_genres(three_genres, 0).set_index("genre")
+    scores = metrics.score(three_genres, 0).genres.set_index("genre")
     assert (scores.loc[list("abc"), "f1_low"] < scores.loc[list("abc"), "f1"]).all()
     assert (scores.loc[list("abc"), "f1"] < scores.loc[list("abc"), "f1_high"]).all()
     assert np.isnan(scores.loc["d", ["recall", "recall_low", "f1_high"]].to_numpy(float)).all()

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from regenre import tables
-from regenre.evaluation import grid
+from regenre.evaluation import grid, metrics
 from regenre.evaluation.comparison import Hits
 from regenre.evaluation.grid import TestedCell
 from regenre.inference.answers import Answer, make_rows
@@ -208,8 +208,9 @@ def test_cells_keep_the_names(cells: dict[CellName, TestedCell]) -> None:
 
 def test_cards_show_each_class_in_a_row_of_its_own(cells: dict[CellName, TestedCell], tmp_path: Path) -> None:
     tested = next(iter(cells.values()))
-    model_card.write_views(tested, tmp_path / "card.md", tmp_path / "figure.png", 0)
-    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    scores = metrics.score(tested.predictions, 0)
+    model_card.write_views(tested, scores, tmp_path / "card.md", tmp_path / "figure.svg")
+    assert {escape_terminal(genre) for genre in CLASSES} <= set(Texts((tmp_path / "figure.svg").read_text()).texts)
     html = MarkdownIt("gfm-like", {"linkify": False}).render((tmp_path / "card.md").read_text())
     shown = [str(Markup.escape(escape_terminal(genre))) for genre in CLASSES]
     genres, origin = re.findall(r"<tbody>(.*?)</tbody>", html, re.DOTALL)
@@ -288,9 +289,9 @@ def test_mlflow_keeps_each_class_in_the_store_of_a_folder_of_any_name(
     monkeypatch.delenv("REGENRE_ROOT", raising=False)
     name, tested = next(iter(cells.items()))
     tested.cell.write(root / str(name), tested.predictions, b"model")
-    model_card.write_views(tested, root / "card.md", root / "figure.png", 0)
+    model_card.write_views(tested, metrics.score(tested.predictions, 0), root / "card.md", root / "figure.svg")
     reports = tracking.Tables(evaluation.summary, evaluation.per_genre, evaluation.leak)
-    run = tracking.describe_cell(tested, root / str(name), reports, root / "figure.png", root / "card.md", 0, "grid")
+    run = tracking.describe_cell(tested, root / str(name), reports, root / "figure.svg", root / "card.md", 0, "grid")
     n_logged, uri, _ = tracking.log_runs("d", [run])
     assert (n_logged, tracking.log_runs("d", [run])[0]) == (1, 0)
     assert (root / "mlflow.db").is_file()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from helpers import make_plan
 
+from regenre.evaluation import metrics
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import Cell, Search, TextCounts
 from regenre.paths import CellName
@@ -23,7 +24,8 @@ def render(split: str = "grouped_kfold", n_groups: int = 8, **changes: Any) -> s
     fitted_on = {"a": 8, "b": 8, "c": 1}
     plan = make_plan(name=CellName(split, "mfcc", "knn"), fitted_on=fitted_on, excluded={"c": "reason"}, **changes)
     searches = [Search(0, {}, None, [], []), Search(None, {"n_neighbors": 5}, 0.5, [], [])]
-    return render_card(TestedCell(Cell(plan, "f00", searches, {}), make_predictions(n_groups)), 0)
+    predictions = make_predictions(n_groups)
+    return render_card(TestedCell(Cell(plan, "f00", searches, {}), predictions), metrics.score(predictions, 0))
 
 
 def list_origin(card: str) -> dict[str, str]:

@@ -43,11 +43,11 @@ def make_reports() -> page.Reports:
     hits = {cell: Hits.count(rows, [40]) for cell, rows in predictions.items()}
     keys = {cell: {"dataset": "test", **cell.columns} for cell in CELLS}
     comparisons = grid.compare_cells(hits, 0)
-    summary = pd.DataFrame([{**keys[cell], **metrics.score(rows, 0)} for cell, rows in predictions.items()])
+    summary = pd.DataFrame([{**keys[cell], **metrics.score(rows, 0).cell} for cell, rows in predictions.items()])
     points = {"n_train": [10.0, 20, 40], "accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6}
     return page.Reports(
         summary=summary.merge(comparisons[[*CellName.COLUMNS, "indistinguishable"]], on=list(CellName.COLUMNS)),
-        per_genre=pd.concat([metrics.score_genres(rows, 0).assign(**keys[cell]) for cell, rows in predictions.items()]),
+        per_genre=pd.concat([metrics.score(rows, 0).genres.assign(**keys[cell]) for cell, rows in predictions.items()]),
         leak=grid.measure_leaks(hits, 0),
         audit=pd.DataFrame([("clip 01", "dc", "", 0.1)], columns=["clip_id", "finding", "related_clip_id", "score"]),
         suspects=pd.DataFrame(

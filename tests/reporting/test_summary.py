@@ -25,7 +25,7 @@ def render(
     cells: pd.DataFrame, excluded: pd.DataFrame = NO_CLIPS, leak: pd.DataFrame = LEAK, texts: TextCounts | None = None
 ) -> str:
     empty, suspects = pd.DataFrame(), pd.DataFrame(columns=SUSPECTS)
-    return summary.render_summary(Evaluation(cells, empty, empty, leak, suspects, excluded, 0.58, texts))
+    return summary.render_summary(Evaluation({}, cells, empty, empty, leak, suspects, excluded, 0.58, texts))
 
 
 def test_the_answer_is_the_honest_one_with_the_leak_beside_it() -> None:

@@ -332,7 +332,7 @@ def cell_folder(folder: Path) -> Path:
     plan = make_plan(classifier={"estimator": {"metric": "cosine"}, "long": "x" * 101})
     searches = [Search(0, {"n_neighbors": 3}, 0.5, [], []), Search(None, {"n_neighbors": 5}, 0.5, [], [])]
     Cell(plan, "f00", searches, {}).write(cell, make_predictions(), b"model")
-    (folder / "figure.png").write_bytes(b"png")
+    (folder / "figure.svg").write_bytes(b"<svg/>")
     (folder / "card.md").write_text("# card\n")
     return cell
 
@@ -344,10 +344,11 @@ def reports(folder: Path) -> "Tables":
 
     predictions = make_predictions()
     names = {name: {"dataset": "d", **name.columns} for name in (HONEST, RANDOM)}
-    genres = [metrics.score_genres(predictions, 0).assign(**columns) for columns in names.values()]
+    genres = [metrics.score(predictions, 0).genres.assign(**columns) for columns in names.values()]
     leak = {**RANDOM.columns, "honest_split": HONEST.split, "leak": 0.125}
     tables.write_csv(
-        folder / "summary.csv", pd.DataFrame([columns | metrics.score(predictions, 0) for columns in names.values()])
+        folder / "summary.csv",
+        pd.DataFrame([columns | metrics.score(predictions, 0).cell for columns in names.values()]),
     )
     tables.write_csv(folder / "per_genre.csv", pd.concat(genres))
     tables.write_csv(folder / "leak.csv", pd.DataFrame([leak]))
@@ -357,7 +358,7 @@ def reports(folder: Path) -> "Tables":
 def describe(cell_folder: Path, reports: "Tables", kind: str = "grid") -> "Run":
     from regenre.reporting.tracking import describe_cell
 
-    figure, card = cell_folder.parent / "figure.png", cell_folder.parent / "card.md"
+    figure, card = cell_folder.parent / "figure.svg", cell_folder.parent / "card.md"
     return describe_cell(TestedCell.read(cell_folder), cell_folder, reports, figure, card, 0, kind)
 
 
@@ -376,11 +377,11 @@ def test_the_run_of_a_cell_shows_its_settings_scores_and_files(cell_folder: Path
     settings = json.loads(run.texts["settings.json"])
     assert settings["classifier"]["long"] == "x" * 101
     assert settings["chosen"] == {"0": {"n_neighbors": 3}, "model": {"n_neighbors": 5}}
-    scores = metrics.score(make_predictions(), 0)
+    scores = metrics.score(make_predictions(), 0).cell
     assert run.metrics == pytest.approx(scores, abs=1e-6)
     assert run.rank == {"accuracy_honest": run.metrics["accuracy"], "accuracy_leak": 0.125}
     assert {name: path.name for name, path in run.artifacts.items()} == {
-        "cell.json": "cell.json", "card.md": "card.md", "figures/confusion.png": "figure.png",
+        "cell.json": "cell.json", "card.md": "card.md", "figures/confusion.svg": "figure.svg",
     }  # fmt: skip
     assert run.note == "# card\n"
     assert run.tables == ("per_genre.json", "predictions.json")
@@ -430,7 +431,7 @@ def test_pieces_of_clips_are_another_dataset(cell_folder: Path, reports: "Tables
 def test_the_digest_of_a_run_depends_on_its_files(cell_folder: Path, reports: "Tables") -> None:
     before = describe(cell_folder, reports).digest
     assert describe(cell_folder, reports).digest == before
-    (cell_folder.parent / "figure.png").write_bytes(b"another")
+    (cell_folder.parent / "figure.svg").write_bytes(b"another")
     assert describe(cell_folder, reports).digest != before
 
 

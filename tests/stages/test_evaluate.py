@@ -13,7 +13,7 @@ def test_the_reports_are_there(project: Project) -> None:
     assert (summary["n_clips"] == 72).all()
     excluded = pd.read_csv(reports / "excluded.csv")
     assert sorted(excluded["fault"]) == ["silent", "truncated", "unreadable"]
-    for name in ("accuracy.png", "per_genre_f1.png", "confusion/grouped_kfold-mfcc-knn.png"):
+    for name in ("accuracy.png", "per_genre_f1.png", "confusion/grouped_kfold-mfcc-knn.svg"):
         assert (reports / "figures" / name).stat().st_size > 5000
 
 

@@ -136,9 +136,9 @@ def register(arguments: argparse.Namespace) -> None:
     model = mlflow_model.ServedModel(read_model(folder))
     plan, reports = model.model.cell.plan, paths.locate_reports()
     if folder.parent.parent.name == "sweeps":
-        kind, figure, card = "sweep", folder / "confusion.png", folder / "card.md"
+        kind, figure, card = "sweep", folder / "confusion.svg", folder / "card.md"
     else:
-        kind, figure, card = "grid", reports / f"figures/confusion/{plan.name}.png", reports / f"cards/{plan.name}.md"
+        kind, figure, card = "grid", reports / f"figures/confusion/{plan.name}.svg", reports / f"cards/{plan.name}.md"
     if not (figure.is_file() and card.is_file()):
         raise UserError(
             f"{figure} and {card} expected; run `dvc repro`, for a cell of your own `dvc repro -f -s track`"

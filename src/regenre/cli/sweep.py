@@ -68,7 +68,7 @@ def _sweep(sweep: Sweep, name: str, settings: Settings) -> None:
     cell, predictions, model = tasks.assemble_cell(plan, inputs, first.clips, own_tasks, results)
     cell.write(paths.locate_sweeps(grid.dataset) / str(plan.name), predictions, model)
     cells.Fit(time.time(), round(time.time() - start, 3)).write(inputs)
-    _print_answer(cell, metrics.score(predictions, grid.seed), str(plan.name))
+    _print_answer(cell, metrics.score(predictions, grid.seed).cell, str(plan.name))
 
 
 @dataclass(frozen=True)

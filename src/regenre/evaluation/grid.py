@@ -11,6 +11,7 @@ from regenre import tables
 from regenre.errors import UserError
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.comparison import Hits
+from regenre.evaluation.metrics import Scores
 from regenre.evaluation.suspects import SUSPECTS, find_suspects
 from regenre.files import compute_md5
 from regenre.kinds import strict_dataclass
@@ -52,6 +53,7 @@ class Evaluation:
 
     Attributes
     ----------
+    scores : cell -> its scores
     summary : one row per cell: names, scores with intervals, indistinguishable from the best of its split
     per_genre : one row per cell and genre
     comparisons : `comparison.compare_with_best` of each split
@@ -62,6 +64,7 @@ class Evaluation:
     texts : of the cells that read texts
     """
 
+    scores: Mapping[CellName, Scores]
     summary: pd.DataFrame
     per_genre: pd.DataFrame
     comparisons: pd.DataFrame
@@ -82,12 +85,14 @@ def evaluate(dataset: str, cells: Mapping[CellName, TestedCell], clips: pd.DataF
     seed : of the bootstrap
     """
     keys = {name: {"dataset": dataset, **name.columns} for name in cells}
-    rows = [{**keys[name], **metrics.score(tested.predictions, seed)} for name, tested in cells.items()]
-    genres = [metrics.score_genres(tested.predictions, seed).assign(**keys[name]) for name, tested in cells.items()]
+    scores = {name: metrics.score(tested.predictions, seed) for name, tested in cells.items()}
+    rows = [{**keys[name], **both.cell} for name, both in scores.items()]
+    genres = [both.genres.assign(**keys[name]) for name, both in scores.items()]
     hits = {name: tested.hits for name, tested in cells.items()}
     comparisons = compare_cells(hits, seed)
     first = ["dataset", *CellName.COLUMNS]
     return Evaluation(
+        scores=scores,
         summary=pd.DataFrame(rows).merge(
             comparisons[[*CellName.COLUMNS, "indistinguishable"]], on=list(CellName.COLUMNS)
         ),

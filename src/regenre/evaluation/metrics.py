@@ -7,19 +7,19 @@ are widened for few groups by Student's t (Hesterberg 2015, section 5.3). If all
 none, every resample has the same score; the limits are then the exact binomial ones for as many trials as there are
 groups.
 
-Conventions: confusion matrices have shape (..., n_genres, n_genres); rows are actual genres, columns predicted ones. A
-genre that is never predicted has precision 0. A genre without clips does not count.
+Conventions: rows of a confusion matrix are actual genres, columns predicted ones. A genre that is never predicted has
+precision 0. A genre without clips does not count.
 
-    score                scores of a cell with intervals
-    score_genres         scores of each genre with intervals
+    score                scores of a cell and of its genres with intervals
     score_folds          accuracy of each fold
     count_confusions     confusion matrix
     Sums                 sums over clips that scores are computed from
     sum_groups           predictions -> sums of each group
     compute_scores       sums -> scores
-    score_counts         confusion matrix -> precision, recall and F1 of each genre
+    score_sums           sums -> precision, recall and F1 of each genre
     average_over_groups  mean over clips with its interval
     resample             how often each resample contains each group
+    weigh                sums over resampled groups
     compute_interval     resampled values -> percentile interval
     widen_extremes       intervals of shares that are 0 or 1
     SCORES, PER_GENRE    names of the scores of a cell, and of a genre
@@ -28,6 +28,7 @@ genre that is never predicted has precision 0. A genre without clips does not co
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -60,21 +61,25 @@ class Sums:
 
     Attributes
     ----------
-    confusion : number of clips, shape (..., n_genres, n_genres)
+    hits, actual, predicted : number of clips of each genre that are classified correctly, that belong to it, that are
+        classified as it: diagonal, rows and columns of the confusion matrix, shape (..., n_genres)
     log_loss : sum of -log of the actual genre's probability, shape (...)
     among_two : number of clips whose genre is one of the two most probable, shape (...)
     confidence : sum of the predicted genre's probability minus number of hits, in ten bins of that probability, shape
         (..., 10)
     """
 
-    confusion: np.ndarray
+    hits: np.ndarray
+    actual: np.ndarray
+    predicted: np.ndarray
     log_loss: np.ndarray
     among_two: np.ndarray
     confidence: np.ndarray
 
-    def weigh(self, weights: np.ndarray) -> "Sums":
-        """Return sums over groups, each multiplied by its weight; weights have shape (..., n_groups)."""
-        return Sums(*(np.tensordot(weights, values, axes=1) for values in vars(self).values()))
+    def resample(self, seed: int) -> "Sums":
+        """Return sums over resampled groups; the leading axis, of groups, becomes one of resamples."""
+        counts = resample(len(self.log_loss), seed)
+        return Sums(*(weigh(counts, values) for values in vars(self).values()))
 
     @property
     def total(self) -> "Sums":
@@ -90,38 +95,49 @@ def sum_groups(predictions: pd.DataFrame) -> tuple[Sums, np.ndarray]:
     sums : with a leading axis of length n_groups
     groups : names of the groups, sorted, shape (n_groups,)
     """
-    genres = pd.Index(list_genres(predictions))
+    genres, actual, predicted = _find_genres(predictions)
     places, names = pd.factorize(predictions["group"], sort=True)
-    actual, predicted = (genres.get_indexer(pd.Index(predictions[column])) for column in ("actual", "predicted"))
     proba = predictions[[PROBA + genre for genre in genres]].to_numpy()
-    n, rows = len(names), np.arange(len(actual))
-    confusion = np.zeros((n, len(genres), len(genres)), dtype=np.int64)
-    np.add.at(confusion, (places, actual, predicted), 1)
-    top = proba.max(axis=1)
+    n, hit, top, own = len(names), actual == predicted, proba.max(axis=1), proba[np.arange(len(actual)), actual]
     bins = np.minimum((top * _N_BINS).astype(int), _N_BINS - 1)
-    confidence = np.zeros((n, _N_BINS))
-    np.add.at(confidence, (places, bins), top - (actual == predicted))
-    two = np.argsort(-proba, axis=1, kind="stable")[:, :2]
+    earlier = np.arange(len(genres)) < actual[:, None]  # of equal probabilities the first genre's counts as higher
+    higher = ((proba > own[:, None]) | (proba == own[:, None]) & earlier).sum(axis=1)
+
+    def count(columns: np.ndarray, n_columns: int, values: np.ndarray | None = None) -> np.ndarray:
+        return np.bincount(places * n_columns + columns, values, n * n_columns).reshape(n, n_columns)
+
     return Sums(
-        confusion,
-        np.bincount(places, -np.log(np.maximum(proba[rows, actual], _MIN_PROBA)), n),
-        np.bincount(places, (two == actual[:, None]).any(axis=1), n),
-        confidence,
+        count(actual, len(genres), hit),
+        count(actual, len(genres)),
+        count(predicted, len(genres)),
+        np.bincount(places, -np.log(np.maximum(own, _MIN_PROBA)), n),
+        np.bincount(places, higher < 2, n),
+        count(bins, _N_BINS, top - hit),
     ), np.asarray(names)
 
 
 def count_confusions(predictions: pd.DataFrame) -> np.ndarray:
     """Return the confusion matrix: number of clips, int64, shape (n_genres, n_genres)."""
-    return sum_groups(predictions)[0].total.confusion
+    genres, actual, predicted = _find_genres(predictions)
+    n = len(genres)
+    return np.bincount(actual * n + predicted, minlength=n * n).reshape(n, n)
 
 
-def score_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
+def _find_genres(predictions: pd.DataFrame) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return the genres, and each clip's place among them: of its genre and of the predicted one."""
+    genres = list_genres(predictions)
+    actual, predicted = (
+        pd.Index(genres).get_indexer(pd.Index(predictions[column])) for column in ("actual", "predicted")
+    )
+    return genres, actual, predicted
+
+
+def score_sums(sums: Sums) -> dict[str, np.ndarray]:
     """Return precision, recall, F1 and support of each genre, shape (..., n_genres).
 
     Precision and F1 are 0 for a genre that has clips but is never predicted. All but support are NaN where undefined.
     """
-    hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    actual, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
+    hits, actual, predicted = sums.hits, sums.actual, sums.predicted
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = hits / actual
         precision = np.where(predicted > 0, hits / predicted, np.where(actual > 0, 0.0, np.nan))
@@ -137,33 +153,63 @@ def compute_scores(sums: Sums) -> dict[str, np.ndarray]:
     log_loss : mean of minus the natural logarithm of the actual genre's probability; less than 5e-7 counts as 5e-7
     calibration_error : expected calibration error (Guo et al. 2017, eq. 3), ten bins of equal width
     """
-    genres = score_counts(sums.confusion)
-    n = sums.confusion.sum(axis=(-2, -1))
+    genres = score_sums(sums)
+    n = sums.actual.sum(axis=-1)
     tested = genres["support"] > 0
     macro = {name: np.nansum(np.where(tested, genres[name], 0.0), axis=-1) / tested.sum(axis=-1) for name in PER_GENRE}
-    accuracy = np.trace(sums.confusion, axis1=-2, axis2=-1) / n
+    accuracy = sums.hits.sum(axis=-1) / n
     return {
         "accuracy": accuracy,
         "balanced_accuracy": macro["recall"],
         **{f"macro_{name}": values for name, values in macro.items()},
-        "matthews": _compute_matthews(sums.confusion, accuracy, n),
+        "matthews": _compute_matthews(sums, accuracy, n),
         "top2_accuracy": sums.among_two / n,
         "log_loss": sums.log_loss / n,
         "calibration_error": np.abs(sums.confidence).sum(axis=-1) / n,
     }
 
 
-def _compute_matthews(counts: np.ndarray, accuracy: np.ndarray, n: np.ndarray) -> np.ndarray:
-    actual, predicted = (counts.sum(axis=axis) / n[..., None] for axis in (-1, -2))
+def _compute_matthews(sums: Sums, accuracy: np.ndarray, n: np.ndarray) -> np.ndarray:
+    actual, predicted = sums.actual / n[..., None], sums.predicted / n[..., None]
     spread = np.sqrt((1 - np.square(actual).sum(axis=-1)) * (1 - np.square(predicted).sum(axis=-1)))
     covariance = accuracy - (actual * predicted).sum(axis=-1)
     return np.where(spread > 0, covariance / np.where(spread > 0, spread, 1), 0.0)
 
 
+@lru_cache(maxsize=2)
 def resample(n_groups: int, seed: int) -> np.ndarray:
-    """Return how often each resample contains each group, int, shape (N_RESAMPLES, n_groups)."""
-    shares = np.full(n_groups, 1 / n_groups)
-    return np.random.default_rng(seed).multinomial(n_groups, shares, N_RESAMPLES)
+    """Return how often each resample contains each group, uint8 (25 MB for 12,500 groups), (N_RESAMPLES, n_groups)."""
+    rng, shares = np.random.default_rng(seed), np.full(n_groups, 1 / n_groups)
+    counts = np.empty((N_RESAMPLES, n_groups), np.uint8)
+    for rows in _list_blocks(n_groups):
+        counts[rows] = rng.multinomial(n_groups, shares, len(counts[rows]))
+    counts.flags.writeable = False
+    return counts
+
+
+def weigh(counts: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return sums over groups, each multiplied by its count.
+
+    Parameters
+    ----------
+    counts : shape (N_RESAMPLES, n_groups)
+    values : shape (n_groups, ...)
+
+    Returns
+    -------
+    shape (N_RESAMPLES, ...)
+    """
+    flat = values.reshape(len(values), -1).astype(float)
+    sums = np.empty((len(counts), flat.shape[1]))
+    for rows in _list_blocks(len(values)):  # in floating point, for BLAS; whole numbers stay exact
+        np.matmul(counts[rows].astype(float), flat, out=sums[rows])
+    return sums.reshape(len(counts), *values.shape[1:])
+
+
+def _list_blocks(n_groups: int) -> list[slice]:
+    """Return blocks of resamples that take 32 MB each at most."""
+    step = max(1, min(N_RESAMPLES, 2**22 // n_groups))
+    return [slice(start, start + step) for start in range(0, N_RESAMPLES, step)]
 
 
 def compute_interval(values: np.ndarray, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
@@ -216,10 +262,9 @@ def average_over_groups(values: np.ndarray, group: np.ndarray, seed: int) -> tup
     places, names = pd.factorize(group, sort=True)
     sums = np.zeros((len(names), *values.shape[1:]))
     np.add.at(sums, places, values)
-    sizes = np.bincount(places)
     counts = resample(len(names), seed)
-    n_clips = (counts @ sizes).reshape(-1, *[1] * (values.ndim - 1))
-    low, high = compute_interval(np.tensordot(counts, sums, axes=1) / n_clips, len(names))
+    n_clips = weigh(counts, np.bincount(places)).reshape(-1, *[1] * (values.ndim - 1))
+    low, high = compute_interval(weigh(counts, sums) / n_clips, len(names))
     return values.mean(axis=0), low, high
 
 
@@ -231,59 +276,70 @@ def _find_level(n_groups: int) -> float:
     return float(scipy.special.ndtr(t * np.sqrt(n_groups / (n_groups - 1))))
 
 
-def score(predictions: pd.DataFrame, seed: int) -> dict[str, float]:
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a cell.
+
+    Attributes
+    ----------
+    cell : n_clips, n_groups, n_folds and, for each of `SCORES`, its value, `<score>_low` and `<score>_high`
+    genres : one row per genre: genre, support, and each of `PER_GENRE` with `_low` and `_high`; NaN where undefined
+    """
+
+    cell: dict[str, float]
+    genres: pd.DataFrame
+
+
+def score(predictions: pd.DataFrame, seed: int) -> Scores:
     """Return all scores of a cell.
 
     Parameters
     ----------
     predictions : of the cell
     seed : of the bootstrap
-
-    Returns
-    -------
-    n_clips, n_groups, n_folds and, for each of `SCORES`, its value, `<score>_low` and `<score>_high`
     """
     by_group, groups = sum_groups(predictions)
-    point, resampled = compute_scores(by_group.total), compute_scores(by_group.weigh(resample(len(groups), seed)))
-    result: dict[str, float] = {
+    resampled = by_group.resample(seed)
+    counts: dict[str, float] = {
         "n_clips": len(predictions),
         "n_groups": len(groups),
         "n_folds": predictions["fold"].nunique(),
     }
+    genres = _score_genres(by_group, resampled, len(groups))
+    return Scores(
+        counts | _score_cell(by_group.total, resampled, len(groups)),
+        pd.DataFrame({"genre": list_genres(predictions)} | genres),
+    )
+
+
+def _score_cell(total: Sums, resampled: Sums, n_groups: int) -> dict[str, float]:
+    point, values = compute_scores(total), compute_scores(resampled)
+    result: dict[str, float] = {}
     for name in SCORES:
-        low, high = compute_interval(resampled[name], len(groups))
+        low, high = compute_interval(values[name], n_groups)
         if name == "calibration_error":  # resampling adds to its bias: reflect the high end about the value
             low = np.maximum(0.0, 2 * point[name] - high)
         if name in _SHARES:
-            low, high = widen_extremes(point[name], low, high, len(groups))
+            low, high = widen_extremes(point[name], low, high, n_groups)
         elif name == "matthews":  # from the limit of accuracy, if errors spread evenly over the genres
-            n_genres = max(2, int((by_group.total.confusion.sum(axis=1) > 0).sum()))
-            limit, _ = widen_extremes(point[name], np.ones(()), high, len(groups))
+            n_genres = max(2, int((total.actual > 0).sum()))
+            limit, _ = widen_extremes(point[name], np.ones(()), high, n_groups)
             low = np.minimum(low, (n_genres * limit - 1) / (n_genres - 1))
         result |= {name: float(point[name]), f"{name}_low": float(low), f"{name}_high": float(high)}
     return result
 
 
-def score_genres(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return one row per genre: genre, support, and each of `PER_GENRE` with `_low` and `_high`; NaN where undefined.
-
-    Parameters
-    ----------
-    predictions : of a cell
-    seed : of the bootstrap
-    """
-    by_group, groups = sum_groups(predictions)
-    point = score_counts(by_group.total.confusion)
-    resampled = score_counts(by_group.weigh(resample(len(groups), seed)).confusion)
-    table = {"genre": list_genres(predictions), "support": point["support"]}
-    n_groups = (by_group.confusion.sum(axis=2) > 0).sum(axis=0)  # groups that have clips of the genre
+def _score_genres(by_group: Sums, resampled: Sums, n_groups: int) -> dict[str, np.ndarray]:
+    point, values = score_sums(by_group.total), score_sums(resampled)
+    table = {"support": point["support"]}
+    groups_of_genre = (by_group.actual > 0).sum(axis=0)
     for name in PER_GENRE:
         known = ~np.isnan(point[name])
         ends = np.full((2, len(known)), np.nan)
-        ends[:, known] = compute_interval(resampled[name][:, known], len(groups))
-        ends = np.stack(widen_extremes(point[name], ends[0], ends[1], n_groups))
+        ends[:, known] = compute_interval(values[name][:, known], n_groups)
+        ends = np.stack(widen_extremes(point[name], ends[0], ends[1], groups_of_genre))
         table |= {name: point[name], f"{name}_low": ends[0], f"{name}_high": ends[1]}
-    return pd.DataFrame(table)
+    return table
 
 
 def score_folds(predictions: pd.DataFrame) -> dict[int, float]:

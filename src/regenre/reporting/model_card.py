@@ -10,45 +10,45 @@ import pandas as pd
 from regenre import files, tables
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.grid import TestedCell
+from regenre.evaluation.metrics import Scores
 from regenre.learning.cells import Cell
-from regenre.reporting import plots, summary
+from regenre.reporting import confusion, summary
 from regenre.reporting.escaping import escape_markdown
 
 
-def write_views(tested: TestedCell, card: Path, figure: Path, seed: int) -> None:
+def write_views(tested: TestedCell, scores: Scores, card: Path, figure: Path) -> None:
     """Write what people look at of one cell: its model card and its confusion matrix.
 
     Parameters
     ----------
+    scores : of the cell
     card, figure : where they go
-    seed : of the intervals
     """
-    files.write_text(card, render_card(tested, seed))
+    files.write_text(card, render_card(tested, scores))
     counts, genres = metrics.count_confusions(tested.predictions), tables.list_genres(tested.predictions)
-    name = str(tested.cell.plan.name)
-    plots.save_figure(figure, plots.draw_confusion(counts, genres, name))
+    files.write_text(figure, confusion.render_svg(counts, genres, str(tested.cell.plan.name)))
 
 
-def render_card(tested: TestedCell, seed: int) -> str:
+def render_card(tested: TestedCell, scores: Scores) -> str:
     """Return the card of a cell's model as Markdown.
 
     Parameters
     ----------
-    seed : of the intervals
+    scores : of the cell
     """
-    cell, predictions = tested.cell, tested.predictions
-    plan, scores = cell.plan, metrics.score(predictions, seed)
+    cell = tested.cell
+    plan = cell.plan
     length = "" if plan.duration_s is None else f" of a clip of about {plan.duration_s:.0f} s"
     parts = [
         f"# {escape_markdown(str(plan.name))}, of {escape_markdown(plan.dataset)}",
         f"Tells {len(plan.fitted_on)} genres{length}: {', '.join(map(escape_markdown, plan.fitted_on))}.",
         "## How well",
-        _phrase_scores(scores, plan.name.split),
-        _format_genres(predictions, plan.fitted_on, seed),
+        _phrase_scores(scores.cell, plan.name.split),
+        _format_genres(scores.genres, plan.fitted_on),
         "## Trained on",
         _format_origin(cell),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in _list_limits(cell, scores, set(predictions["actual"]))),
+        "\n".join(f"- {limit}" for limit in _list_limits(cell, scores.cell, set(tested.predictions["actual"]))),
         "## Use",
         f"`regenre classify FILE --model {plan.name}`; for MLflow `regenre register --model {plan.name}`."
         " The model is stored without pickle; loading it runs no code from its file.",
@@ -76,8 +76,7 @@ def _phrase_scores(scores: dict[str, float], split: str) -> str:
     return " ".join([*sentences, *summary.phrase_doubts(scores)])
 
 
-def _format_genres(predictions: pd.DataFrame, fitted_on: dict[str, int], seed: int) -> str:
-    scores = metrics.score_genres(predictions, seed)
+def _format_genres(scores: pd.DataFrame, fitted_on: dict[str, int]) -> str:
     table = pd.DataFrame({"genre": scores["genre"].map(escape_markdown)})
     table["trained on"] = scores["genre"].map(fitted_on).fillna(0).astype(int)
     table["tested"] = scores["support"]

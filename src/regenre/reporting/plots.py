@@ -6,7 +6,6 @@ their numbers, bars have hatches, lines have markers.
     save_figure          write a PNG file
     render_png           bytes of a PNG
     render_svg           text of an SVG for a page
-    draw_confusion       confusion matrix
     draw_heat_map        accuracy of each feature set and classifier
     draw_genre_f1        F1 of each genre
     draw_leak            accuracy of each feature set and classifier under each split
@@ -84,30 +83,6 @@ def render_png(figure: Figure, dpi: int = DPI) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return stream.getvalue()
-
-
-def draw_confusion(counts: np.ndarray, genres: list[str], cell: str) -> Figure:
-    """Draw a confusion matrix: counts as numbers, share of the actual genre as colour.
-
-    Parameters
-    ----------
-    counts : number of clips, shape (n_genres, n_genres); rows are actual genres, columns predicted ones
-    genres : names of the rows and columns
-    cell : name of the cell, for the title
-    """
-    title = f"{cell}: {counts.sum()} clips, accuracy {np.trace(counts) / counts.sum():.3f}"
-    side = 2.6 + 0.48 * len(genres)
-    figure = Figure(figsize=(side, side), layout="constrained")
-    axes = figure.add_subplot()
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    _write_numbers(axes, shares, [[str(count) if count else "" for count in row] for row in counts])
-    names = [escape_figure(genre) for genre in genres]
-    axes.set_xticks(range(len(genres)), names, rotation=45, ha="right")
-    axes.set_yticks(range(len(genres)), names)
-    axes.set(xlabel="predicted", ylabel="actual")
-    axes.set_title(escape_figure(title), fontsize="medium")
-    return figure
 
 
 def draw_heat_map(summary: pd.DataFrame) -> Figure:

@@ -341,7 +341,8 @@ def describe_cell(
         scores, genres = _read_scores(reports.summary, plan.name), _select_cell(reports.per_genre, plan.name)
         genres = genres.drop(columns=["dataset", *CellName.COLUMNS])
     else:
-        scores, genres = metrics.score(predictions, seed), metrics.score_genres(predictions, seed)
+        both = metrics.score(predictions, seed)
+        scores, genres = both.cell, both.genres
     names, settings = {"dataset": plan.dataset, **plan.name.columns}, _list_settings(tested.cell)
     fit = Fit.find(tested.cell.inputs)
     texts = {
@@ -353,7 +354,7 @@ def describe_cell(
         params=names | flatten(settings, "with."),
         metrics=scores,
         tags=names | {"kind": kind} | {f"data.{key}.md5": md5_of_data for key, md5_of_data in plan.md5.items()},
-        artifacts={RECORD: folder / RECORD, "card.md": card, "figures/confusion.png": figure},
+        artifacts={RECORD: folder / RECORD, "card.md": card, "figures/confusion.svg": figure},
         note=card.read_text(encoding="utf-8"),
         ended=fit.ended if fit else (folder / RECORD).stat().st_mtime,
         seconds=fit.seconds if fit else None,

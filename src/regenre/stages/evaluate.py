@@ -23,8 +23,8 @@ def main(settings: Settings) -> None:
     cells = {cell: TestedCell.read(folder / str(cell)) for cell in config.read_grid().cells}
     evaluation = grid.evaluate(name, cells, tables.read_clips(paths.locate_index(name)), settings.seed)
     for cell, tested in cells.items():
-        picture = reports / f"figures/confusion/{cell}.png"
-        model_card.write_views(tested, reports / f"cards/{cell}.md", picture, settings.seed)
+        picture = reports / f"figures/confusion/{cell}.svg"
+        model_card.write_views(tested, evaluation.scores[cell], reports / f"cards/{cell}.md", picture)
     dvc_views.write_views(reports, evaluation, {cell: tested.predictions for cell, tested in cells.items()})
     records.write_record(paths.locate_chosen(name), grid.choose_studied(evaluation, cells, folder, settings.study.cell))
     for table in TABLES:

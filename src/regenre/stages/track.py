@@ -2,12 +2,13 @@
 
 Reads: data/cells/<dataset>/, data/sweeps/<dataset>/, data/fits/, reports/, params.yaml. Writes: runs in the store
 (MLFLOW_TRACKING_URI, or mlflow.db), each once, and a run with the reports; in each cell of data/sweeps/
-confusion.png and card.md; data/tracked/<dataset>.json, which names the store and is not in git: a clone logs too.
+confusion.svg and card.md; data/tracked/<dataset>.json, which names the store and is not in git: a clone logs too.
 """
 
 from regenre import config, files, paths
 from regenre.config import Settings
 from regenre.errors import escape_terminal
+from regenre.evaluation import metrics
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import RECORD
 from regenre.reporting import model_card, tracking
@@ -23,14 +24,14 @@ def main(settings: Settings) -> None:
     for cell_name in map(str, grid.cells):
         folder = paths.locate_cells(name) / cell_name
         tested = TestedCell.read(folder)
-        figure, card = reports / f"figures/confusion/{cell_name}.png", reports / f"cards/{cell_name}.md"
+        figure, card = reports / f"figures/confusion/{cell_name}.svg", reports / f"cards/{cell_name}.md"
         runs.append(describe_cell(tested, folder, tables, figure, card, settings.seed, "grid"))
         logged.add(tested.cell.inputs)
     for folder in sorted(path.parent for path in paths.locate_sweeps(name).glob(f"*/{RECORD}")):
         tested = TestedCell.read(folder)
         if tested.cell.inputs not in logged:
-            figure, card = folder / "confusion.png", folder / "card.md"
-            model_card.write_views(tested, card, figure, settings.seed)
+            figure, card = folder / "confusion.svg", folder / "card.md"
+            model_card.write_views(tested, metrics.score(tested.predictions, settings.seed), card, figure)
             runs.append(describe_cell(tested, folder, tables, figure, card, settings.seed, "sweep"))
     n_logged, uri, link = tracking.log_runs(name, runs, describe_overview(name, vars(grid), reports))
     files.write_json(paths.locate_tracked(name), {"cells": len(grid.cells), "store": tracking.describe_store()})
