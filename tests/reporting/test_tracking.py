@@ -342,14 +342,11 @@ def reports(folder: Path) -> "Tables":
     """Tables of a grid of one cell under two splits."""
     from regenre.reporting.tracking import Tables
 
-    predictions = make_predictions()
+    scores = metrics.score(make_predictions(), 0)
     names = {name: {"dataset": "d", **name.columns} for name in (HONEST, RANDOM)}
-    genres = [metrics.score(predictions, 0).genres.assign(**columns) for columns in names.values()]
+    genres = [scores.genres.assign(**columns) for columns in names.values()]
     leak = {**RANDOM.columns, "honest_split": HONEST.split, "leak": 0.125}
-    tables.write_csv(
-        folder / "summary.csv",
-        pd.DataFrame([columns | metrics.score(predictions, 0).cell for columns in names.values()]),
-    )
+    tables.write_csv(folder / "summary.csv", pd.DataFrame([columns | scores.cell for columns in names.values()]))
     tables.write_csv(folder / "per_genre.csv", pd.concat(genres))
     tables.write_csv(folder / "leak.csv", pd.DataFrame([leak]))
     return Tables.read(folder)
