@@ -33,7 +33,7 @@ def list_needed(stage: str) -> set[str]:
 
 def list_dependencies(stage: str) -> dict[str, set[str]]:
     """Return the modules behind each source that dvc.yaml names."""
-    names = [dep for dep in STAGES[stage]["deps"] if dep.startswith("src/") and not dep.endswith(".html")]
+    names = [dep for dep in STAGES[stage]["deps"] if dep.startswith("src/") and "/templates/" not in dep]
     return {name: list_modules(name.removeprefix("src/").removesuffix(".py").replace("/", ".")) for name in names}
 
 
