@@ -81,11 +81,20 @@ def test_a_folder_without_clips_is_one_line(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_damaged_files_and_killed_stages_end_in_results_or_reasons(tmp_path: Path) -> None:
-    process = run_benchmark("reliability", *read_dose("reliability"), "--json", tmp_path / "figures.json")
+    options = [*read_dose("reliability"), "--json", tmp_path / "figures.json"]
+    process = run_benchmark("reliability", *options, REGENRE_JOBS="1")
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures.pop("memory") > 0
     assert set(figures) == {"tracebacks", "crashes", "hangs", "unaccounted", "differences"}
     assert not any(figures.values()), process.stdout + process.stderr
+
+
+def test_tracking_logs_each_cell_once(tmp_path: Path) -> None:
+    run_benchmark("tracking", *read_dose("tracking"), "--json", tmp_path / "figures.json", MLFLOW_TRACKING_URI="")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert set(figures) == {"cells", "log_seconds", "again_seconds"}
+    assert figures["cells"] == 2
+    assert_positive(figures)
 
 
 def test_a_dose_of_no_clips_is_refused() -> None:
