@@ -29,12 +29,13 @@ from regenre.features.pooling import Pooling
 from regenre.learning import estimator, models, splits
 from regenre.learning.estimator import Learner
 from regenre.paths import CellName
+from regenre.transcription.transcriber import Transcriber
 
 CONF = ROOT / "conf"
 LEAVES = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "recipe"]
 KINDS = {
     "classifier": [Learner], "compute": [Compute], "dataset": [Dataset], "family": [Family, TableFamily],
-    "pooling": [Pooling], "split": [splits.Split],
+    "pooling": [Pooling], "split": [splits.Split], "transcriber": [Transcriber],
 }  # fmt: skip
 
 
@@ -92,6 +93,11 @@ def test_every_family_is_composed_and_has_a_module_and_a_test() -> None:
 def test_every_dataset_has_a_module_and_a_test(name: str) -> None:
     assert (ROOT / f"src/regenre/datasets/{name}.py").is_file()
     assert (ROOT / f"tests/datasets/test_{name}.py").is_file()
+
+
+def test_every_transcriber_has_a_module() -> None:
+    for name in list_leaves("transcriber"):
+        assert build_once("transcriber", name).__module__ == f"regenre.transcription.{name}"
 
 
 def test_every_module_has_a_test() -> None:

@@ -29,6 +29,8 @@ TEMPLATE = (
     ".gitignore", ".dvcignore", ".dvc/.gitignore",
 )  # fmt: skip
 """Patterns of a new project's files; setup.py puts these files into the package."""
+TEXT, TRANSCRIPT = BESIDE = (".txt", ".transcript.json")
+"""What a clip's name ends with in place of its suffix, for what may lie beside it."""
 _SOURCES = Path(__file__).parents[2]  # the checkout of an editable installation
 _SHIPPED = Path(__file__).parent / "project"  # in a wheel
 

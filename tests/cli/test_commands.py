@@ -9,6 +9,7 @@ from helpers import ROOT, SR, noise, sine
 
 from regenre.cli import commands
 from regenre.cli.main import main
+from regenre.tabular.transcript import Word
 
 
 @pytest.fixture
@@ -142,3 +143,34 @@ def test_whoever_stops_early_hears_nothing_of_the_rest(sounds: Path) -> None:
     results = commands._run_each([(str(number),) for number in range(100)], Path.exists, 2, "work", [])
     assert next(results) == ("0", False)
     results.close()  # a warning would be an error here
+
+
+def test_transcribe_writes_texts_and_goes_on_where_it_stopped(sounds: Path, monkeypatch, capsys) -> None:
+    words = [Word(0.0, 0.5, "la", 0.5)]
+    calls: list[int] = []
+
+    class Stub:
+        sr = 8000
+
+        def __call__(self, y: np.ndarray) -> list[Word]:
+            calls.append(len(y))
+            return words
+
+    monkeypatch.setattr(commands, "_make_transcriber", lambda name: Stub())
+    (sounds / "in/deep/b.txt").write_text("by hand")
+    assert run("transcribe", "in", "--jobs", "1") == "regenre: 1 of 3 files could not be used"
+    printed = capsys.readouterr()
+    assert "in/a.wav: 1 words, confidence 0.50\n" in printed.out
+    assert "regenre: in/bad.mp3: FFmpeg cannot read it" in printed.err
+    assert "regenre: 1 of 3 files have a text and stay as they are" in printed.err
+    assert calls == [0, 3 * 8000]  # nothing, to see whether it works; a.wav
+    assert (sounds / "in/a.txt").read_text() == "la\n"
+    assert (sounds / "in/deep/b.txt").read_text() == "by hand"
+    run("transcribe", "in", "--jobs", "1")
+    assert calls == [0, 3 * 8000, 0]
+
+
+def test_an_unknown_transcriber_names_those_that_there_are(sounds: Path) -> None:
+    assert run("transcribe", "in", "--transcriber", "x") == (
+        "regenre: --transcriber: 'x' is not in conf/transcriber/; choose from faster_whisper, pocketsphinx"
+    )

@@ -7,7 +7,8 @@ import pytest
 from helpers import build_family
 
 from regenre.errors import UserError
-from regenre.tabular.text import read_text_beside
+from regenre.tabular.text import ClipText, read_text_beside
+from regenre.tabular.transcript import Transcript, Word
 
 CLIPS = pd.DataFrame({"clip_id": ["a", "b", "c"], "path": ["x/a.wav", "x/b.flac", "x/c.mp3"]}, dtype=object)
 
@@ -78,3 +79,30 @@ def test_texts_that_contain_the_name_of_their_genre_are_recognised() -> None:
     assert not text.names_genre("popular in the sixties", "pop")
     assert text.names_genre("a drone organ", "drone_organ")
     assert not build_family("text", captions="", ignored=["blues"]).names_genre("a slow blues", "blues")
+
+
+def test_measures_of_speech_join_the_words(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/a.txt").write_text("one two")
+    words = [Word(0.0, 0.5, "one", 0.5), Word(1.0, 1.5, "two", 0.25)]
+    Transcript("t", 4.0, words).write(tmp_path / "x/a.wav")
+    family = build_family("text", captions=str(tmp_path), speech=True)
+    table = family.read_table("text", CLIPS, tmp_path)
+    assert table["text__words__clip"].tolist() == ["one two", "", ""]
+    assert table["text__words_per_s__clip"].tolist() == [0.5, 0, 0]
+    assert table["text__confidence__clip"].tolist() == [0.375, 0, 0]
+    for path, row in zip(CLIPS["path"], table.iloc[:, 1:].to_numpy(), strict=True):
+        assert family.make_row(ClipText.read(tmp_path / path)).tolist() == row.tolist()
+
+
+def test_a_text_without_a_transcript_counts_as_recognised() -> None:
+    assert ClipText.assume("one two", 4.0) == ClipText("one two", (0.5, 1.0))
+    assert ClipText.assume("", 4.0) == ClipText("", (0.0, 0.0))
+
+
+def test_speech_without_a_transcript_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"clip_id": ["a"], "text": ["Drums"]}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(
+        UserError, match=r"speech: a transcript expected .*a.transcript.json.*; run `regenre transcribe`"
+    ):
+        build_family("text", captions=str(tmp_path), speech=True).read_table("text", CLIPS, tmp_path)

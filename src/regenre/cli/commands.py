@@ -12,7 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ from regenre.errors import UserError, escape_terminal, explain_error
 
 if TYPE_CHECKING:
     from regenre.inference.answers import Answer
+    from regenre.tabular.transcript import Transcript
+    from regenre.transcription.transcriber import Transcriber
 
 _BATCH = 8  # files per task
 
@@ -122,6 +124,33 @@ def convert(arguments: argparse.Namespace) -> None:
     _write_each(arguments, partial(audio_files.convert, **options), f".{suffix.lstrip('.')}" if suffix else None)
 
 
+def transcribe(arguments: argparse.Namespace) -> None:
+    """Write a text beside each file that has none."""
+    import numpy as np
+
+    from regenre.files import clear_leftovers
+    from regenre.paths import BESIDE
+
+    name = arguments.transcriber
+    _make_transcriber(name)(np.zeros(0, np.float32))  # what is missing is reported once, before any work
+    paths = list(_list_files(arguments.files))
+    n_done, failed = 0, list[str]()
+    targets = [Path(path).with_suffix(suffix) for path in paths for suffix in BESIDE]
+    work = partial(_transcribe_file, name)
+    tasks = [(path,) for path in paths]
+    with (
+        clear_leftovers(targets),
+        closing(_run_each(tasks, work, arguments.jobs, "transcribe", failed)) as results,
+    ):
+        for path, words in results:
+            n_done += words is None
+            if words is not None:
+                _print(f"{path}: {len(words.words)} words, confidence {words.confidence:.2f}")
+    if n_done:
+        _print(f"regenre: {n_done} of {len(paths)} files have a text and stay as they are", sys.stderr)
+    _report_failed(failed, len(paths))
+
+
 def register(arguments: argparse.Namespace) -> None:
     """Put a model into the registry, and print how to serve it."""
     from regenre import config, paths
@@ -177,6 +206,23 @@ def _classify_file(folder: Path, window_s: float | None, path: Path) -> "Answer"
     from regenre.inference.model import read_model
 
     return read_model(folder).classify_file(path, window_s)  # read once per process
+
+
+@cache
+def _make_transcriber(name: str) -> "Transcriber":
+    from regenre import config, paths
+    from regenre.transcription.transcriber import Transcriber
+
+    config.check_names("--transcriber", "transcriber", [name])
+    path = paths.locate_conf() / f"transcriber/{name}.yaml"
+    transcriber: Transcriber = config.build(config.read_yaml(path), f"conf/transcriber/{name}.yaml", Transcriber)
+    return transcriber
+
+
+def _transcribe_file(name: str, path: Path) -> "Transcript | None":
+    from regenre.transcription.transcriber import transcribe_file
+
+    return transcribe_file(name, _make_transcriber(name), path)  # made once per process
 
 
 def _write_each(arguments: argparse.Namespace, write: Callable[[Path, Path], Any], suffix: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The command `regenre`: make projects, learn genres, classify, show, clean and convert audio, and register models."""
+"""The command `regenre`: make projects, learn genres, classify, show, change and transcribe audio, register models."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -38,6 +38,7 @@ def _make_parser() -> argparse.ArgumentParser:
     _define_show(subparsers.add_parser("show", help="draw a file and its features, as a figure or an HTML page"))
     _define_clean(subparsers.add_parser("clean", help="write files without their pauses"))
     _define_convert(subparsers.add_parser("convert", help="write files in another format or at another sampling rate"))
+    _define_transcribe(subparsers.add_parser("transcribe", help="write the words of files beside them"))
     _define_register(subparsers.add_parser("register", help="add a model to the MLflow registry, to serve it"))
     return parser
 
@@ -220,6 +221,22 @@ def _define_convert(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mono", action="store_true", help="average the channels into one")
     parser.set_defaults(run=commands.convert)
+
+
+def _define_transcribe(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Recognise speech: write FILE.txt, which the features `text` read, and FILE.transcript.json, with the time and"
+        " the confidence of each word. A file that has a text stays as it is, so an interrupted run goes on."
+    )
+    parser.epilog = "Example: regenre transcribe ~/sounds"
+    _add_files(parser)
+    parser.add_argument(
+        "--transcriber",
+        default="pocketsphinx",
+        metavar="NAME",
+        help="the recogniser: the name of a file in conf/transcriber (default: pocketsphinx)",
+    )
+    parser.set_defaults(run=commands.transcribe)
 
 
 def _define_register(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from regenre.datasets.sources import check_folder
 from regenre.decoding import LOST, SUFFIXES, count_left_out, find_audio
 from regenre.errors import UserError
 from regenre.kinds import strict_dataclass
+from regenre.paths import BESIDE
 
 GROUPS = "groups.csv"
 
@@ -92,16 +93,17 @@ def _is_text(path: Path) -> bool:
 
 
 def _is_companion(path: Path) -> bool:
-    """Return whether a file is the text of a clip or the table of groups."""
-    return path.suffix.lower() == ".txt" or str(path) == GROUPS
+    """Return whether a file is the text or the transcript of a clip, or the table of groups."""
+    return path.name.lower().endswith(BESIDE) or str(path) == GROUPS
 
 
 def _link_texts(source: Path, raw: Path) -> None:
-    """Link the text beside each clip into `raw`."""
+    """Link the text and the transcript beside each clip into `raw`."""
     for path in sorted(raw.rglob("*")):
-        text = (source / path.relative_to(raw)).with_suffix(".txt")
-        if path.is_file() and text.is_file() and not path.with_suffix(".txt").exists():
-            path.with_suffix(".txt").symlink_to(text.resolve())
+        for suffix in BESIDE:
+            text = (source / path.relative_to(raw)).with_suffix(suffix)
+            if path.is_file() and text.is_file() and not path.with_suffix(suffix).exists():
+                path.with_suffix(suffix).symlink_to(text.resolve())
 
 
 def _check_classes(source: Path, raw: Path) -> None:

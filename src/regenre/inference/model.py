@@ -11,8 +11,8 @@ and refuses a model that was trained on others. Loading runs no code from the mo
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -32,8 +32,8 @@ from regenre.inference.answers import Answer
 from regenre.kinds import MAX_RATE, MIN_RATE
 from regenre.learning import models
 from regenre.learning.cells import RECORD, Cell
-from regenre.paths import CellName
-from regenre.tabular.text import SUFFIX, Text, read_text_beside
+from regenre.paths import TEXT, CellName
+from regenre.tabular.text import ClipText, Text
 
 FAMILIES = ("regenre.features.families", "regenre.tabular")  # what a model's file may name
 POOLINGS = ("regenre.features.pooling",)
@@ -48,14 +48,14 @@ class Model:
     Attributes
     ----------
     analysis : how the features are computed
-    texts : names of the families that are texts: one, or none
+    texts : name -> family, of those that are texts: one, or none
     """
 
     name: str
     estimator: Any
     cell: Cell
     analysis: Analysis
-    texts: tuple[str, ...] = ()
+    texts: Mapping[str, Text] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -75,7 +75,7 @@ class Model:
             name: config.build(family.settings, record, Family, TableFamily, packages=FAMILIES)
             for name, family in sorted(features.families.items())
         }
-        texts = tuple(name for name, family in families.items() if isinstance(family, Text))
+        texts = {name: family for name, family in families.items() if isinstance(family, Text)}
         computed = {name: family for name, family in families.items() if name not in texts}
         if not all(features.families[name].probe for name in computed):
             raise UserError(
@@ -115,7 +115,7 @@ class Model:
     def compute_features(self, y: np.ndarray, text: str = "") -> np.ndarray:
         """Return what the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
         with threadpool_limits(1):  # as in training: another number of threads sums in another order
-            return self._compute_features(y, text)
+            return self._compute_features(y, ClipText.assume(text, len(y) / self.sr))
 
     def classify_samples(self, samples: np.ndarray, sr: int, text: str = "") -> Answer:
         """Classify samples of any rate, shape (n_samples,) or (n_samples, n_channels), as one clip.
@@ -128,30 +128,30 @@ class Model:
         y = convert_samples(samples, sr, self.sr)
         audio.check_length(len(y), self.sr, self.min_duration_s)
         with threadpool_limits(1):
-            proba = self._predict(y, text)
+            proba = self._predict(y, ClipText.assume(text, len(y) / self.sr))
         return Answer(self.genres, np.zeros(1), proba[None], bool(text) or not self.texts)
 
     def classify_file(self, path: Path, window_s: float | None = None) -> Answer:
         """Classify a file; one that is longer than one and a half windows is classified window by window.
 
-        Silent windows get equal probabilities. A model that reads a text reads the one beside the file, `<file>.txt`;
-        a model that reads nothing else also takes that text file itself.
+        Silent windows get equal probabilities. A model that reads a text reads the one beside the file, `<file>.txt`,
+        and its `<file>.transcript.json`; a model that reads nothing else also takes that text file itself.
 
         Raises
         ------
         AudioError
             The file cannot be used, or is shorter than a training clip may be; see `audio`.
         """
-        text = read_text_beside(path) if self.texts else ""
+        text = ClipText.read(path) if self.texts else ClipText()
         with threadpool_limits(1):
-            if text and not self.analysis.families and path.suffix == SUFFIX:
+            if text.words and not self.analysis.families and path.suffix == TEXT:
                 parts = [(0.0, self._predict(np.empty(0), text))]
             else:
                 parts = list(self._classify_windows(path, window_s or self.window_s, text))
         starts, timeline = zip(*parts, strict=True)
-        return Answer(self.genres, np.array(starts), np.stack(timeline), bool(text) or not self.texts)
+        return Answer(self.genres, np.array(starts), np.stack(timeline), bool(text.words) or not self.texts)
 
-    def _classify_windows(self, path: Path, window_s: float, text: str) -> Iterator[tuple[float, np.ndarray]]:
+    def _classify_windows(self, path: Path, window_s: float, text: ClipText) -> Iterator[tuple[float, np.ndarray]]:
         """Yield start and probabilities of each window."""
         equal = np.full(len(self.genres), 1 / len(self.genres))
         for start_s, y in audio.read_windows(path, self.sr, window_s):
@@ -160,11 +160,11 @@ class Model:
             is_silent = float(np.abs(y).max()) < audio.SILENCE_PEAK
             yield start_s, equal if is_silent else self._predict(y, text)
 
-    def _predict(self, y: np.ndarray, text: str) -> np.ndarray:
+    def _predict(self, y: np.ndarray, text: ClipText) -> np.ndarray:
         proba: np.ndarray = self.estimator.predict_proba(self._compute_features(y, text))[0]
         return proba
 
-    def _compute_features(self, y: np.ndarray, text: str) -> np.ndarray:
+    def _compute_features(self, y: np.ndarray, text: ClipText) -> np.ndarray:
         rows, sequences = self.analysis(y)
         patterns = self.cell.plan.features.columns
         if sequences:
@@ -173,9 +173,9 @@ class Model:
             clip[0] = np.concatenate(list(sequences.values()), axis=1)[:, tables.match_columns(columns, patterns)]
             return clip
         names = {name: self.analysis.name_columns(name) for name in rows} | {
-            name: [f"{name}__words__clip"] for name in self.texts
+            name: family.name_columns(name) for name, family in self.texts.items()
         }
-        values = {**rows, **{name: np.array([text], dtype=object) for name in self.texts}}
+        values = {**rows, **{name: family.make_row(text) for name, family in self.texts.items()}}
         order = sorted(values)  # the order in which training joins the tables
         columns = [column for name in order for column in names[name]]
         return np.concatenate([values[name] for name in order])[None, tables.match_columns(columns, patterns)]

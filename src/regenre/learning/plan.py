@@ -201,7 +201,7 @@ def _read_features(folder: Path, features: str, reads: str, clip_ids: pd.Series,
     values = Values(pooled.to_numpy(), columns=tuple(pooled.columns))
     if values.array.dtype == object:
         name, text = _find_text(families, build)
-        place = next(place for place, column in enumerate(values.columns) if column.startswith(f"{name}__"))
+        place = next(place for place, column in enumerate(values.columns) if column.startswith(f"{name}__words__"))
         words = Words(place, text.n_words, text.min_clips, tuple(text.ignored), tuple(text.worth))
         values = replace(values, words=words)
     return Reading(values, replace(record, families=families, sequences=None))

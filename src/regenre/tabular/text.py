@@ -2,16 +2,21 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
+import numpy as np
 import pandas as pd
 
 from regenre import tables
 from regenre.errors import UserError
 from regenre.kinds import Count, Weights, strict_dataclass
+from regenre.paths import TEXT, TRANSCRIPT
+from regenre.tabular.transcript import Transcript, read_transcript
 
-SUFFIX = ".txt"
+SPEECH = ("words_per_s", "confidence")
 _WORD = re.compile(r"\w+")
 
 
@@ -27,38 +32,59 @@ class Text:
         beside the clip comes first
     key : the column that names the clip
     column : the column of texts
+    speech : whether the measures `SPEECH` of the transcript beside a clip join its words; both are 0 without one
     n_words, min_clips, ignored, worth : how the words are weighted; see `learning.words.Words`
     """
 
     captions: str
     key: str
     column: str
+    speech: bool
     n_words: Count
     min_clips: Count
     ignored: Sequence[str]
     worth: Weights
 
     def read_table(self, name: str, clips: pd.DataFrame, raw: Path) -> pd.DataFrame:
-        """Return clip_id and the column `<name>__words__clip` of texts, one row per clip, "" for a clip without a text.
+        """Return clip_id and the columns `name_columns`, one row per clip; "" for a clip without a text.
 
         Raises
         ------
         UserError
-            No clip has a text; a text beside a clip is not UTF-8; a table cannot be read or has two rows for a clip.
+            No clip has a text, or a transcript; a text beside a clip is not UTF-8; a table cannot be read or has two
+            rows for a clip.
         """
         captions = self._read_captions()
         texts = [
             read_text_beside(raw / path)
-            if path and (raw / path).with_suffix(SUFFIX).is_file()
+            if path and (raw / path).with_suffix(TEXT).is_file()
             else captions.get(clip_id, "")
             for clip_id, path in zip(clips["clip_id"], clips["path"], strict=True)
         ]
+        first = Path(clips["path"].iloc[0]).stem or "clip"
         if not any(texts):
             raise UserError(
-                f"family {name}: a text expected beside a clip ({Path(clips['path'].iloc[0]).stem or 'clip'}{SUFFIX})"
+                f"family {name}: a text expected beside a clip ({first}{TEXT})"
                 f" or in {self.captions} (table with {self.key} and {self.column}), none found for any clip; add some"
             )
-        return pd.DataFrame({"clip_id": clips["clip_id"].to_numpy(), f"{name}__words__clip": texts}, dtype=object)
+        table = pd.DataFrame({"clip_id": clips["clip_id"].to_numpy(), "texts": texts}, dtype=object)
+        if self.speech:
+            transcripts = [read_transcript(raw / path) if path else None for path in clips["path"]]
+            if not any(transcripts):
+                raise UserError(
+                    f"family {name}: speech: a transcript expected beside a clip ({first}{TRANSCRIPT}), none found for"
+                    " any clip; run `regenre transcribe`, or set speech: false"
+                )
+            table[list(SPEECH)] = np.array([measure_speech(transcript) for transcript in transcripts], np.float32)
+        return table.set_axis(["clip_id", *self.name_columns(name)], axis=1)
+
+    def make_row(self, text: "ClipText") -> np.ndarray:
+        """Return the values of a clip, objects of shape (n_columns,)."""
+        return np.array([text.words, *(text.speech if self.speech else ())], dtype=object)
+
+    def name_columns(self, name: str) -> list[str]:
+        """Return the names of the columns."""
+        return [f"{name}__{feature}__clip" for feature in ("words", *(SPEECH if self.speech else ()))]
 
     def names_genre(self, text: str, genre: str) -> bool:
         """Return whether a text contains the name of its genre, as a word that is not ignored or as two in a row."""
@@ -78,6 +104,30 @@ class Text:
         return captions
 
 
+@dataclass(frozen=True)
+class ClipText:
+    """The text of a clip, and the measures `SPEECH` of its transcript."""
+
+    words: str = ""
+    speech: Sequence[float] = (0.0,) * len(SPEECH)
+
+    @classmethod
+    def read(cls, clip: Path) -> Self:
+        """Read the text and the transcript beside a clip (`read_text_beside`, `transcript.read_transcript`)."""
+        return cls(read_text_beside(clip), measure_speech(read_transcript(clip)))
+
+    @classmethod
+    def assume(cls, words: str, duration_s: float) -> Self:
+        """Return a text without a transcript: each of its words counts as recognised, with confidence 1."""
+        n_words = len(words.split())
+        return cls(words, (n_words / duration_s, float(n_words > 0)))
+
+
+def measure_speech(transcript: Transcript | None) -> list[float]:
+    """Return the measures `SPEECH` of a transcript, 0 without one."""
+    return [getattr(transcript, name) if transcript else 0.0 for name in SPEECH]
+
+
 def read_text_beside(path: Path) -> str:
     """Return the text in the file `<clip>.txt` beside an audio file, "" if there is none.
 
@@ -86,7 +136,7 @@ def read_text_beside(path: Path) -> str:
     UserError
         The text is not UTF-8.
     """
-    sidecar = path.with_suffix(SUFFIX)
+    sidecar = path.with_suffix(TEXT)
     if not sidecar.is_file():
         return ""
     try:
