@@ -9,11 +9,16 @@ from regenre.features.cepstra import convert_to_db
 from regenre.features.frames import Frames
 from regenre.kinds import Positive, Width, strict_dataclass
 
-_WINDOW_S = 8.0  # window of the local autocorrelation, as in Ellis 2007
+WINDOW_S = 2.75  # of a tempogram: with the frames at the edges, a piece of 3 s has one
 _STEP_S = 0.5  # between windows
-_RANGE_BPM = (30.0, 300.0)
-_HISTOGRAM_BPM = (40, 200)
+_RANGE_BPM = (40, 240)
 _BANDS_BPM = tuple(round(40 * 2 ** (n / 2)) for n in range(7))  # half octaves: 40, 57, ..., 320
+_SMOOTHING = (0.25, 0.5, 0.25)  # of the onset strength, so that its autocorrelation can be interpolated
+_LAGS_PER_FRAME = 4
+_STEADY_DB = 0.1  # standard deviation: chords, square waves and noise stay below it, and music above
+_EXACT = 0.9  # autocorrelation of a pulse as even as a click track
+_NEAR = 1 - np.abs(np.arange(-4, 5)) / 5  # weights of the neighbours of a bin in the beat histogram
+_MIN_WINDOWS = 13  # of a beat histogram with shares
 
 
 @strict_dataclass
@@ -22,21 +27,22 @@ class Rhythm:
 
     - onset_strength: increase of the log-mel spectrum from frame to frame, decreases set to 0, mean over bands, in
       dB (Boeck and Widmer 2013, eq. 1, with lag 1; bands and range as in `Mfcc`); mean and standard deviation
-    - tempogram: autocorrelation of the onset strength in Hann windows of 8 s, without the mean, scaled to 1 at lag 0
-      (Grosche, Mueller and Kurth 2010); its mean over time is averaged in half octaves of tempo
-    - tempo_bpm: maximum of the mean tempogram times exp(-(log2(bpm / 120))^2 / 2), 30 to 300 bpm
-      (Ellis 2007, eq. 6), refined by a parabola
-    - pulse_clarity: height of the mean tempogram's highest peak (Lartillot et al. 2008, model Max)
-    - tempogram_entropy: entropy over lags of the mean tempogram's positive part, 0 to 1
-    - beat_histogram_*: the heights of the three highest peaks of each window's autocorrelation, 40 to 200 bpm, are
-      summed in bins of 1 bpm. a0 and a1 are the heights of the first and the second peak over the sum, ra is their
-      ratio, p1 and p2 are their tempo in bpm, sum is the sum (Tzanetakis and Cook 2002, section III-C). The second
-      peak is at least 5 bpm from the first.
+    - tempogram: autocorrelation of the onset strength (`compute_tempogram`); its mean over windows is averaged in half
+      octaves of tempo
+    - tempo_bpm: tempo of the mean tempogram (`estimate_tempo`), 40 to 240 bpm
+    - pulse_clarity: the largest value of a window, 40 to 240 bpm, at least 0 (Lartillot et al. 2008, model Max); mean
+      over windows
+    - tempogram_entropy: entropy of a window's positive part, 40 to 240 bpm, from 0 to 1; mean over windows
+    - beat_histogram_*: the heights of the three highest peaks of each window's enhanced autocorrelation
+      (`enhance_tempogram`), 40 to 240 bpm, are summed in bins of 1 bpm. a0 and a1 are the heights of the first and the
+      second peak over the sum, ra is their ratio, p1 and p2 are their tempo in bpm (Tzanetakis and Cook 2002, section
+      III-C). The second peak is at least 5 bpm from the first. sum is the sum per window.
 
-    Silence, a steady sound and a clip of one frame yield 0.
+    Frames whose transform reaches beyond the clip's edges are left out. A clip without any other yields 0, and silence
+    does. A clip that has no whole window, one of less than 3 s, and a steady sound yield 0 in all but onset_strength.
 
-    Deviates from Tzanetakis and Cook in the envelope: it is the onset strength instead of the envelope of octave
-    wavelet bands.
+    Deviates from Tzanetakis and Cook in the envelope, which is the onset strength instead of the envelope of octave
+    wavelet bands, and in the sum, which does not grow with the clip.
 
     Parameters
     ----------
@@ -51,105 +57,157 @@ class Rhythm:
     def names(self) -> tuple[str, ...]:
         """Descriptors with their statistic; `clip` stands for a value of the whole clip."""
         return (
-            "onset_strength__mean", "onset_strength__std", "tempo_bpm__clip", "pulse_clarity__clip",
-            "tempogram_entropy__clip", *(f"tempogram_{low}_{high}bpm__mean" for low, high in _list_bands_bpm()),
-            *(f"beat_histogram_{name}__clip" for name in ("a0", "a1", "ra", "p1", "p2", "sum")),
+            "onset_strength__mean", "onset_strength__std", "tempo_bpm__clip", "pulse_clarity__mean",
+            "tempogram_entropy__mean", *(f"tempogram_{low}_{high}bpm__mean" for low, high in pairwise(_BANDS_BPM)),
+            *(f"beat_histogram_{name}__clip" for name in ("a0", "a1", "ra", "p1", "p2")), "beat_histogram_sum__mean",
         )  # fmt: skip
 
     def __call__(self, frames: Frames) -> np.ndarray:
         """Compute the descriptors of the clip, float32, shape (len(names),)."""
         onsets = self.compute_onset_strength(frames)
-        strength, bpm = compute_tempogram(onsets, frames.hop_s)
-        mean = strength.mean(axis=1)
+        tempogram, bpm = compute_tempogram(onsets, frames.hop_s)
+        mean = tempogram.mean(axis=1)
         inside = (bpm >= _RANGE_BPM[0]) & (bpm <= _RANGE_BPM[1])
-        bands = [mean[(bpm >= low) & (bpm < high)] for low, high in _list_bands_bpm()]
         values = [
-            onsets.mean(), onsets.std(), estimate_tempo(mean, bpm), max(0.0, mean[inside].max(initial=0.0)),
-            _compute_entropy(np.maximum(mean[inside], 0)), *(band.mean() if band.size else 0.0 for band in bands),
-            *_describe_histogram(_build_beat_histogram(strength, bpm)),
+            onsets.mean() if onsets.size else 0, onsets.std() if onsets.size else 0, estimate_tempo(mean, bpm),
+            _find_peaks(tempogram, bpm).max(axis=0).mean(), _compute_entropy(np.maximum(tempogram[inside], 0)).mean(),
+            *(mean[(bpm >= low) & (bpm < high)].mean() for low, high in pairwise(_BANDS_BPM)),
+            *_describe_histogram(_build_beat_histogram(tempogram, bpm), tempogram.shape[1]),
         ]  # fmt: skip
         return np.array(values, np.float32)
 
     def compute_onset_strength(self, frames: Frames) -> np.ndarray:
-        """Compute the onset strength in dB, shape (n_frames,); 0 in the first frame."""
+        """Compute the onset strength in dB of each frame that lies inside the clip, as its predecessor does.
+
+        The shape is (n_onsets,), n_onsets = floor((n_samples - n_fft / 2) / hop_length) - ceil(n_fft / 2 / hop_length),
+        or 0 for a shorter clip.
+        """
+        margin = frames.n_fft // 2
+        first, last = -(-margin // frames.hop_length), (len(frames.y) - margin) // frames.hop_length
+        if last <= first:
+            return np.zeros(0, np.float32)
         bank = filterbanks.make_mel(frames.sr, frames.n_fft, self.n_mels, 0.0, None)
-        level = convert_to_db(frames.sum_bands(bank), self.top_db)
-        strength: np.ndarray = np.maximum(np.diff(level, axis=1, prepend=level[:, :1]), 0).mean(axis=0)
+        level = convert_to_db(frames.sum_bands(bank)[:, first : last + 1], self.top_db)
+        strength: np.ndarray = np.maximum(np.diff(level, axis=1), 0).mean(axis=0)
         return strength
 
 
-def compute_tempogram(
-    onsets: np.ndarray, hop_s: float, window_s: float = _WINDOW_S, step_s: float = _STEP_S
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the local autocorrelation of the onset strength.
+def compute_tempogram(onsets: np.ndarray, hop_s: float, step_s: float = _STEP_S) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the local autocorrelation of the onset strength (Grosche, Mueller and Kurth 2010).
+
+    The onset strength x is smoothed by 1/4, 1/2, 1/4 and cut into windows of n frames, 2.75 s, whose mean is
+    subtracted. The strength at lag l is
+
+        r[l] = sum_t x[t] x[t + l] / (n - l) / (sum_t x[t]^2 / n)
+
+    interpolated to quarters of a frame by zero-padding the power spectrum. It is 1 at lag 0, and not larger for short
+    windows or long lags. A window whose standard deviation is below 0.1 dB has a steady sound and is 0.
 
     Parameters
     ----------
-    onsets : onset strength, shape (n_frames,)
+    onsets : onset strength in dB, shape (n_onsets,)
     hop_s : seconds between frames
-    window_s, step_s : length of a window and seconds between windows
+    step_s : seconds between windows
 
     Returns
     -------
-    strength : shape (n_lags, n_windows), 1 at lag 0; a window without onsets is 0
+    strength : shape (n_lags, n_windows); one window of zeros if the onsets are too short for one
     bpm : tempo of each lag, shape (n_lags,); infinite at lag 0
     """
-    n = max(2, round(window_s / hop_s))
-    onsets = np.pad(onsets.astype(np.float64), (0, max(0, n - len(onsets))))
-    windows = np.lib.stride_tricks.sliding_window_view(onsets, n)[:: max(1, round(step_s / hop_s))]
-    windows = (windows - windows.mean(axis=1, keepdims=True)) * np.hanning(n)
-    products = np.fft.irfft(np.square(np.abs(np.fft.rfft(windows, 2 * n, axis=1))), axis=1)[:, :n]
-    audible = products[:, :1] > 1e-9 * n
-    strength = np.where(audible, products / np.where(audible, products[:, :1], 1), 0).T
+    n = max(2, round(WINDOW_S / hop_s))
+    n_lags = int(60 / _RANGE_BPM[0] / hop_s * _LAGS_PER_FRAME) + 2  # one lag more for the slowest peak
+    lags = np.arange(min(n_lags, n * _LAGS_PER_FRAME)) / _LAGS_PER_FRAME
     with np.errstate(divide="ignore"):
-        return strength, 60 / (np.arange(n) * hop_s)
+        bpm = 60 / (lags * hop_s)
+    if len(onsets) < n + len(_SMOOTHING) - 1:
+        return np.zeros((len(lags), 1)), bpm
+    smooth = np.convolve(onsets.astype(np.float64), _SMOOTHING, "valid")
+    windows = np.lib.stride_tricks.sliding_window_view(smooth, n)[:: max(1, round(step_s / hop_s))]
+    windows = windows - windows.mean(axis=1, keepdims=True)
+    n_fft = 2 * n - 1  # odd: no bin at half the rate, which padding would double
+    power = np.square(np.abs(np.fft.rfft(windows, n_fft)))
+    products = np.fft.irfft(power, n_fft * _LAGS_PER_FRAME)[:, : len(lags)] * _LAGS_PER_FRAME / (n - lags)
+    variance = products[:, :1]
+    steady = variance < _STEADY_DB**2
+    return np.where(steady, 0, products / np.where(steady, 1, variance)).T, bpm
 
 
 def estimate_tempo(mean: np.ndarray, bpm: np.ndarray) -> float:
-    """Estimate the tempo in bpm from a mean tempogram; 0 if it has no positive value."""
-    inside = (bpm >= _RANGE_BPM[0]) & (bpm <= _RANGE_BPM[1])
+    """Estimate the tempo in bpm from a mean tempogram, 40 to 240 bpm; 0 if it has no peak above 0.
+
+    The tempo is the peak that is highest after multiplication by exp(-(log2(bpm / 120))^2 / 2) (Ellis 2007, eq. 6).
+    If peaks reach 0.9, as those of a click track do, it is the fastest of these. A parabola refines it.
+    """
+    heights = _find_peaks(mean[:, None], bpm)[:, 0]
+    exact = np.flatnonzero(heights >= _EXACT)
     with np.errstate(divide="ignore"):
-        prior = np.exp(-0.5 * np.log2(np.where(inside, bpm, 120) / 120) ** 2)
-    score = np.where(inside, mean * prior, 0)
-    best = int(score.argmax())
-    if score[best] <= 0:
-        return 0.0
-    left, peak, right = mean[best - 1], mean[best], mean[min(best + 1, len(mean) - 1)]
-    curvature = left - 2 * peak + right
-    offset = np.clip((left - right) / (2 * curvature), -0.5, 0.5) if curvature < 0 else 0.0
-    return float(bpm[best] * best / (best + offset))
+        prior = np.exp(-0.5 * np.log2(bpm / 120) ** 2)
+    best = int(exact[0] if exact.size else (heights * prior).argmax())
+    return float(_interpolate_bpm(mean[:, None], bpm, np.array([[best]]))[0, 0]) if heights[best] else 0.0
 
 
-def _list_bands_bpm() -> list[tuple[int, int]]:
-    return list(pairwise(_BANDS_BPM))
+def enhance_tempogram(tempogram: np.ndarray, bpm: np.ndarray) -> np.ndarray:
+    """Remove what the multiples of each period repeat, shape (n_lags, n_windows) as that of the tempogram.
+
+    Negative values and lags shorter than that of 240 bpm are set to 0. The result, stretched in lag by 2, 3, ..., 6, is
+    subtracted each time, and negative differences are set to 0 (Tolonen and Karjalainen 2000, section II-C, as in
+    Tzanetakis and Cook 2002, section III-C). 6 times the period of 240 bpm is that of 40 bpm.
+    """
+    slow, fast = _RANGE_BPM
+    positive = np.where((bpm <= fast)[:, None], np.maximum(tempogram, 0), 0)
+    enhanced = positive
+    for factor in range(2, fast // slow + 1):
+        lag, rest = np.divmod(np.arange(len(bpm)), factor)
+        share = (rest / factor)[:, None]
+        enhanced = np.maximum(enhanced - (1 - share) * positive[lag] - share * positive[lag + 1], 0)
+    return enhanced
 
 
-def _compute_entropy(values: np.ndarray) -> float:
-    """Compute the entropy of values as a distribution, divided by its maximum; 0 if all values are 0."""
-    p = values[values > 0] / max(values.sum(), 1e-12)
-    return float(-(p * np.log(p)).sum() / np.log(max(2, len(values))))
+def _find_peaks(tempogram: np.ndarray, bpm: np.ndarray) -> np.ndarray:
+    """Return the heights of the peaks above 0 from 40 to 240 bpm, and 0 elsewhere, shape (n_lags, n_windows)."""
+    inside = (bpm >= _RANGE_BPM[0]) & (bpm <= _RANGE_BPM[1])
+    inner = tempogram[1:-1]
+    peaks = (inner > tempogram[:-2]) & (inner >= tempogram[2:]) & inside[1:-1, None]
+    return np.pad(np.where(peaks, np.maximum(inner, 0), 0), ((1, 1), (0, 0)))
 
 
-def _build_beat_histogram(strength: np.ndarray, bpm: np.ndarray) -> np.ndarray:
-    """Sum the heights of the three highest peaks of each window in bins of 1 bpm, shape (161,)."""
-    low, high = _HISTOGRAM_BPM
-    inner = strength[1:-1]
-    peaks = (inner > strength[:-2]) & (inner >= strength[2:]) & ((bpm >= low) & (bpm <= high))[1:-1, None]
-    heights = np.where(peaks, np.maximum(inner, 0), 0)
-    highest = np.argsort(-heights, axis=0, kind="stable")[:3]
-    bins = np.rint(np.clip(bpm[1:-1][highest], low, high)).astype(int) - low
-    return np.bincount(bins.ravel(), np.take_along_axis(heights, highest, axis=0).ravel(), high - low + 1)
+def _interpolate_bpm(tempogram: np.ndarray, bpm: np.ndarray, lags: np.ndarray) -> np.ndarray:
+    """Interpolate the tempo of peaks by a parabola; lags are their indices, shape (n_peaks, n_windows)."""
+    left, peak, right = (np.take_along_axis(tempogram, lags + step, axis=0) for step in (-1, 0, 1))
+    tempo: np.ndarray = bpm[1] / (lags + (left - right) / (2 * (left - 2 * peak + right)))
+    return tempo
 
 
-def _describe_histogram(histogram: np.ndarray) -> list[float]:
+def _compute_entropy(values: np.ndarray) -> np.ndarray:
+    """Compute the entropy of each column as a distribution, divided by its maximum; 0 if all its values are 0."""
+    p = values / np.maximum(values.sum(axis=0), 1e-12)
+    entropy: np.ndarray = -(p * np.log(np.where(p > 0, p, 1))).sum(axis=0) / np.log(max(2, len(values)))
+    return entropy
+
+
+def _build_beat_histogram(tempogram: np.ndarray, bpm: np.ndarray) -> np.ndarray:
+    """Sum the heights of the three highest peaks of each window in bins of 1 bpm, per window, shape (201,)."""
+    slow, fast = _RANGE_BPM
+    enhanced = enhance_tempogram(tempogram, bpm)
+    heights = _find_peaks(enhanced, bpm)
+    lags = np.clip(np.argsort(-heights, axis=0, kind="stable")[:3], 1, len(bpm) - 2)
+    heights = np.take_along_axis(heights, lags, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tempi = _interpolate_bpm(enhanced, bpm, lags)
+    bins = np.rint(np.clip(tempi[heights > 0], slow, fast)).astype(int) - slow
+    return np.bincount(bins, heights[heights > 0], fast - slow + 1) / tempogram.shape[1]
+
+
+def _describe_histogram(histogram: np.ndarray, n_windows: int) -> list[float]:
     """Return a0, a1, ra, p1, p2 and sum of `Rhythm`; zeros for an empty histogram."""
     total = histogram.sum()
     if total <= 0:
         return [0.0] * 6
-    first = int(histogram.argmax())
-    others = np.where(np.abs(np.arange(len(histogram)) - first) >= 5, histogram, 0)
+    smooth = np.convolve(histogram, _NEAR, "same")
+    first = int(smooth.argmax())
+    others = np.where(np.abs(np.arange(len(smooth)) - first) >= len(_NEAR), smooth, 0)
     second = int(others.argmax())
-    low = _HISTOGRAM_BPM[0]
-    p2 = float(low + second) if others[second] > 0 else 0.0
-    a0, a1 = histogram[first] / total, others[second] / total
-    return [a0, a1, a1 / a0, float(low + first), p2, total]
+    slow = _RANGE_BPM[0]
+    p2 = float(slow + second) if others[second] > 0 else 0.0
+    shares = np.array([smooth[first], others[second]]) / total * (n_windows >= _MIN_WINDOWS)
+    return [*shares, others[second] / smooth[first], float(slow + first), p2, total]
