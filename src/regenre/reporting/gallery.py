@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from regenre.features import filterbanks
 from regenre.features.cepstra import convert_to_db
 from regenre.features.families.cepstrum import Cepstrum
-from regenre.features.families.rhythm import WINDOW_S, compute_tempogram, estimate_tempo
+from regenre.features.families.rhythm import RANGE_BPM, WINDOW_S, compute_tempogram, estimate_tempo
 from regenre.features.family import Family, is_per_clip
 from regenre.features.frames import Frames
 from regenre.reporting.escaping import escape_figure
@@ -104,13 +104,16 @@ def _draw_chroma(axes: Axes, frames: Frames, chroma: Family) -> None:
 
 
 def _draw_tempogram(axes: Axes, frames: Frames, rhythm: Any) -> None:
-    strength, bpm = compute_tempogram(rhythm.compute_onset_strength(frames), frames.hop_s, step_s=0.1)
+    onsets = rhythm.compute_onset_strength(frames)
+    strength, bpm = compute_tempogram(onsets, frames.hop_s)
     bpm_of_clip = estimate_tempo(strength.mean(axis=1), bpm)
-    inside = (bpm >= 40) & (bpm <= 240)
-    times_s = (frames.n_fft / frames.sr + WINDOW_S) / 2 + 0.1 * np.arange(strength.shape[1])
+    step_s = 4 * frames.hop_s
+    strength, bpm = compute_tempogram(onsets, frames.hop_s, step_s)
+    inside = (bpm >= RANGE_BPM[0]) & (bpm <= RANGE_BPM[1])
+    times_s = (frames.n_fft / frames.sr + WINDOW_S) / 2 + step_s * np.arange(strength.shape[1])
     limits = (0.0, max(1e-3, float(strength[inside].max(initial=0.0))))
     _draw_image(axes, times_s, strength[inside], bpm[inside], "magma", limits, "autocorrelation")
-    axes.set(title=f"Tempogram: {bpm_of_clip:.1f} bpm (dashed)", ylabel="tempo in bpm", ylim=(40, 240))
+    axes.set(title=f"Tempogram: {bpm_of_clip:.1f} bpm (dashed)", ylabel="tempo in bpm", ylim=RANGE_BPM)
     axes.axhline(bpm_of_clip, color="white", linestyle="--", linewidth=1)
     axes.set_yscale("log")
     axes.set_yticks([40, 60, 90, 120, 180, 240], ["40", "60", "90", "120", "180", "240"], minor=False)

@@ -11,7 +11,7 @@ from regenre.kinds import Positive, Width, strict_dataclass
 
 WINDOW_S = 2.75  # of a tempogram: with the frames at the edges, a piece of 3 s has one
 _STEP_S = 0.5  # between windows
-_RANGE_BPM = (40, 240)
+RANGE_BPM = (40, 240)
 _BANDS_BPM = tuple(round(40 * 2 ** (n / 2)) for n in range(7))  # half octaves: 40, 57, ..., 320
 _SMOOTHING = (0.25, 0.5, 0.25)  # of the onset strength, so that its autocorrelation can be interpolated
 _LAGS_PER_FRAME = 4
@@ -67,7 +67,7 @@ class Rhythm:
         onsets = self.compute_onset_strength(frames)
         tempogram, bpm = compute_tempogram(onsets, frames.hop_s)
         mean = tempogram.mean(axis=1)
-        inside = (bpm >= _RANGE_BPM[0]) & (bpm <= _RANGE_BPM[1])
+        inside = (bpm >= RANGE_BPM[0]) & (bpm <= RANGE_BPM[1])
         values = [
             onsets.mean() if onsets.size else 0, onsets.std() if onsets.size else 0, estimate_tempo(mean, bpm),
             _find_peaks(tempogram, bpm).max(axis=0).mean(), _compute_entropy(np.maximum(tempogram[inside], 0)).mean(),
@@ -115,7 +115,7 @@ def compute_tempogram(onsets: np.ndarray, hop_s: float, step_s: float = _STEP_S)
     bpm : tempo of each lag, shape (n_lags,); infinite at lag 0
     """
     n = max(2, round(WINDOW_S / hop_s))
-    n_lags = int(60 / _RANGE_BPM[0] / hop_s * _LAGS_PER_FRAME) + 2  # one lag more for the slowest peak
+    n_lags = int(60 / RANGE_BPM[0] / hop_s * _LAGS_PER_FRAME) + 2  # one lag more for the slowest peak
     lags = np.arange(min(n_lags, n * _LAGS_PER_FRAME)) / _LAGS_PER_FRAME
     with np.errstate(divide="ignore"):
         bpm = 60 / (lags * hop_s)
@@ -153,7 +153,7 @@ def enhance_tempogram(tempogram: np.ndarray, bpm: np.ndarray) -> np.ndarray:
     subtracted each time, and negative differences are set to 0 (Tolonen and Karjalainen 2000, section II-C, as in
     Tzanetakis and Cook 2002, section III-C). 6 times the period of 240 bpm is that of 40 bpm.
     """
-    slow, fast = _RANGE_BPM
+    slow, fast = RANGE_BPM
     positive = np.where((bpm <= fast)[:, None], np.maximum(tempogram, 0), 0)
     enhanced = positive
     for factor in range(2, fast // slow + 1):
@@ -165,10 +165,11 @@ def enhance_tempogram(tempogram: np.ndarray, bpm: np.ndarray) -> np.ndarray:
 
 def _find_peaks(tempogram: np.ndarray, bpm: np.ndarray) -> np.ndarray:
     """Return the heights of the peaks above 0 from 40 to 240 bpm, and 0 elsewhere, shape (n_lags, n_windows)."""
-    inside = (bpm >= _RANGE_BPM[0]) & (bpm <= _RANGE_BPM[1])
+    inside = (bpm >= RANGE_BPM[0]) & (bpm <= RANGE_BPM[1])
     inner = tempogram[1:-1]
     peaks = (inner > tempogram[:-2]) & (inner >= tempogram[2:]) & inside[1:-1, None]
-    return np.pad(np.where(peaks, np.maximum(inner, 0), 0), ((1, 1), (0, 0)))
+    heights: np.ndarray = np.pad(np.where(peaks, np.maximum(inner, 0), 0), ((1, 1), (0, 0)))
+    return heights
 
 
 def _interpolate_bpm(tempogram: np.ndarray, bpm: np.ndarray, lags: np.ndarray) -> np.ndarray:
@@ -187,7 +188,7 @@ def _compute_entropy(values: np.ndarray) -> np.ndarray:
 
 def _build_beat_histogram(tempogram: np.ndarray, bpm: np.ndarray) -> np.ndarray:
     """Sum the heights of the three highest peaks of each window in bins of 1 bpm, per window, shape (201,)."""
-    slow, fast = _RANGE_BPM
+    slow, fast = RANGE_BPM
     enhanced = enhance_tempogram(tempogram, bpm)
     heights = _find_peaks(enhanced, bpm)
     lags = np.clip(np.argsort(-heights, axis=0, kind="stable")[:3], 1, len(bpm) - 2)
@@ -207,7 +208,7 @@ def _describe_histogram(histogram: np.ndarray, n_windows: int) -> list[float]:
     first = int(smooth.argmax())
     others = np.where(np.abs(np.arange(len(smooth)) - first) >= len(_NEAR), smooth, 0)
     second = int(others.argmax())
-    slow = _RANGE_BPM[0]
+    slow = RANGE_BPM[0]
     p2 = float(slow + second) if others[second] > 0 else 0.0
     shares = np.array([smooth[first], others[second]]) / total * (n_windows >= _MIN_WINDOWS)
     return [*shares, others[second] / smooth[first], float(slow + first), p2, total]
