@@ -107,7 +107,7 @@ def compute_tempogram(onsets: np.ndarray, hop_s: float, step_s: float = _STEP_S)
 
     with quarters of a frame interpolated by zero-padding the power spectrum. It is 1 at lag 0 and, for a perfectly
     regular pulse, about 1 at each multiple of its period. A window whose standard deviation is below 0.1 dB is 0: it
-    has a steady sound, such as chords (partials that beat in a band reach 0.09 dB) or noise (0.08 dB).
+    has a steady sound, such as chords (partials that beat in a band reach 0.09 dB) or noise (0.08 dB at 22 050 Hz).
 
     Parameters
     ----------
@@ -148,8 +148,7 @@ def estimate_tempo(mean: np.ndarray, bpm: np.ndarray) -> float:
     """
     heights = _find_peaks(mean[:, None], bpm)[:, 0]
     exact = np.flatnonzero(heights >= _EXACT)
-    with np.errstate(divide="ignore"):
-        prior = np.exp(-0.5 * np.log2(bpm / 120) ** 2)
+    prior = np.exp(-0.5 * np.log2(bpm / 120) ** 2)
     best = int(exact[0] if exact.size else (heights * prior).argmax())
     return float(_interpolate_bpm(mean[:, None], bpm, np.array([[best]]))[0, 0]) if heights[best] else 0.0
 
@@ -158,8 +157,8 @@ def enhance_tempogram(tempogram: np.ndarray, bpm: np.ndarray) -> np.ndarray:
     """Remove what the multiples of each period repeat, shape (n_lags, n_windows) as that of the tempogram.
 
     Negative values and lags shorter than that of 240 bpm are set to 0. The result, stretched in lag by 2, 3, ..., 6, is
-    subtracted each time, and negative differences are set to 0 (Tolonen and Karjalainen 2000, section II-C, as in
-    Tzanetakis and Cook 2002, section III-C). 6 times the period of 240 bpm is that of 40 bpm.
+    subtracted each time, and negative differences are set to 0 (Tolonen and Karjalainen 2000, as in Tzanetakis and
+    Cook 2002, section III-C). 6 times the period of 240 bpm is that of 40 bpm.
     """
     slow, fast = RANGE_BPM
     positive = np.where((bpm <= fast)[:, None], np.maximum(tempogram, 0), 0)
