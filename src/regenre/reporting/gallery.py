@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from regenre.features import filterbanks
 from regenre.features.cepstra import convert_to_db
 from regenre.features.families.cepstrum import Cepstrum
-from regenre.features.families.rhythm import compute_tempogram, estimate_tempo
+from regenre.features.families.rhythm import RANGE_BPM, WINDOW_S, compute_tempogram, estimate_tempo
 from regenre.features.family import Family, is_per_clip
 from regenre.features.frames import Frames
 from regenre.reporting.escaping import escape_figure
@@ -107,16 +107,16 @@ def _draw_tempogram(axes: Axes, frames: Frames, rhythm: Any) -> None:
     onsets = rhythm.compute_onset_strength(frames)
     strength, bpm = compute_tempogram(onsets, frames.hop_s)
     bpm_of_clip = estimate_tempo(strength.mean(axis=1), bpm)
-    window_s = min(8.0, len(frames.y) / frames.sr / 2)  # a short clip needs shorter windows to have several
-    strength, bpm = compute_tempogram(onsets, frames.hop_s, window_s, step_s=0.1)
-    inside = (bpm >= 30) & (bpm <= 300)
-    times_s = window_s / 2 + 0.1 * np.arange(strength.shape[1])
+    step_s = 4 * frames.hop_s
+    strength, bpm = compute_tempogram(onsets, frames.hop_s, step_s)
+    inside = (bpm >= RANGE_BPM[0]) & (bpm <= RANGE_BPM[1])
+    times_s = (frames.n_fft / frames.sr + WINDOW_S) / 2 + step_s * np.arange(strength.shape[1])
     limits = (0.0, max(1e-3, float(strength[inside].max(initial=0.0))))
     _draw_image(axes, times_s, strength[inside], bpm[inside], "magma", limits, "autocorrelation")
-    axes.set(title=f"Tempogram: {bpm_of_clip:.1f} bpm (dashed)", ylabel="tempo in bpm", ylim=(30, 300))
+    axes.set(title=f"Tempogram: {bpm_of_clip:.1f} bpm (dashed)", ylabel="tempo in bpm", ylim=RANGE_BPM)
     axes.axhline(bpm_of_clip, color="white", linestyle="--", linewidth=1)
     axes.set_yscale("log")
-    axes.set_yticks([30, 60, 90, 120, 180, 240, 300], ["30", "60", "90", "120", "180", "240", "300"], minor=False)
+    axes.set_yticks([40, 60, 90, 120, 180, 240], ["40", "60", "90", "120", "180", "240"], minor=False)
     axes.minorticks_off()
 
 

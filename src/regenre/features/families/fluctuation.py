@@ -14,17 +14,19 @@ class Fluctuation:
     The loudness of each band (`compute_sonogram`) is cut into segments of `segment_s` that overlap by half. The
     mean of each segment is subtracted, then a Hann window and a Fourier transform give amplitudes in sone.
     These are weighted by fluctuation strength, 1 / (f / 4 + 4 / f) (Fastl 1982), which peaks at 4 Hz, and
-    averaged in `n_modulations` equal steps up to `fmax_hz`. The result is the median over segments. Modulations
-    above half the frame rate are 0. Silence yields 0.
+    averaged in `n_modulations` equal steps up to `fmax_hz`. The result is the mean over segments. Modulations above
+    half the frame rate are 0. Silence yields 0, and so does a clip shorter than a segment: the amplitudes of noise
+    grow as segments get shorter.
 
-    Deviates from Pampalk et al. in two ways: the pattern is not blurred, and averaging reduces 24 x 60 values to
-    24 x `n_modulations`.
+    Deviates from Pampalk et al. in four ways: segments are 3 s long instead of 6 s, so that a piece of 3 s has its
+    pattern. Their mean replaces the median, which depends on how many there are. The pattern is not blurred, and
+    averaging reduces 24 x 60 values to 24 x `n_modulations`.
 
     Parameters
     ----------
     n_modulations : number of steps of the modulation axis
     fmax_hz : upper end of the modulation axis in Hz
-    segment_s : length of a segment in seconds; a shorter clip is one segment
+    segment_s : length of a segment in seconds
     """
 
     n_modulations: Width
@@ -33,21 +35,20 @@ class Fluctuation:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """`<band>_<upper end of the step in Hz>__median`, e.g. `07_4.5hz__median`."""
+        """`<band>_<upper end of the step in Hz>__mean`, e.g. `07_4.5hz__mean`."""
         steps = self.fmax_hz * np.arange(1, self.n_modulations + 1) / self.n_modulations
-        return tuple(f"{band:02d}_{step:.1f}hz__median" for band in range(N_BANDS) for step in steps)
+        return tuple(f"{band:02d}_{step:.1f}hz__mean" for band in range(N_BANDS) for step in steps)
 
     def __call__(self, frames: Frames) -> np.ndarray:
         """Compute the modulation amplitudes, float32, shape (24 n_modulations,)."""
         n = max(2, round(self.segment_s / frames.hop_s))
+        if frames.n_frames < n:
+            return np.zeros(len(self.names), np.float32)
         segments = cut_segments(compute_sonogram(frames), n)
-        window = np.hanning(segments.shape[2] + 2)[1:-1]
-        segments = (segments - segments.mean(axis=2, keepdims=True)) * window
-        amplitude = np.abs(np.fft.rfft(segments, n, axis=2)) * 2 / window.sum()
-        pattern: np.ndarray = (
-            np.median(amplitude @ self._make_step_weights(n, frames.hop_s), axis=1).ravel().astype(np.float32)
-        )
-        return pattern
+        window = np.hanning(n + 2)[1:-1]
+        amplitude = np.abs(np.fft.rfft((segments - segments.mean(axis=2, keepdims=True)) * window)) * 2 / window.sum()
+        pattern: np.ndarray = (amplitude @ self._make_step_weights(n, frames.hop_s)).mean(axis=1).astype(np.float32)
+        return pattern.ravel()
 
     def _make_step_weights(self, n: int, hop_s: float) -> np.ndarray:
         """Return the weights from modulation bins to steps, shape (n // 2 + 1, n_modulations)."""
