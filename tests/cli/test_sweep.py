@@ -1,9 +1,12 @@
+import re
 import shutil
 
 import pytest
 from projects import Project
 
+from regenre import records, tables
 from regenre.learning.cells import Cell
+from regenre.learning.sweep import SweepRecord
 
 pytestmark = pytest.mark.slow
 
@@ -24,11 +27,19 @@ def test_a_sweep_is_a_cell_with_an_honest_score_and_the_same_bytes_again(project
     output = project.run("regenre", "sweep", "small")
     assert f"{CELL}: accuracy 0." in output
     assert "72 clips, none of which chose anything" in output
+    assert re.search(
+        r"^inflated: accuracy 0\.\d{3}, if the tested clips chose the best of 3 in each fold$", output, re.M
+    )
     folder = project.folder / "data/sweeps/synthetic" / CELL
     cell = Cell.read(folder)
     n_mfcc = cell.searches[-1].chosen["family.mfcc.n_mfcc"]
     assert cell.plan.features.families["mfcc"].settings["n_mfcc"] == n_mfcc
     assert [search.fold for search in cell.searches] == [0, 1, None]
+    record = records.read_record(folder / "sweep.json", SweepRecord, "")
+    predictions = tables.read_predictions(folder / "predictions.csv")
+    assert record.accuracy == pytest.approx((predictions["actual"] == predictions["predicted"]).mean())
+    assert record.accuracy <= record.inflated <= 1
+    assert record.sweep.n_trials == 3
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     shutil.rmtree(project.folder / "data/sweeps")
     project.variables = {"REGENRE_JOBS": "2"}
@@ -44,7 +55,12 @@ def test_a_sweep_is_a_cell_with_an_honest_score_and_the_same_bytes_again(project
     [
         ("knn", "knm", "conf/sweep/small.yaml: classifier: 'knm' is not in conf/classifier/; choose from"),
         ("n_neighbors", "neighbours", "cannot be built from its settings"),
-        ("family.mfcc", "family.mfc", "space: family.mfc.n_mfcc: 'mfc' is not in conf/family/; choose from"),
+        ("family.mfcc", "family.mfc", "space: family.mfc.n_mfcc: a family of mfcc expected (mfcc), mfc found"),
+        (
+            "family.mfcc.n_mfcc",
+            "family.gfcc.n_gfcc",
+            "space: family.gfcc.n_gfcc: a family of mfcc expected (mfcc), gfcc found",
+        ),
         ("[5, 13]", "[]", "space: family.mfcc.n_mfcc: at least one value expected"),
     ],
 )

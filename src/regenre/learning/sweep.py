@@ -223,9 +223,10 @@ def sweep_fold(
         return replace(task_of[select_variant(choice)], learner=make_learner(choice))
 
     def score_trial(trial: optuna.Trial) -> float:
-        task = make_task(sweep.suggest(trial))
+        choice = sweep.suggest(trial)
+        task = make_task(choice)
         if len(task.fold.test):
-            results.append(tasks.run_task(replace(task, keep=False)))
+            results.append(replace(tasks.run_task(replace(task, keep=False)), chosen=choice))
         return tasks.score_inner(task)
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
