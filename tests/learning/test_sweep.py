@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from helpers import blobs
 from pydantic import ValidationError
+from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
 
 from regenre.errors import UserError
 from regenre.learning import splits, sweep, tasks
@@ -71,6 +73,26 @@ def change_tested(task: Task) -> Task:
 
 def measure_accuracy(result: tasks.Result, task: Task) -> float:
     return float((result.genres[result.proba.argmax(axis=1)] == task.genre[task.fold.test]).mean())
+
+
+def test_the_score_of_a_candidate_is_that_of_cross_validation() -> None:
+    one = replace(SWEEP, n_trials=1, space={"classifier.estimator.C": [0.5], "family.mfcc.n_mfcc": [13]})
+    task, result, _ = sweep.sweep_fold(
+        one, make_tasks(), lambda choice: Learner(SVC(C=choice["classifier.estimator.C"])), 1
+    )
+    rows, cv = task.fold.fit, [(part.fit, part.test) for part in task.inner]
+    expected = cross_val_score(SVC(C=0.5), task.values.array[rows], task.genre[rows], scoring="accuracy", cv=cv)
+    assert result.score == pytest.approx(expected.mean())
+    families = replace(one, space={"family.mfcc.n_mfcc": [13]})
+    task, result, _ = sweep.sweep_fold(families, make_tasks(), make_learner, 1)
+    assert result.score == tasks.score_inner(task)
+
+
+def test_the_digest_depends_on_what_each_fold_chose() -> None:
+    _, result, _ = sweep.sweep_fold(SWEEP, make_tasks(), make_learner, 1)
+    other = replace(result, chosen=result.chosen | {NEIGHBOURS: 11})
+    digests = {sweep.digest_sweep(inputs, [fold, result]) for inputs in "ab" for fold in (result, other)}
+    assert len(digests) == 4
 
 
 def test_the_study_of_the_model_tests_nothing() -> None:

@@ -1,11 +1,9 @@
 """`regenre sweep`: settings of a classifier and of families, chosen by Optuna inside each fold."""
 
 import argparse
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import md5
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +28,7 @@ from regenre.learning.sweep import (
     SweepRecord,
     Variant,
     change_leaf,
+    digest_sweep,
     list_variants,
     select_variant,
     sweep_fold,
@@ -81,10 +80,9 @@ def _sweep(sweep: Sweep, name: CellName, settings: Settings) -> None:
     )
     swept = list(tqdm(Parallel(return_as="generator")(calls), total=len(first.tasks), desc="sweep", disable=None))
     own_tasks, results = [fold.task for fold in swept], [fold.result for fold in swept]
-    chosen = [result.chosen for result in results]
-    plan = replace(planned[select_variant(chosen[-1])].plan, classifier=learners.change(chosen[-1]))
-    decides = [digest_inputs(plan, own_tasks), chosen]
-    inputs = md5(json.dumps(decides, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+    chosen = results[-1].chosen
+    plan = replace(planned[select_variant(chosen)].plan, classifier=learners.change(chosen))
+    inputs = digest_sweep(digest_inputs(plan, own_tasks), results)
     cell, predictions, model = tasks.assemble_cell(plan, inputs, first.clips, own_tasks, results)
     folds = first.deal.folds
     claims = tasks.join_predictions(first.clips, folds, [fold.luckiest for fold in swept[: len(folds)]])

@@ -9,11 +9,14 @@ on all clips chooses the settings of the model.
     list_variants       the families' settings that a sweep tries, each of which needs features of its own
     change_leaf         a leaf with other settings
     sweep_fold          one fold's study, fit and test
+    digest_sweep        the digest of everything that decides the cell
 """
 
 import itertools
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import md5
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -31,6 +34,7 @@ Choice = dict[str, Any]
 Variant = tuple[tuple[str, Any], ...]
 """The part of a choice that families read, sorted."""
 _MOST_VARIANTS = 64
+_PARAMETER = "classifier.estimator."
 
 
 @strict_dataclass
@@ -220,14 +224,17 @@ def sweep_fold(
     results: list[Result] = []
 
     def make_task(choice: Choice) -> Task:
-        return replace(task_of[select_variant(choice)], learner=make_learner(choice))
+        learner = make_learner(choice)
+        parameters = {name.removeprefix(_PARAMETER): [value] for name, value in choice.items() if _is_parameter(name)}
+        # the search over one candidate scores it, as a cell's own search would: without calibration
+        return replace(task_of[select_variant(choice)], learner=replace(learner, search=parameters or None))
 
     def score_trial(trial: optuna.Trial) -> float:
         choice = sweep.suggest(trial)
         task = make_task(choice)
-        if len(task.fold.test):
-            results.append(replace(tasks.run_task(replace(task, keep=False)), chosen=choice))
-        return tasks.score_inner(task)
+        result = tasks.run_task(replace(task, keep=False))
+        results.append(replace(result, chosen=choice))
+        return tasks.score_inner(task) if result.score is None else result.score
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     study.optimize(score_trial, n_trials=sweep.n_trials)
@@ -235,6 +242,23 @@ def sweep_fold(
     result = replace(tasks.run_task(task), chosen=study.best_params, score=study.best_value)
     actual = task.genre[task.fold.test]
     return SweptFold(task, result, max([result, *results], key=lambda other: _count_hits(other, actual)))
+
+
+def digest_sweep(inputs: str, results: Sequence[Result]) -> str:
+    """Return the MD5 of everything that decides a sweep's cell.
+
+    Parameters
+    ----------
+    inputs : digest of the model's plan and of all tasks
+    results : of these tasks; a fold may have chosen what the model did not
+    """
+    decides = [inputs, [result.chosen for result in results]]
+    return md5(json.dumps(decides, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+
+
+def _is_parameter(name: str) -> bool:
+    """Return whether a setting is a parameter that scikit-learn can set."""
+    return name.startswith(_PARAMETER) and "." not in name.removeprefix(_PARAMETER)
 
 
 def _count_hits(result: Result, actual: np.ndarray) -> int:
