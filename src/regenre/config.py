@@ -20,6 +20,7 @@ get_choice        which leaf of a group this run uses
 import io
 import os
 import re
+import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -269,7 +270,11 @@ def _check_overrides(
     overrides = [_parse_override(stage, word) for word in words]
     for override in overrides:
         key, line = override.key_or_group, override.input_line
+        if key.startswith("family."):
+            check_names(f"{stage}: family", "family", [key.split(".")[1]])
         if not _is_among(key, [*_COMMON, *reads]):
+            if key.startswith("family.") and key.count(".") > 1 and not override.is_delete():
+                raise UserError(f"{stage}: {line}: {_explain_family(override)}")
             raise UserError(
                 f"{stage}: {line} changes nothing here, for this stage reads {_list_settings(reads)};"
                 " set it in conf/ or params.yaml and run `dvc repro`"
@@ -282,13 +287,22 @@ def _check_overrides(
             raise UserError(f"{stage}: {line} has several values, a run each; add --multirun")
         if key == "family":
             raise UserError(f"{stage}: a setting of a family expected, e.g. family.mfcc.n_mfcc=13, {line} found")
-        if key.startswith("family."):
-            check_names(f"{stage}: family", "family", [key.split(".")[1]])
         if key in _CHOSEN:
             check_names(f"{stage}: {key}", key, _list_choices(stage, override))
         elif isinstance(override.value(), Glob):
             raise UserError(f"{stage}: {line}: values expected ({key}=VALUE,VALUE), for glob() chooses among names")
     return overrides
+
+
+def _explain_family(override: Override) -> str:
+    """Return how to change a family for all stages: each reads what the ones before it wrote."""
+    _, family, setting = override.key_or_group.split(".", 2)
+    word = shlex.quote(f"conf/family/{family}.yaml:{setting}={str(override.input_line).partition('=')[2]}")
+    queue = ("--queue ", " && dvc queue start") if override.is_sweep_override() else ("", "")
+    return (
+        f"features are computed by `extract`; run `dvc exp run {queue[0]}-S {word}{queue[1]}`, or let `regenre sweep`"
+        " choose the value"
+    )
 
 
 def _is_among(key: str, patterns: Iterable[str]) -> bool:

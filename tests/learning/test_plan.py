@@ -1,5 +1,6 @@
 """Plans of cells of a small corpus."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +103,18 @@ def test_folds_are_dealt_once_per_split_and_features_are_read_once(make_planner:
     assert first.values is second.values
     planner.plan_cell(CellName("three", "mfcc", "knn"), {**SPLIT, "n_folds": 3}, KNN)
     assert counts == {"deal": 2, "read": 1}
+
+
+def test_other_features_of_the_same_clips_have_the_same_folds(make_planner: MakePlanner, tmp_path: Path) -> None:
+    planner = make_planner()
+    first = planner.plan_cell(NAME, SPLIT, KNN)
+    shutil.copytree(tmp_path / "features", tmp_path / "others")
+    table = pd.read_parquet(tmp_path / "others/mfcc.parquet")
+    tables.write_pooled(tmp_path / "others/mfcc.parquet", table.assign(**{table.columns[1]: 1.0}))
+    other = planner.read_from(tmp_path / "others").plan_cell(NAME, SPLIT, KNN)
+    assert other.deal is first.deal
+    assert (other.values.array[:, 0] == 1).all()
+    assert (planner.plan_cell(NAME, SPLIT, KNN).values.array == first.values.array).all()
 
 
 def test_a_classifier_of_frames_reads_sequences(make_planner: MakePlanner) -> None:

@@ -100,6 +100,11 @@ def test_completion_imports_no_heavy_library(scripts: Path) -> None:
         ("regenre classify --m", {"--model"}),
         ("regenre classify --model da", {"data"}),
         ("regenre show READ", {"README.md"}),
+        ("regenre show --families gf", {"gfcc"}),
+        ("regenre sweep ", {"svm_mfcc"}),
+        ("regenre learn --recipe sp", {"speech_music_birds"}),
+        ("regenre learn d", {"data", "docs"}),
+        ("regenre learn gtzan", {"gtzan", "gtzan_mini"}),
     ],
 )
 def test_bash_completes_commands_their_choices_and_files(scripts: Path, line: str, words: set[str]) -> None:

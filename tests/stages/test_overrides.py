@@ -176,6 +176,15 @@ def test_words_of_train_choose_cells(start: Start, words: str, cells: list[str])
         ("-cp /nowhere", "--config-path is not supported"),
         ("--config-dir=conf/classifier", "--config-dir is not supported"),
         ("--experimental-rerun a.pickle", "--experimental-rerun is not supported"),
+        (
+            "family.mfcc.n_mfcc=13",
+            "computed by `extract`; run `dvc exp run -S conf/family/mfcc.yaml:n_mfcc=13`, or let `regenre sweep`",
+        ),
+        (
+            "--multirun family.mfcc.n_mfcc=13,20",
+            "run `dvc exp run --queue -S conf/family/mfcc.yaml:n_mfcc=13,20 && dvc queue start`, or let",
+        ),
+        ("family.mfc.n_mfcc=13", "family: 'mfc' is not in conf/family/; choose from"),
         ("--resolve", "--resolve and --package change nothing without --cfg; add --cfg job"),
         ("-p classifier", "--resolve and --package change nothing without --cfg; add --cfg job"),
         ("--cfg job --multirun", "one option expected, --multirun and --cfg found; leave out all but one"),
@@ -237,6 +246,11 @@ def test_a_word_of_another_stage_is_taken(
         ("extract", "family.mfcc.n_mfcc=13,20", "one value expected: each run would replace the files"),
         ("extract", "--multirun family.mfcc.n_mfcc=13,20", "one value expected: each run would replace the files"),
         ("extract", "family@family.mfcc=lfcc", "a setting of a family expected"),
+        (
+            "compose",
+            "family.mfcc.n_mfcc=13",
+            "computed by `extract`; run `dvc exp run -S conf/family/mfcc.yaml:n_mfcc=13`",
+        ),
         ("extract", "features=[mfcc,gfcc]", "features=[mfcc,gfcc] changes nothing here"),
         ("extract", "seed=3", "seed=3 changes nothing here"),
         ("index", "audio.min_duration_s=", "audio.min_duration_s: a valid number expected, '' found"),

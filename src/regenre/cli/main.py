@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import shtab
 from pydantic import TypeAdapter, ValidationError
 
+from regenre import paths
 from regenre.cli import commands, init
 from regenre.errors import UserError, report_errors
 from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, ShownRate, explain_invalid
@@ -71,13 +73,24 @@ def _complete(action: argparse.Action, words: dict[str, Any]) -> None:
     action.complete = words  # type: ignore[attr-defined]
 
 
+class _Names(list[str]):
+    """Names in a group of conf/, as choices that a shell completes; the command itself checks a name."""
+
+    def __init__(self, group: str) -> None:
+        with suppress(UserError):  # a shell prints the script when it starts, outside of every project
+            super().__init__(sorted(path.stem for path in (paths.locate_conf() / group).glob("*.yaml")))
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
 def _define_sweep(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Choose settings of a classifier and of families as conf/sweep/NAME.yaml says. Each fold chooses on its own"
         " training clips, so the accuracy is of clips that chose nothing. The model goes to data/sweeps/."
     )
     parser.epilog = "Example: regenre sweep svm_mfcc"
-    parser.add_argument("name", metavar="NAME", help="a file of conf/sweep, without .yaml")
+    parser.add_argument("name", choices=_Names("sweep"), metavar="NAME", help="a file of conf/sweep, without .yaml")
     parser.set_defaults(run=_run_sweep)
 
 
@@ -102,10 +115,12 @@ def _define_learn(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folder with one sub-folder of audio files per class; or the name of a dataset in conf/dataset",
     )
-    _complete(source, shtab.DIRECTORY)
+    words = f'_regenre_sources() {{ compgen -d -- "$1"; compgen -W "{" ".join(_Names("dataset"))}" -- "$1"; }}'
+    _complete(source, shtab.DIRECTORY | {"bash": "_regenre_sources", "preamble": {"bash": words}})
     parser.add_argument(
         "--recipe",
         default="speech_music_birds",
+        choices=_Names("recipe"),
         metavar="NAME",
         help="what is compared: the name of a file in conf/recipe (default: speech_music_birds)",
     )
@@ -151,6 +166,7 @@ def _define_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--families",
         default="mfcc,gfcc",
+        choices=_Names("family"),
         metavar="NAMES",
         help="features whose values the page lists: names of files in conf/family, separated by commas"
         " (default: mfcc,gfcc)",

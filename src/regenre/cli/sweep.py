@@ -1,21 +1,20 @@
 """`regenre sweep`: settings of a classifier and of families, chosen by Optuna inside each fold."""
 
 import argparse
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import md5
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from regenre import config, files, paths, records, tables
+from regenre import config, paths, records, tables
 from regenre.compute import Compute
 from regenre.config import Settings
-from regenre.errors import escape_terminal
+from regenre.errors import UserError, escape_terminal
 from regenre.evaluation import metrics
 from regenre.features import feature_files
 from regenre.learning import cells, tasks
@@ -24,51 +23,75 @@ from regenre.learning.digest import digest_inputs
 from regenre.learning.estimator import Learner
 from regenre.learning.plan import PlannedCell, Planner
 from regenre.learning.splits import Split
-from regenre.learning.sweep import Sweep, Variant, change_leaf, list_variants, select_variant, sweep_fold
+from regenre.learning.sweep import (
+    Sweep,
+    SweepRecord,
+    Variant,
+    change_leaf,
+    digest_sweep,
+    list_variants,
+    select_variant,
+    sweep_fold,
+)
 from regenre.paths import CellName
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Sweep, write the cell, and print its honest score."""
+    """Sweep, write the cell, and print its honest score, and beside it what a choice by the tested clips claims."""
     config.check_names("sweep", "sweep", [arguments.name])
-    sweep = config.read_leaf(paths.locate_conf() / f"sweep/{arguments.name}.yaml", Sweep)
-    for group, name in zip(CellName.COLUMNS, (sweep.split, sweep.features, sweep.classifier), strict=True):
-        config.check_names(f"conf/sweep/{arguments.name}.yaml: {group}", group, [name])
+    paths.enter_root()  # relative paths in conf/ are below it
+    where = f"conf/sweep/{arguments.name}.yaml"
+    sweep = config.read_leaf(Path(where).absolute(), Sweep)
+    name = CellName(sweep.split, sweep.features, sweep.classifier, f"sweep={arguments.name}")
+    for group, leaf in name.columns.items():
+        config.check_names(f"{where}: {group}", group, [leaf])
+    families, _ = config.read_feature_set(sweep.features)
+    for family, setting in (setting.split(".")[1:3] for setting in sweep.space if setting.startswith("family.")):
+        if family not in families:
+            raise UserError(
+                f"{where}: space: family.{family}.{setting}: a family of {sweep.features} expected"
+                f" ({', '.join(families)}), {family} found"
+            )
     with config.open_settings() as settings:
         compute: Compute = config.build(settings.compute, "conf/compute", Compute)
         with compute.use():
-            _sweep(sweep, arguments.name, settings)
+            _sweep(sweep, name, settings)
 
 
-def _sweep(sweep: Sweep, name: str, settings: Settings) -> None:
+def _sweep(sweep: Sweep, name: CellName, settings: Settings) -> None:
     start, grid = time.time(), config.read_grid()
     split = config.read_leaves("split", [sweep.split], grid.seed)[sweep.split]
     learners = _Learners(
         sweep.classifier, config.read_leaves("classifier", [sweep.classifier], grid.seed)[sweep.classifier]
     )
-    pieces = bool(getattr(config.build(split, f"conf/split/{sweep.split}.yaml", Split), "pieces", False))
-    cell_name = CellName(sweep.split, sweep.features, sweep.classifier, f"sweep={name}")
+    learners.make(sweep.first)  # refuse a wrong setting before the features are computed
+    search = settings.search
+    planner = Planner(grid.dataset, paths.locate_index(grid.dataset), Path(), grid.seed, search, config.build)
     planned: dict[Variant, PlannedCell] = {}
     for variant in tqdm(list_variants(sweep), desc="features", unit=" variants", disable=None):
-        features = _write_features(grid.dataset, sweep.features, variant, settings, learners.reads, pieces)
-        planner = Planner(
-            grid.dataset, paths.locate_index(grid.dataset), features, grid.seed, settings.search, config.build
-        )
-        planned[variant] = planner.plan_cell(cell_name, split, learners.leaf)
+        with TemporaryDirectory() as folder:
+            features = Path(folder)
+            _write_features(features, grid.dataset, name, variant, settings, learners.leaf, split)
+            planned[variant] = planner.read_from(features).plan_cell(name, split, learners.leaf)
     first = next(iter(planned.values()))
     calls = (
         delayed(sweep_fold)(sweep, {key: cell.tasks[number] for key, cell in planned.items()}, learners.make, grid.seed)
         for number in range(len(first.tasks))
     )
-    fits = list(tqdm(Parallel(return_as="generator")(calls), total=len(first.tasks), desc="sweep", disable=None))
-    own_tasks, results = [task for task, _ in fits], [result for _, result in fits]
-    plan = planned[select_variant(results[-1].chosen)].plan
-    plan = replace(plan, classifier=learners.change(results[-1].chosen))
-    inputs = digest_inputs(plan, own_tasks)
+    swept = list(tqdm(Parallel(return_as="generator")(calls), total=len(first.tasks), desc="sweep", disable=None))
+    own_tasks, results = [fold.task for fold in swept], [fold.result for fold in swept]
+    chosen = results[-1].chosen
+    plan = replace(planned[select_variant(chosen)].plan, classifier=learners.change(chosen))
+    inputs = digest_sweep(digest_inputs(plan, own_tasks), results)
     cell, predictions, model = tasks.assemble_cell(plan, inputs, first.clips, own_tasks, results)
-    cell.write(paths.locate_sweeps(grid.dataset) / str(plan.name), predictions, model)
+    folds = first.deal.folds
+    claims = tasks.join_predictions(first.clips, folds, [fold.luckiest for fold in swept[: len(folds)]])
+    honest, inflated = (metrics.score(each, grid.seed).cell for each in (predictions, claims))
+    target = paths.locate_sweeps(grid.dataset) / str(name)
+    cell.write(target, predictions, model)
+    records.write_record(target / "sweep.json", SweepRecord(sweep, honest["accuracy"], inflated["accuracy"]))
     cells.Fit(time.time(), round(time.time() - start, 3)).write(inputs)
-    _print_answer(cell, metrics.score(predictions, grid.seed).cell, str(plan.name))
+    _print_answer(cell, honest, inflated, sweep.n_trials)
 
 
 @dataclass(frozen=True)
@@ -77,11 +100,6 @@ class _Learners:
 
     name: str
     leaf: dict[str, Any]
-
-    @property
-    def reads(self) -> str:
-        """What the classifier reads."""
-        return str(self.leaf.get("reads", "rows"))
 
     def change(self, choice: Mapping[str, Any]) -> dict[str, Any]:
         """Return the leaf of a choice."""
@@ -97,35 +115,38 @@ class _Learners:
 
 
 def _write_features(
-    dataset: str, features: str, variant: Variant, settings: Settings, reads: str, pieces: bool
-) -> Path:
-    """Return the folder of a variant's features; a finished one is used again."""
+    folder: Path,
+    dataset: str,
+    name: CellName,
+    variant: Variant,
+    settings: Settings,
+    classifier: Mapping[str, Any],
+    split: Mapping[str, Any],
+) -> None:
+    """Compute the features of a variant, with frames and pieces if the classifier and the split read them."""
     families = dict(settings.family)
-    for name, value in variant:
-        family, _, setting = name.removeprefix("family.").partition(".")
-        config.check_names(f"space: {name}", "family", [family])
-        families[family] = change_leaf(families[family], {setting: value}, f"conf/family/{family}.yaml")
+    for setting, value in variant:
+        _, family, own = setting.split(".", 2)
+        families[family] = change_leaf(families[family], {own: value}, f"conf/family/{family}.yaml")
+    clips = tables.select_usable(tables.read_clips(paths.locate_index(dataset)))
+    sets = {name.features: config.read_feature_set(name.features)}
+    splitter = config.build(split, f"conf/split/{name.split}.yaml", Split)
+    n_averaged = settings.sequences.n_averaged if classifier.get("reads") == "frames" else 0
+    piece_s = settings.pieces.length_s if splitter.pieces else 0.0
     changed = replace(settings, family=families)
-    index = paths.locate_index(dataset)
-    decides = [files.compute_md5(index), features, reads, pieces, records.convert_to_plain(changed)]
-    digest = md5(json.dumps(decides, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
-    folder = paths.locate_sweeps(dataset).parent / f".features/{digest}"
-    if not (folder / f"{features}.json").is_file():
-        clips = tables.select_usable(tables.read_clips(index))
-        sets = {features: config.read_feature_set(features)}
-        n_averaged = settings.sequences.n_averaged if reads == "frames" else 0
-        piece_s = settings.pieces.length_s if pieces else 0.0
-        feature_files.extract_sets(folder, clips, paths.locate_raw(dataset), sets, n_averaged, piece_s, changed)
-    return folder
+    feature_files.extract_sets(folder, clips, paths.locate_raw(dataset), sets, n_averaged, piece_s, changed)
 
 
-def _print_answer(cell: Cell, scores: Mapping[str, Any], name: str) -> None:
+def _print_answer(cell: Cell, honest: Mapping[str, Any], inflated: Mapping[str, Any], n_trials: int) -> None:
     for search in cell.searches:
         chosen = ", ".join(f"{setting} {_format(value)}" for setting, value in search.chosen.items())
         whose = "model" if search.fold is None else f"fold {search.fold}"
         print(escape_terminal(f"{whose}: {chosen}; {search.score:.3f} on its inner folds"))
-    interval = "{accuracy:.3f} ({accuracy_low:.3f} to {accuracy_high:.3f}), {n_clips} clips".format(**scores)
-    print(escape_terminal(f"{name}: accuracy {interval}, none of which chose anything"))
+    interval = "{accuracy:.3f} ({accuracy_low:.3f} to {accuracy_high:.3f}), {n_clips} clips".format(**honest)
+    print(escape_terminal(f"{cell.plan.name}: accuracy {interval}, none of which chose anything"))
+    print(
+        f"inflated: accuracy {inflated['accuracy']:.3f}, if the tested clips chose the best of {n_trials} in each fold"
+    )
 
 
 def _format(value: Any) -> str:

@@ -112,6 +112,10 @@ class Planner:
     _deals: dict[str, Deal] = field(default_factory=dict)
     _readings: dict[tuple[str, str, bool], Reading] = field(default_factory=dict)
 
+    def read_from(self, features: Path) -> "Planner":
+        """Return a planner with the same folds that reads other features of the same clips."""
+        return replace(self, features=features, _readings={})
+
     def plan_cell(self, name: CellName, split: dict[str, Any], classifier: dict[str, Any]) -> PlannedCell:
         """Plan one cell.
 

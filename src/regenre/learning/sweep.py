@@ -2,19 +2,24 @@
 
 Each fold has a study of its own, which scores candidates on the inner folds of that fold's training clips. The best
 candidate is fitted on these clips and tests the fold. So the score of a sweep is that of its whole procedure, on clips
-that chose nothing. A last study on all clips chooses the settings of the model.
+that chose nothing: nested cross-validation (Varma and Simon 2006, https://doi.org/10.1186/1471-2105-7-91). A last study
+on all clips chooses the settings of the model.
 
-    Sweep           a leaf of conf/sweep
-    list_variants   the families' settings that a sweep tries, each of which needs features of its own
-    change_leaf     a leaf with other settings
-    sweep_fold      one fold's study, fit and test
+    Sweep, SweepRecord  a leaf of conf/sweep; what the sweep yielded, on disk
+    list_variants       the families' settings that a sweep tries, each of which needs features of its own
+    change_leaf         a leaf with other settings
+    sweep_fold          one fold's study, fit and test
+    digest_sweep        the digest of everything that decides the cell
 """
 
 import itertools
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from hashlib import md5
+from typing import Annotated, Any, ClassVar, NamedTuple
 
+import numpy as np
 import optuna
 from pydantic import Field
 
@@ -29,6 +34,7 @@ Choice = dict[str, Any]
 Variant = tuple[tuple[str, Any], ...]
 """The part of a choice that families read, sorted."""
 _MOST_VARIANTS = 64
+_PARAMETER = "classifier.estimator."
 
 
 @strict_dataclass
@@ -85,10 +91,20 @@ class Sweep:
             is_family = name.startswith("family.") and name.count(".") >= 2
             if not is_family and not name.startswith("classifier."):
                 raise ValueError(f"space: classifier.<setting> or family.<name>.<setting> expected, {name!r} found")
+            if name.startswith("classifier.search."):
+                parameter = name.removeprefix("classifier.search.")
+                raise ValueError(
+                    f"space: classifier.estimator.{parameter} expected, {name} found: a trial has one value"
+                )
             if values == []:
                 raise ValueError(f"space: {name}: at least one value expected")
             if is_family and isinstance(values, Range) and not values.is_whole:
                 raise ValueError(f"space: {name}: values or whole numbers expected: each needs features of its own")
+
+    @property
+    def first(self) -> Choice:
+        """The first value of every setting."""
+        return {name: values.low if isinstance(values, Range) else values[0] for name, values in self.space.items()}
 
     def suggest(self, trial: optuna.Trial) -> Choice:
         """Let a trial choose every setting."""
@@ -96,6 +112,38 @@ class Sweep:
             name: values.suggest(trial, name) if isinstance(values, Range) else trial.suggest_categorical(name, values)
             for name, values in self.space.items()
         }
+
+
+@strict_dataclass
+class SweepRecord:
+    """The content of sweep.json.
+
+    Attributes
+    ----------
+    accuracy : on clips that chose nothing
+    inflated : the accuracy if each fold had taken the trial that is best on its tested clips
+    """
+
+    FORMAT: ClassVar[int] = 1
+
+    sweep: Sweep
+    accuracy: float
+    inflated: float
+
+
+class SweptFold(NamedTuple):
+    """A fold's study.
+
+    Attributes
+    ----------
+    task : of the best trial on the inner folds
+    result : of this task, with the choice and its score on the inner folds
+    luckiest : of the trial that is best on the tested clips
+    """
+
+    task: Task
+    result: Result
+    luckiest: Result
 
 
 def list_variants(sweep: Sweep) -> list[Variant]:
@@ -161,25 +209,57 @@ def sweep_fold(
     task_of: Mapping[Variant, Task],
     make_learner: Callable[[Choice], Learner],
     seed: int,
-) -> tuple[Task, Result]:
+) -> SweptFold:
     """Choose by the inner folds of one fold, fit the best candidate, and test it.
+
+    Every candidate is tested too, only to say what a choice by the tested clips would have claimed.
 
     Parameters
     ----------
     task_of : the fold's task with the features of each variant
     make_learner : choice -> learner
     seed : of Optuna's sampler (TPE)
-
-    Returns
-    -------
-    the task that was run, and its result, with the choice and its score on the inner folds
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # a trial that fails raises
+    results: list[Result] = []
 
     def make_task(choice: Choice) -> Task:
-        return replace(task_of[select_variant(choice)], learner=make_learner(choice))
+        learner = make_learner(choice)
+        parameters = {name.removeprefix(_PARAMETER): [value] for name, value in choice.items() if _is_parameter(name)}
+        # the search over one candidate scores it, as a cell's own search would: without calibration
+        return replace(task_of[select_variant(choice)], learner=replace(learner, search=parameters or None))
+
+    def score_trial(trial: optuna.Trial) -> float:
+        choice = sweep.suggest(trial)
+        task = make_task(choice)
+        result = tasks.run_task(replace(task, keep=False))
+        results.append(replace(result, chosen=choice))
+        return tasks.score_inner(task) if result.score is None else result.score
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    study.optimize(lambda trial: tasks.score_inner(make_task(sweep.suggest(trial))), n_trials=sweep.n_trials)
+    study.optimize(score_trial, n_trials=sweep.n_trials)
     task = make_task(study.best_params)
-    return task, replace(tasks.run_task(task), chosen=study.best_params, score=study.best_value)
+    result = replace(tasks.run_task(task), chosen=study.best_params, score=study.best_value)
+    actual = task.genre[task.fold.test]
+    return SweptFold(task, result, max([result, *results], key=lambda other: _count_hits(other, actual)))
+
+
+def digest_sweep(inputs: str, results: Sequence[Result]) -> str:
+    """Return the MD5 of everything that decides a sweep's cell.
+
+    Parameters
+    ----------
+    inputs : digest of the model's plan and of all tasks
+    results : of these tasks; a fold may have chosen what the model did not
+    """
+    decides = [inputs, [result.chosen for result in results]]
+    return md5(json.dumps(decides, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+
+
+def _is_parameter(name: str) -> bool:
+    """Return whether a setting is a parameter that scikit-learn can set."""
+    return name.startswith(_PARAMETER) and "." not in name.removeprefix(_PARAMETER)
+
+
+def _count_hits(result: Result, actual: np.ndarray) -> int:
+    return int((result.genres[result.proba.argmax(axis=1)] == actual).sum())
