@@ -192,7 +192,7 @@ def locate_fit(inputs: str) -> Path:
 
 
 def locate_network(path: str) -> Path:
-    """Return the absolute path of a network: a relative one is below the root; a queued experiment reads the project's."""
+    """Return the absolute path of a network: a relative one is below the root (`find_home`)."""
     own = Path(path).expanduser()
     return own if own.is_absolute() else find_home() / own
 

@@ -1,5 +1,6 @@
 """What the commands print and write; commands that need a model are tested in test_project.py."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from helpers import ROOT, SR, noise, sine
 
 from regenre.cli import commands
 from regenre.cli.main import main
+from regenre.pretrained import musicnn
 
 
 @pytest.fixture
@@ -142,3 +144,25 @@ def test_whoever_stops_early_hears_nothing_of_the_rest(sounds: Path) -> None:
     results = commands._run_each([(str(number),) for number in range(100)], Path.exists, 2, "work", [])
     assert next(results) == ("0", False)
     results.close()  # a warning would be an error here
+
+
+def test_pretrained_fetches_networks_and_checks_them(networks: Path, sounds: Path, monkeypatch, capsys) -> None:
+    """What is fetched is tested in pretrained/; here, weights that are there already."""
+    folder = sounds / "data/pretrained"
+    monkeypatch.setattr(
+        musicnn,
+        "fetch",
+        lambda target: (
+            shutil.copytree(networks / "data/pretrained", target)
+            and [target / f"musicnn_{model}.onnx" for model in ("msd", "mtt")]
+        ),
+    )
+    monkeypatch.chdir(sounds / "in")
+    main(["pretrained", "musicnn"])
+    assert capsys.readouterr().out == (
+        f"{folder}/musicnn_msd.onnx, {folder}/musicnn_mtt.onnx: 500 values per frame\n"
+        "now: put musicnn among the features in params.yaml, then dvc repro\n"
+    )
+    shutil.rmtree(folder)
+    monkeypatch.setattr(musicnn, "fetch", lambda target: [])
+    assert run("pretrained", "musicnn").endswith("none found; run `regenre pretrained musicnn`")

@@ -75,14 +75,14 @@ def test_variables_are_read_with_name_and_shape() -> None:
 def test_a_bit_that_changed_in_the_index_is_an_error(place: int) -> None:
     index, data = map(bytearray, write_checkpoint())
     index[place] ^= 1
-    with pytest.raises(UserError, match="^checkpoint: index: crc32c .* expected, .* found; fetch it again$"):
+    with pytest.raises(UserError, match=r"^checkpoint: index: crc32c .* expected, .* found; fetch it again$"):
         read_checkpoint(bytes(index), bytes(data))
 
 
 def test_a_bit_that_changed_in_the_data_names_the_variable() -> None:
     index, data = map(bytearray, write_checkpoint())
     data[-1] ^= 1
-    with pytest.raises(UserError, match="^checkpoint: a/kernel: crc32c .* expected, .* found; fetch it again$"):
+    with pytest.raises(UserError, match=r"^checkpoint: a/kernel: crc32c .* expected, .* found; fetch it again$"):
         read_checkpoint(bytes(index), bytes(data))
 
 

@@ -1,17 +1,19 @@
 """MusiCNN: the graph against a literal forward pass of the package's models.py, and the weights' way from PyPI."""
 
-import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from regenre.errors import UserError
-from regenre.files import compute_md5
+from regenre.files import compute_sha256
 from regenre.pretrained import musicnn
+
+pytest.importorskip("onnx", reason="pip install 'regenre[pretrained]'")
+onnxruntime = pytest.importorskip("onnxruntime", reason="pip install 'regenre[pretrained]'")
 
 Weights = dict[str, np.ndarray]
 SHAPES = {  # of the checkpoint's variables, without those of batch normalisations
@@ -81,14 +83,9 @@ def forward(patches: np.ndarray, weights: Weights) -> tuple[np.ndarray, np.ndarr
     return penultimate, 1 / (1 + np.exp(-dense(penultimate)))
 
 
-@pytest.fixture(scope="module")
-def patches() -> np.ndarray:
-    return np.random.default_rng(4).uniform(0, 4, (2, 187, 96)).astype(np.float32)
-
-
-def compare(graph: bytes, weights: Weights, patches: np.ndarray) -> None:
-    runtime = pytest.importorskip("onnxruntime")
-    session = runtime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+def test_the_graph_is_the_network_of_models_py() -> None:
+    weights, patches = draw_weights(), np.random.default_rng(4).uniform(0, 4, (2, 187, 96)).astype(np.float32)
+    session = onnxruntime.InferenceSession(musicnn.build_graph(weights))
     penultimate, tags = session.run(["penultimate", "tags"], {"log_mel": patches})
     expected_penultimate, expected_tags = forward(patches, weights)
     # float32 sums of up to 3927 products, eight layers deep
@@ -97,7 +94,53 @@ def compare(graph: bytes, weights: Weights, patches: np.ndarray) -> None:
     assert 0.01 < expected_tags.min() < expected_tags.max() < 0.99
 
 
-def test_the_graph_is_the_network_of_models_py(patches: np.ndarray) -> None:
-    pytest.importorskip("onnx")
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes for its index, with a wheel whose checkpoints the test chooses."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "musicnn-0.1.0-py3-none-any.whl", "w") as wheel:
+        for model in ("MSD", "MTT"):
+            wheel.writestr(f"musicnn/{model}_musicnn/.index", f"index of {model}")
+            wheel.writestr(f"musicnn/{model}_musicnn/.data-00000-of-00001", "data")
+        wheel.writestr(
+            "musicnn-0.1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: musicnn\nVersion: 0.1.0\nRequires-Dist: tensorflow (>=1.14)\n",
+        )
+        wheel.writestr("musicnn-0.1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr("musicnn-0.1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def test_the_wheel_of_another_digest_is_refused_and_nothing_is_written(index: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^musicnn: pip cannot .* \(.*Expected sha256 f38a4890") as caught:
+        musicnn.fetch(tmp_path / "networks")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "networks").exists()
+
+
+def test_pip_fetches_the_wheel_and_each_model_becomes_a_graph(index: Path, tmp_path: Path, monkeypatch) -> None:
+    sha256 = compute_sha256(next(index.iterdir()))
+    monkeypatch.setattr(musicnn, "_REQUIREMENT", f"musicnn==0.1.0 --hash=sha256:{sha256}\n")
     weights = draw_weights()
-    compare(musicnn.build_graph(weights), weights, patches)
+    read = []
+    monkeypatch.setattr(musicnn, "read_checkpoint", lambda index, data: read.append((index, data)) or weights)
+    targets = musicnn.fetch(tmp_path / "networks")
+    assert [path.name for path in targets] == ["musicnn_msd.onnx", "musicnn_mtt.onnx"]
+    assert read == [(b"index of MSD", b"data"), (b"index of MTT", b"data")]
+    assert sorted((tmp_path / "networks").iterdir()) == targets
+    assert all(path.read_bytes() == musicnn.build_graph(weights) for path in targets)
+
+
+def test_without_an_index_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(UserError, match=r"\(No matching distribution found for musicnn==0.1.0\); see that"):
+        musicnn.fetch(tmp_path)
+
+
+def test_without_onnx_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UserError, match=r"^musicnn: onnx expected, none found; run pip install 'reg"):
+        musicnn.build_graph({})

@@ -1,4 +1,4 @@
-"""The command `regenre`: make projects, learn genres, classify, show, clean and convert audio, and register models."""
+"""The command `regenre`: make projects, learn genres, classify, show, clean and convert audio, register models."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -38,6 +38,7 @@ def _make_parser() -> argparse.ArgumentParser:
     _define_show(subparsers.add_parser("show", help="draw a file and its features, as a figure or an HTML page"))
     _define_clean(subparsers.add_parser("clean", help="write files without their pauses"))
     _define_convert(subparsers.add_parser("convert", help="write files in another format or at another sampling rate"))
+    _define_pretrained(subparsers.add_parser("pretrained", help="fetch the networks of a family"))
     _define_register(subparsers.add_parser("register", help="add a model to the MLflow registry, to serve it"))
     return parser
 
@@ -220,6 +221,16 @@ def _define_convert(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mono", action="store_true", help="average the channels into one")
     parser.set_defaults(run=commands.convert)
+
+
+def _define_pretrained(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Fetch networks that others trained into the project's data/pretrained/. Those of musicnn are in a package on"
+        " PyPI (29 MB, ISC licence), which pip fetches and does not install."
+    )
+    parser.epilog = "Example: regenre pretrained musicnn"
+    parser.add_argument("name", metavar="NAME", choices=["musicnn"], help="the family: musicnn")
+    parser.set_defaults(run=commands.fetch_pretrained)
 
 
 def _define_register(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from regenre import files
-from regenre.errors import UserError
+from regenre.errors import UserError, join_lines
 from regenre.pretrained.checkpoint import read_checkpoint
 
 _REQUIREMENT = "musicnn==0.1.0 --hash=sha256:f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa\n"
@@ -44,21 +45,24 @@ def fetch(folder: Path) -> list[Path]:
             }
     targets = []
     for model, parts in checkpoints.items():
-        graph = build_graph(read_checkpoint(*parts))
         targets.append(folder / f"musicnn_{model}.onnx")
-        files.write_atomically(targets[-1], lambda path, graph=graph: path.write_bytes(graph))
+        files.write_atomically(targets[-1], partial(_write, build_graph(read_checkpoint(*parts))))
     return targets
+
+
+def _write(graph: bytes, path: Path) -> None:
+    path.write_bytes(graph)
 
 
 def _download(folder: Path) -> Path:
     requirements = folder / "requirements.txt"
     requirements.write_text(_REQUIREMENT)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--require-hashes", "--requirement", requirements, "--dest", folder]
+    command += ["--only-binary=:all:", "--require-hashes", "--requirement", str(requirements), "--dest", str(folder)]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
-        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"pip download {_REQUIREMENT.split()[0]}: {reason}; is the package index reachable?")
+        reason = join_lines(result.stderr.rpartition("ERROR: ")[2])
+        raise UserError(f"musicnn: pip cannot download its wheel ({reason}); see that `python -m pip` finds an index")
     return next(folder.glob("*.whl"))
 
 
@@ -103,7 +107,7 @@ def build_graph(weights: Mapping[str, np.ndarray]) -> bytes:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 # begin and end of time and mel: two timbral filters, 7 frames long; three temporal ones, 128, 64 and 32 frames, padded

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 _MOST_OVERLAPPING = 64  # windows at any sample
-_WINDOWS_PER_RUN = 4  # bounds the memory of a run
 _PROVIDERS = {"CUDAExecutionProvider": {"use_tf32": "0"}, "CPUExecutionProvider": {}}  # the first that is there
 Axis = Literal["batch", "time", "mel", 1]
 
@@ -100,9 +99,12 @@ class Onnx:
     def __post_init__(self) -> None:
         expected = {"batch", "time"} | ({"mel"} if self.mel else set())
         if sorted(axis for axis in self.axes if axis != 1) != sorted(expected):
-            raise ValueError(f"axes: each of {', '.join(sorted(expected))} once, and 1, expected, {self.axes} found")
-        if self.window_s > _MOST_OVERLAPPING * self.hop_s:
-            raise ValueError(f"window_s: at most {_MOST_OVERLAPPING} hops expected, {self.window_s:g} s found")
+            raise UserError(f"axes: each of {', '.join(sorted(expected))} once, and 1, expected, {self.axes} found")
+        if self.hop_s < self.window_s / _MOST_OVERLAPPING:
+            least = self.window_s / _MOST_OVERLAPPING
+            raise UserError(
+                f"hop_s: at least {least:g} s for windows of {self.window_s:g} s expected, {self.hop_s:g} found"
+            )
         self.names  # noqa: B018 # opens the network and sees that the settings fit
 
     @cached_property
@@ -116,9 +118,10 @@ class Onnx:
         try:
             values = self._run(silence)
         except Exception as error:  # onnxruntime's own, of many types
+            shape, expected = self._order_axes(silence).shape, [(each.name, each.type, each.shape) for each in inputs]
             raise UserError(
-                f"axes, window_s, mel: float32 of shape {self._order_axes(silence).shape} does not fit {self.path}, whose"
-                f" input is {', '.join(f'{each.name} {each.type} {each.shape}' for each in inputs)} ({find_cause(error)})"
+                f"axes, window_s, mel: the input {expected} of {self.path} expected, float32 of shape {shape} found"
+                f" ({find_cause(error)})"
             ) from error
         names: list[str] = []
         for (output, own), value in zip(self.outputs.items(), values, strict=True):
@@ -142,8 +145,8 @@ class Onnx:
         if len(series) < window:
             series = np.take(series, range(window), axis=0, mode="wrap")
         windows = np.lib.stride_tricks.sliding_window_view(series, window, axis=0)[::hop]
-        starts = range(0, len(windows), _WINDOWS_PER_RUN)
-        values = np.concatenate([_join(self._run(windows[start : start + _WINDOWS_PER_RUN])) for start in starts])
+        # one by one: several together take more memory and no less time, and their sums depend on their number
+        values = np.concatenate([_join(self._run(each[None])) for each in windows])
         if not np.isfinite(values).all():
             raise UserError(f"{self.path}: finite outputs expected, others found; the network cannot take such a clip")
         centres = (frames.times_s / self._step_s - (window - 1) / 2) / hop
