@@ -106,9 +106,8 @@ def test_outputs_are_joined_and_a_time_axis_is_averaged(tmp_path: Path) -> None:
     sha256 = write_network(path, nodes[2], *nodes[:2], shape=("batch", "time"), outputs=outputs)
     family = make(path, sha256, sr=1000, window_s=1.0, hop_s=1.0, outputs={"pairs": "pair", "top": ["top"]})
     assert family.names == ("pair_000", "pair_001", "top")
-    y = np.tile(np.array([1, 5], np.float32), 500)
-    values = family(frames_of(y, 1000))
-    np.testing.assert_allclose(values, np.repeat([[1], [5], [5]], values.shape[1], axis=1), rtol=1e-6)
+    values = family(frames_of(np.arange(1000, dtype=np.float32), 1000))
+    np.testing.assert_allclose(values, np.repeat([[499], [500], [999]], values.shape[1], axis=1), rtol=1e-6)
 
 
 def test_a_family_travels_to_workers_without_its_session(mean: tuple[Path, str]) -> None:
@@ -159,7 +158,7 @@ def test_a_file_that_is_no_network_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^sha256: that of the file expected, (\w+) found") as caught:
         make(path, "")
     with pytest.raises(UserError, match=r"^path: an ONNX file expected, but .*text.onnx cannot be opened"):
-        make(path, str(caught.value).split()[-4])
+        make(path, str(caught.value).split()[6])
 
 
 def test_an_output_that_is_not_finite_is_an_error(tmp_path: Path) -> None:

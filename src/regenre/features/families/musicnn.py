@@ -53,8 +53,8 @@ class Musicnn:
     hop 256, in patches of 187 frames (3 s); `Onnx` says how patches become frames. Silence yields the networks'
     answer to it: constant values, not 0.
 
-    Deviates from the authors' package in what their training hides: spectra are float32 (there float16, in which
-    a power above 6.5 overflows), and the signal is padded with zeros (there reflected, which changes one frame).
+    Deviates from the authors' package 0.1.0 in that spectra are float32 (there float16, in which 10000 P overflows for
+    P above 6.5), and in that the clip is padded with zeros (there reflected, which changes its first frame).
 
     Parameters
     ----------

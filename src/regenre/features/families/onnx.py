@@ -199,7 +199,8 @@ def _open(path: Path, sha256: str) -> "InferenceSession":
         raise UserError(f"path: an ONNX file expected at {path}, none found; docs/networks.md says how to get one")
     actual = compute_sha256(path)
     if actual != sha256:
-        raise UserError(f"sha256: {sha256 or 'that of the file'} expected, {actual} found at {path}")
+        expected = sha256 or "that of the file"
+        raise UserError(f"sha256: {expected} expected, {actual} found at {path}; correct it, or get the file again")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # workers run side by side
     options.log_severity_level = 3  # errors
