@@ -137,6 +137,7 @@ def test_every_family_is_a_feature_set_and_is_in_all_unless_it_was_trained() -> 
         assert config.read_feature_set(name) == ([name], ["*"])
     assert sorted([*config.read_feature_set("all")[0], *LEARNED]) == COMPUTED
     with initialize_config_dir(str(CONF), version_base="1.3"):
+        config._register_settings(CONF)
         assert compose("config", ["features=gfcc"]).features.families == ["gfcc"]
 
 

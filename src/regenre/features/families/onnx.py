@@ -143,7 +143,7 @@ class Onnx:
         series = self.mel(frames, self.sr).T if self.mel else frames.resample(self.sr)
         window, hop = self._n_steps, max(1, round(self.hop_s / self._step_s))
         if len(series) < window:
-            series = np.take(series, range(window), axis=0, mode="wrap")
+            series = series[np.arange(window) % len(series)]
         windows = np.lib.stride_tricks.sliding_window_view(series, window, axis=0)[::hop]
         # one by one: several together take more memory and no less time, and their sums depend on their number
         values = np.concatenate([_join(self._run(each[None])) for each in windows])
