@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,13 +15,14 @@ import numpy as np
 import pytest
 import soundfile
 from filelock import FileLock
-from helpers import ROOT, SR, sine
+from helpers import ROOT, SR, sine, write_mean_network
 from hypothesis import HealthCheck, settings
 from joblib import effective_n_jobs
 from projects import Project
 
 from regenre.compute import Dask
 from regenre.errors import UserError
+from regenre.pretrained import musicnn
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -35,6 +37,29 @@ def shared() -> Path:
             pytest.fail(f"no real audio at {folder}, but CI has to have it")
         pytest.skip(f"no real audio at {folder}: set REGENRE_SHARED")
     return folder
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a project that has what the families `musicnn` and `onnx` read."""
+    for library in ("onnx", "onnxruntime"):
+        pytest.importorskip(library, reason="pip install 'regenre[pretrained]'")
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "networks"
+    with FileLock(f"{root}.lock"):
+        if not (root / ".regenre").is_file():
+            folder = root / "data/pretrained"
+            write_mean_network(folder / "network.onnx")
+            own = sorted((ROOT / "data/pretrained").glob("musicnn_*.onnx"))
+            for path in own:
+                shutil.copy(path, folder)
+            try:
+                own or musicnn.fetch(folder)
+            except UserError as error:
+                pytest.skip(str(error))
+            (root / "conf").symlink_to(ROOT / "conf")
+            (root / ".regenre").touch()
+    return root
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import hydra
 import numpy as np
 import pandas as pd
+import pytest
 from omegaconf import OmegaConf
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -17,7 +18,7 @@ from sklearn.svm import SVC
 
 from regenre.config import Settings
 from regenre.features.frames import Frames
-from regenre.files import compute_md5
+from regenre.files import compute_md5, compute_sha256
 from regenre.learning import estimator, splits, tasks
 from regenre.learning.cells import CellPlan, FoldSizes
 from regenre.learning.estimator import Learner
@@ -135,6 +136,30 @@ def build_leaf(group: str, name: str, **settings: Any) -> Any:
 def build_family(name: str, **settings: Any) -> Any:
     """A family with the settings of its leaf, some of them changed."""
     return build_leaf("family", name, **settings)
+
+
+def write_network(path: Path, *nodes: tuple, shape: tuple, outputs: dict[str, tuple]) -> str:
+    """Write an ONNX graph with the input `x`; return its SHA-256.
+
+    A node is (operator, its inputs, its output, its attributes); a shape has numbers and names of free axes.
+    """
+    helper = pytest.importorskip("onnx").helper
+    graph = helper.make_graph(
+        [helper.make_node(op, inputs, [output], **attributes) for op, inputs, output, attributes in nodes],
+        "test",
+        [helper.make_tensor_value_info("x", 1, shape)],
+        [helper.make_tensor_value_info(name, 1, own) for name, own in outputs.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model.SerializeToString())
+    return compute_sha256(path)
+
+
+def write_mean_network(path: Path) -> str:
+    """Write a network with the output `embedding`: the mean of the samples of each window; return its SHA-256."""
+    mean = ("ReduceMean", ["x"], "embedding", {"axes": [1], "keepdims": 1})
+    return write_network(path, mean, shape=("batch", "time"), outputs={"embedding": ("batch", 1)})
 
 
 def make_settings(**groups: Any) -> Settings:

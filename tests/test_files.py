@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from regenre.files import clear_leftovers, compute_md5, fill_folder, write_atomically, write_json, write_text
+from regenre.files import (
+    clear_leftovers,
+    compute_md5,
+    compute_sha256,
+    fill_folder,
+    write_atomically,
+    write_json,
+    write_text,
+)
 
 
 def list_names(folder: Path) -> list[str]:
@@ -20,6 +28,12 @@ def write_half(path: Path) -> None:
 def test_md5_is_that_of_rfc_1321(tmp_path: Path) -> None:
     (tmp_path / "message").write_bytes(b"message digest")
     assert compute_md5(tmp_path / "message") == "f96b697d7cb7938d525a2f31aaf161d0"
+
+
+def test_sha256_is_that_of_fips_180(tmp_path: Path) -> None:
+    (tmp_path / "message").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert compute_sha256(tmp_path / "message") == expected
 
 
 def test_a_write_that_fails_leaves_no_file(tmp_path: Path) -> None:

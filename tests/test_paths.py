@@ -99,4 +99,6 @@ def test_a_queued_experiment_reads_the_clips_of_the_project_unless_it_has_its_ow
     assert paths.locate_raw("x") == tmp_path / "project/data/raw/x"
     (copy / "data/raw/x").mkdir(parents=True)
     assert paths.locate_raw("x") == copy / "data/raw/x"
+    assert paths.locate_network("data/pretrained/a.onnx") == tmp_path / "project/data/pretrained/a.onnx"
+    assert paths.locate_network("/elsewhere/a.onnx") == Path("/elsewhere/a.onnx")
     assert paths.locate_manifest("x") == copy / "data/raw/x.json"

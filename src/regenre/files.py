@@ -1,6 +1,7 @@
 """Files: their digests, and writing them so that a reader never sees half a file.
 
 compute_md5        digest of a file's bytes
+compute_sha256     the same, where others might choose the bytes
 check_raw          refuse a folder of clips that is not on this machine
 check_clip         refuse a clip that is not the one that was indexed
 clear_leftovers    remove what killed processes were writing
@@ -33,6 +34,12 @@ def compute_md5(path: Path) -> str:
     """Return the MD5 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def compute_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_raw(raw: Path) -> None:

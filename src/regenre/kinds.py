@@ -23,7 +23,8 @@ def _check_jobs(n_jobs: int) -> int:
     return n_jobs
 
 
-def _check_unique(names: list[str]) -> list[str]:
+def check_unique(names: list[str]) -> list[str]:
+    """Refuse a list that has a name twice."""
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
         raise ValueError(f"each name once expected, {twice[0]!r} found twice")
@@ -53,7 +54,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Weights = Annotated[list[Positive], Field(min_length=1)]
-Names = Annotated[list[str], Field(min_length=1), AfterValidator(_check_unique)]
+Names = Annotated[list[str], Field(min_length=1), AfterValidator(check_unique)]
 Shares = Annotated[list[Share], Field(min_length=1, max_length=1024)]
 Jobs = Annotated[int, AfterValidator(_check_jobs)]
 """A number of processes."""

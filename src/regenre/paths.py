@@ -193,6 +193,12 @@ def locate_fit(inputs: str) -> Path:
     return find_root() / "data/fits" / f"{inputs}.json"
 
 
+def locate_network(path: str) -> Path:
+    """Return the absolute path of a network: a relative one is below the root (`find_home`)."""
+    own = Path(path).expanduser()
+    return own if own.is_absolute() else find_home() / own
+
+
 def shorten(path: Path) -> str:
     """Return a path relative to the working directory if it lies below it, else absolute."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,5 +1,6 @@
 """What the commands print and write; commands that need a model are tested in test_project.py."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from helpers import ROOT, SR, noise, sine
 
 from regenre.cli import commands
 from regenre.cli.main import main
+from regenre.pretrained import musicnn
 from regenre.tabular.transcript import Word
 
 
@@ -174,3 +176,25 @@ def test_an_unknown_transcriber_names_those_that_there_are(sounds: Path) -> None
     assert run("transcribe", "in", "--transcriber", "x") == (
         "regenre: --transcriber: 'x' is not in conf/transcriber/; choose from faster_whisper, pocketsphinx"
     )
+
+
+def test_pretrained_fetches_networks_and_checks_them(networks: Path, sounds: Path, monkeypatch, capsys) -> None:
+    """What is fetched is tested in pretrained/; here, weights that are there already."""
+    folder = sounds / "data/pretrained"
+    monkeypatch.setattr(
+        musicnn,
+        "fetch",
+        lambda target: (
+            shutil.copytree(networks / "data/pretrained", target)
+            and [target / f"musicnn_{model}.onnx" for model in ("msd", "mtt")]
+        ),
+    )
+    monkeypatch.chdir(sounds / "in")
+    main(["pretrained", "musicnn"])
+    assert capsys.readouterr().out == (
+        f"{folder}/musicnn_msd.onnx, {folder}/musicnn_mtt.onnx: 500 values per frame\n"
+        "now: put musicnn among the features in params.yaml, then dvc repro\n"
+    )
+    shutil.rmtree(folder)
+    monkeypatch.setattr(musicnn, "fetch", lambda target: [])
+    assert run("pretrained", "musicnn").endswith("none found; run `regenre pretrained musicnn`")

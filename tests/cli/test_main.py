@@ -17,6 +17,7 @@ OPTIONS = {
     "show": ["FILE", "--families", "--out", "--start", "--length", "--sr"],
     "clean": ["FILE", "--jobs", "--out", "--force", "--below", "--pause", "--ends"],
     "convert": ["FILE", "--jobs", "--out", "--force", "--to", "--rate", "--bits", "--mono"],
+    "pretrained": ["NAME"],
     "register": ["--model", "--name"],
 }
 
@@ -48,7 +49,7 @@ def test_help_of_a_command_lists_its_arguments(command: str, capsys: pytest.Capt
     assert run(command, "--help") == 0
     text = capsys.readouterr().out
     assert text.startswith(f"usage: regenre {command} ")
-    listed = text.partition("positional arguments:" if "FILE" in text or "FOLDER" in text else "options:")[2]
+    listed = text.partition("positional arguments:" if "positional arguments:" in text else "options:")[2]
     assert all(f"\n  {option}" in listed for option in OPTIONS[command])
     assert f"\nExample: regenre {command} " in text
 

@@ -1,6 +1,7 @@
 import librosa
 import numpy as np
 import pytest
+import soxr
 from helpers import SR, frames_of, noise, sine
 
 
@@ -28,6 +29,17 @@ def test_power_obeys_parsevals_theorem() -> None:
     samples = frames.y[512 * 10 - 1024 : 512 * 10 + 1024] * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(2048) / 2048))
     power = frames.power[:, 10]
     assert (2 * power.sum() - power[0] - power[-1]) / 2048 == pytest.approx(np.square(samples).sum(), rel=1e-5)
+
+
+def test_another_rate_window_and_hop_are_those_of_the_resampled_clip_and_are_computed_once() -> None:
+    y = noise(1.0, 44_100)
+    frames = frames_of(y, 44_100)
+    other = frames.reframe(16_000, 512, 256)
+    assert frames.reframe(16_000, 512, 256) is other
+    np.testing.assert_array_equal(other.y, soxr.resample(y, 44_100, 16_000))
+    assert other.power.shape == (257, 1 + 16_000 // 256)
+    assert frames.resample(44_100) is y
+    assert frames_of(np.ones(1, np.float32), 48_000).resample(8_000).size == 1
 
 
 def test_the_bands_of_a_bank_are_computed_once() -> None:

@@ -151,6 +151,19 @@ def transcribe(arguments: argparse.Namespace) -> None:
     _report_failed(failed, len(paths))
 
 
+def fetch_pretrained(arguments: argparse.Namespace) -> None:
+    """Fetch the networks of a family, and make the family from them, which checks their digests."""
+    from regenre import config, paths
+    from regenre.features.family import Family
+    from regenre.pretrained import musicnn
+
+    targets = musicnn.fetch(paths.locate_network("data/pretrained"))
+    leaf = config.compose_settings().family[arguments.name]
+    family: Family = config.build(leaf, f"conf/family/{arguments.name}.yaml", Family)
+    _print(f"{', '.join(map(paths.shorten, targets))}: {len(family.names)} values per frame")
+    _print(f"now: put {arguments.name} among the features in params.yaml, then dvc repro")
+
+
 def register(arguments: argparse.Namespace) -> None:
     """Put a model into the registry, and print how to serve it."""
     from regenre import config, paths

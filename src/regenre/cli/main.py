@@ -41,6 +41,7 @@ def _make_parser() -> argparse.ArgumentParser:
     _define_clean(subparsers.add_parser("clean", help="write files without their pauses"))
     _define_convert(subparsers.add_parser("convert", help="write files in another format or at another sampling rate"))
     _define_transcribe(subparsers.add_parser("transcribe", help="write the words of files beside them"))
+    _define_pretrained(subparsers.add_parser("pretrained", help="fetch the networks of a family"))
     _define_register(subparsers.add_parser("register", help="add a model to the MLflow registry, to serve it"))
     return parser
 
@@ -253,6 +254,16 @@ def _define_transcribe(parser: argparse.ArgumentParser) -> None:
         help="the recogniser: the name of a file in conf/transcriber (default: pocketsphinx)",
     )
     parser.set_defaults(run=commands.transcribe)
+
+
+def _define_pretrained(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Fetch networks that others trained into the project's data/pretrained/. Those of musicnn are in a package on"
+        " PyPI (29 MB, ISC licence), which pip fetches and does not install."
+    )
+    parser.epilog = "Example: regenre pretrained musicnn"
+    parser.add_argument("name", metavar="NAME", choices=["musicnn"], help="the family: musicnn")
+    parser.set_defaults(run=commands.fetch_pretrained)
 
 
 def _define_register(parser: argparse.ArgumentParser) -> None:

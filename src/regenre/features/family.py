@@ -9,7 +9,8 @@ values stand in `conf/family/<name>.yaml` only. It has
 A family that describes the clip as a whole returns shape (len(names),) and is not pooled. Its names end in the
 statistic that pooling adds to the others: `tempo_bpm__clip`, `07__median`.
 
-A family has no state and processes one clip at a time, so it cannot be fitted.
+A family has no state and processes one clip at a time, so it cannot be fitted. One that uses a network which was
+fitted elsewhere says on which data, in `pretrained_on`.
 
     Family       a family computed from audio
     TableFamily  a family read from a table

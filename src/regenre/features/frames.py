@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import scipy.fft
 import scipy.signal
+import soxr
 
 TINY = np.float32(1e-10)  # lowest power in logarithms, -100 dB
 _TUNING_RANGE_HZ = (150.0, 4000.0)  # of the peaks that determine the tuning
@@ -96,6 +97,28 @@ class Frames:
         magnitude = np.exp(peak / 2)
         sine, cosine = (magnitude * np.sin(angle)).sum(), (magnitude * np.cos(angle)).sum()
         return round(float(np.arctan2(sine, cosine) / (2 * np.pi)), 2) + 0.0  # no -0
+
+    def resample(self, sr: int) -> np.ndarray:
+        """Return the samples at another rate (soxr, HQ), at least one. Do not change them: families share them."""
+        if sr not in self._samples:
+            y = soxr.resample(self.y, self.sr, sr)
+            self._samples[sr] = y if y.size else np.zeros(1, np.float32)
+        return self._samples[sr]
+
+    def reframe(self, sr: int, n_fft: int, hop_length: int) -> "Frames":
+        """Return the frames of the clip at another rate, window and hop; families with the same share them."""
+        key = sr, n_fft, hop_length
+        if key not in self._others:
+            self._others[key] = Frames(self.resample(sr), *key)
+        return self._others[key]
+
+    @cached_property
+    def _samples(self) -> dict[int, np.ndarray]:
+        return {self.sr: self.y}
+
+    @cached_property
+    def _others(self) -> dict[tuple[int, int, int], "Frames"]:
+        return {}
 
     @property
     def n_frames(self) -> int:
