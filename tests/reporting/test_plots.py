@@ -1,12 +1,15 @@
+import io
 import itertools
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import sine
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
-from regenre.quality.preview import make_preview
+from regenre.quality.preview import HEIGHT, WIDTH, make_preview
 from regenre.reporting import plots
 
 
@@ -35,7 +38,6 @@ FIGURES = {
     "learning_curve": lambda: plots.draw_learning_curve(make_curve(), "title"),
     "importance": lambda: plots.draw_importance(make_losses(), "title"),
     "timeline": lambda: plots.draw_timeline(np.arange(4.0), np.full((4, 8), 0.125), list("abcdefgh"), "title"),
-    "sound": lambda: plots.draw_preview(make_preview(np.sin(np.arange(30_000)), 22_050)),
     "heat_map": lambda: plots.draw_heat_map(make_summary()),
     "words": lambda: plots.draw_words("a sentence"),
     "per_genre_f1": lambda: plots.draw_genre_f1(make_genre_scores(), "title"),
@@ -66,3 +68,14 @@ def test_an_svg_takes_the_colour_of_the_page(name: str) -> None:
     assert "currentColor" in text
     assert '<g id="' not in text
     assert plots.INK not in text
+
+
+def test_a_preview_shows_the_waveform_above_the_spectrogram() -> None:
+    y = np.concatenate([np.zeros(22_050), sine(5000.0, 1.0, peak=1.0)])
+    image = imread(io.BytesIO(plots.render_preview(make_preview(y, 22_050))))
+    assert image.shape == (33 + HEIGHT, WIDTH, 4)
+    wave, levels = image[:33, :, 3], image[33:, :, :3].sum(axis=2)
+    assert wave[:, 10].sum() == 1  # silence is a line
+    assert wave[:, -10].sum() == 33
+    assert levels[:, -10].argmax() == pytest.approx(HEIGHT * (1 - 5000 / 11_025), abs=1)  # 0 Hz is at the bottom
+    assert levels[:, 10].max() < 0.1

@@ -208,4 +208,4 @@ def _list_hardest(predictions: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _draw_picture(preview: "Preview") -> str:
-    return base64.b64encode(plots.render_png(plots.draw_preview(preview), dpi=70)).decode()
+    return base64.b64encode(plots.render_preview(preview)).decode()
