@@ -157,3 +157,9 @@ def test_the_best_of_many_guessing_cells_is_expected_to_guess(monkeypatch) -> No
 def test_the_most_honest_split_is_chosen() -> None:
     assert comparison.choose_honest(["stratified_kfold", "grouped_kfold", "fault_filtered"]) == "fault_filtered"
     assert comparison.choose_honest(["segment_kfold", "stratified_kfold"]) == "segment_kfold"
+
+
+@pytest.mark.parametrize(("plus", "minus"), [(50_300, 49_700), (2_600, 2_400), (400, 0)])
+def test_flips_of_many_groups_are_tosses_of_a_coin(plus: int, minus: int) -> None:
+    expected = stats.binomtest(plus, plus + minus).pvalue
+    assert comparison.flip_signs(np.repeat([1, -1], [plus, minus])) == pytest.approx(expected, rel=1e-9)

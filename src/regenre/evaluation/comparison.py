@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scipy.special
+from scipy.special import gammaln
 
 from regenre.evaluation import metrics
 from regenre.paths import CellName
@@ -22,6 +23,7 @@ from regenre.tables import strip_piece_numbers
 
 HONEST = ("fault_filtered", "fault_filtered_valid", "grouped_kfold")  # splits that can be believed, the best first
 LEVEL = 0.05
+_NEGLIGIBLE = 1e-300  # probability
 
 
 def choose_honest(splits: Sequence[str]) -> str:
@@ -107,12 +109,25 @@ def flip_signs(differences: np.ndarray) -> float:
     ----------
     differences : correct clips of one cell less those of the other, int, shape (n_groups,)
     """
-    sizes = np.abs(differences[differences != 0])
-    share = np.ones(1)  # probability of each sum from -k to k
-    for size in sizes:
-        share = np.convolve(share, np.r_[0.5, np.zeros(2 * size - 1), 0.5])
-    sums = np.arange(len(share)) - len(share) // 2
+    sizes, numbers = np.unique(np.abs(differences[differences != 0]), return_counts=True)
+    share, lowest = np.ones(1), 0  # probability of each sum, from the lowest
+    for size, n in zip(sizes.tolist(), numbers.tolist(), strict=True):  # of n coins k show heads: size (2 k - n)
+        heads = np.arange(n + 1)
+        binomial = np.exp(gammaln(n + 1) - gammaln(heads + 1) - gammaln(n - heads + 1) - n * np.log(2))
+        first, last = _find_ends(binomial)
+        steps = np.zeros(2 * size * (last - first) + 1)
+        steps[:: 2 * size] = binomial[first : last + 1]
+        share, lowest = np.convolve(share, steps), lowest + size * (2 * first - n)
+        first, last = _find_ends(share)
+        share, lowest = share[first : last + 1], lowest + first
+    sums = lowest + np.arange(len(share))
     return float(min(1.0, share[np.abs(sums) >= abs(differences.sum())].sum()))
+
+
+def _find_ends(shares: np.ndarray) -> tuple[int, int]:
+    """Return the first and the last place of the probabilities that are not negligible: the sums in between are few."""
+    kept = np.flatnonzero(shares > _NEGLIGIBLE)
+    return int(kept[0]), int(kept[-1])
 
 
 def correct_t(differences: np.ndarray, n_train: np.ndarray, n_test: np.ndarray) -> float:
