@@ -6,6 +6,7 @@ contiguous in memory. There is no phase, since no family uses it. A clip of any 
 frames, so at least one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,6 +74,16 @@ class Frames:
 
     @cached_property
     def _band_cache(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        return {}
+
+    def compute_once(self, compute: Callable[["Frames"], np.ndarray]) -> np.ndarray:
+        """Return `compute(self)`; families that pass the same function share the result, so do not change it."""
+        if compute not in self._results:
+            self._results[compute] = compute(self)
+        return self._results[compute]
+
+    @cached_property
+    def _results(self) -> dict[Callable[["Frames"], np.ndarray], np.ndarray]:
         return {}
 
     @cached_property
