@@ -76,14 +76,15 @@ class Frames:
     def _band_cache(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         return {}
 
-    def compute_once(self, compute: Callable[["Frames"], np.ndarray]) -> np.ndarray:
-        """Return `compute(self)`; families that pass the same function share the result, so do not change it."""
-        if compute not in self._results:
-            self._results[compute] = compute(self)
-        return self._results[compute]
+    def compute_once(self, compute: Callable[..., np.ndarray], *settings: float) -> np.ndarray:
+        """Return `compute(self, *settings)`; families that ask for the same share the result, so do not change it."""
+        key = compute, settings
+        if key not in self._results:
+            self._results[key] = compute(self, *settings)
+        return self._results[key]
 
     @cached_property
-    def _results(self) -> dict[Callable[["Frames"], np.ndarray], np.ndarray]:
+    def _results(self) -> dict[tuple[Callable[..., np.ndarray], tuple[float, ...]], np.ndarray]:
         return {}
 
     @cached_property

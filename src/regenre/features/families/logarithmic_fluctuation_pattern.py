@@ -1,8 +1,8 @@
-"""Logarithmic fluctuation pattern."""
+"""Logarithmic fluctuation pattern: how fast each band's level changes, on a logarithmic scale."""
 
 import numpy as np
 
-from regenre.features.blocks import BandCount, average_bands, compute_levels, cut_blocks
+from regenre.features.blocks import BandCount, average_rows, compute_levels, cut_blocks, name_quantile, summarise
 from regenre.features.filterbanks import compute_overlaps
 from regenre.features.frames import Frames
 from regenre.kinds import Positive, Share, Span, Width, strict_dataclass
@@ -10,6 +10,29 @@ from regenre.kinds import Positive, Share, Span, Width, strict_dataclass
 
 @strict_dataclass
 class LogarithmicFluctuationPattern:
+    """Modulation spectra of levels (Seyerlehner, Widmer and Pohle 2010, logarithmic fluctuation pattern).
+
+    The mean over time of each band's level (`compute_levels`) is subtracted within each block of 512 frames, one
+    every 128 frames. A Fourier transform gives amplitudes in dB. These are weighted by fluctuation strength,
+    1 / (f / 4 + 4 / f) (Fastl 1982), and averaged in `n_modulations` steps of equal ratio from `fmin_hz` to `fmax_hz`.
+    The result is the 0.6 quantile over blocks. Silence, a steady sound and modulations above half the frame rate yield
+    0. A clip of T s, shorter than a block, has one block and resolves modulations 1 / T Hz apart: its steps below that
+    have the values of the neighbouring modulations.
+
+    The range and the number of steps are chosen here, and so is the rectangular window.
+
+    Deviates from the paper in the number of values (`regenre.features.blocks`): bands are averaged before the
+    transform.
+
+    Parameters
+    ----------
+    n_bands : number of bands, each the average of 92 / n_bands semitones
+    n_modulations : number of steps of the modulation axis
+    fmin_hz, fmax_hz : lower and upper end of the modulation axis in Hz
+    block_s, step_s : length of a block and seconds between blocks; a shorter clip is one block
+    quantile : quantile over blocks
+    """
+
     n_bands: BandCount
     n_modulations: Width
     fmin_hz: Positive
@@ -20,21 +43,27 @@ class LogarithmicFluctuationPattern:
 
     @property
     def names(self) -> tuple[str, ...]:
-        edges = self.edges_hz[1:]
-        return tuple(f"{b:02d}_{edge:.2f}hz__q{100 * self.quantile:.0f}" for b in range(self.n_bands) for edge in edges)
-
-    @property
-    def edges_hz(self) -> np.ndarray:
-        return np.geomspace(self.fmin_hz, self.fmax_hz, self.n_modulations + 1)
+        """`<band>_<upper end of the step in Hz>__<quantile>`, e.g. `07_4.00hz__q60`."""
+        quantile, ends = name_quantile(self.quantile), self._edges_hz[1:]
+        return tuple(f"{band:02d}_{end:.2f}hz__{quantile}" for band in range(self.n_bands) for end in ends)
 
     def __call__(self, frames: Frames) -> np.ndarray:
-        levels = average_bands(frames.compute_once(compute_levels), self.n_bands)
-        n = max(2, round(self.block_s / frames.hop_s))
-        blocks = cut_blocks(levels, n, round(self.step_s / frames.hop_s))
-        window = np.hanning(blocks.shape[2] + 2)[1:-1]
-        blocks = (blocks - blocks.mean(axis=2, keepdims=True)) * window
-        amplitude = np.abs(np.fft.rfft(blocks, n, axis=2)) * 2 / window.sum()
-        f = np.fft.rfftfreq(n, frames.hop_s)
-        overlaps = compute_overlaps(self.edges_hz, (np.arange(len(f) + 1) - 0.5) * f[1]) / np.diff(self.edges_hz)[:, None]
-        weights = overlaps / (f / 4 + 4 / np.maximum(f, 1e-9))
-        return np.quantile(amplitude @ weights.T, self.quantile, axis=1).ravel().astype(np.float32)
+        """Compute the modulation amplitudes in dB, float32, shape (n_bands n_modulations,)."""
+        levels = average_rows(frames.compute_once(compute_levels), self.n_bands)
+        blocks = cut_blocks(levels, frames.hop_s, self.block_s, self.step_s)
+        n = blocks.shape[2]
+        amplitudes = np.abs(np.fft.rfft(blocks - blocks.mean(axis=2, keepdims=True), axis=2)) * 2 / n
+        pattern = summarise(amplitudes @ self._make_weights(n, frames.hop_s).T, self.quantile)
+        return pattern.ravel().astype(np.float32)
+
+    @property
+    def _edges_hz(self) -> np.ndarray:
+        return np.geomspace(self.fmin_hz, self.fmax_hz, self.n_modulations + 1)
+
+    def _make_weights(self, n: int, hop_s: float) -> np.ndarray:
+        """Return the weights from modulation bins to steps, shape (n_modulations, n // 2 + 1)."""
+        f = np.fft.rfftfreq(n, hop_s)
+        bins = (np.arange(len(f) + 1) - 0.5) / (n * hop_s)
+        average = compute_overlaps(self._edges_hz, bins) / np.diff(self._edges_hz)[:, None]
+        weights: np.ndarray = average / (f / 4 + 4 / np.maximum(f, 1e-9))
+        return weights
