@@ -4,6 +4,8 @@ A block is some successive frames of all bands. A family computes a pattern from
 each value of the pattern over the blocks. Frames after the last whole block are dropped. A clip shorter than a block is
 one block.
 
+A quantile far from the median needs many blocks; in a clip with few, it is nearer to the median.
+
 Deviates from the paper in the number of values: neighbouring bands of a pattern are averaged, and so are neighbouring
 ranks of sorted values.
 
@@ -11,7 +13,7 @@ ranks of sorted values.
     compute_rises   what each level rises within a time
     cut_blocks      blocks of a spectrogram
     rank_blocks     values of each band of a block in ascending order
-    rank_rises      rises of each band of each block in ascending order
+    rank_rises      rises of each band of each block in ascending order, without the lower half
     summarise       quantile of each value of a pattern over the blocks
     average_rows    fewer, wider bands
     name_ranks      names of ranks of bands
@@ -77,9 +79,13 @@ def rank_blocks(blocks: np.ndarray, n_ranks: int) -> np.ndarray:
 
 
 def rank_rises(frames: Frames, n_ranks: int, delay_s: float, block_s: float, step_s: float) -> np.ndarray:
-    """Sort what each level rises in `delay_s`, block by block: float32, shape (92, n_blocks, n_ranks)."""
+    """Sort what each level rises in `delay_s`, block by block; float32, shape (92, n_blocks, n_ranks).
+
+    The lower half of each block's values is left out: levels fall as often as they rise, so it is 0.
+    """
     rises = compute_rises(frames.compute_once(compute_levels), max(1, round(delay_s / frames.hop_s)))
-    return rank_blocks(cut_blocks(rises, frames.hop_s, block_s, step_s), n_ranks)
+    blocks = np.sort(cut_blocks(rises, frames.hop_s, block_s, step_s), axis=-1)
+    return rank_blocks(blocks[..., blocks.shape[-1] // 2 :], n_ranks)
 
 
 def summarise(patterns: np.ndarray, quantile: float) -> np.ndarray:

@@ -10,8 +10,8 @@ VARIANCE_DELTA_SPECTRAL_PATTERN = build_family("variance_delta_spectral_pattern"
 def test_blocks_that_do_not_overlap_have_numpys_deviation() -> None:
     frames = frames_of(noise(10.0))
     family = build_family("variance_delta_spectral_pattern", n_bands=92, step_s=0.58)
-    ranks = rank_rises(frames, 5, 0.07, 0.58, 0.58)
-    np.testing.assert_allclose(family(frames).reshape(92, 5), ranks.std(axis=1, ddof=1), rtol=1e-4)
+    ranks = rank_rises(frames, 3, 0.07, 0.58, 0.58)
+    np.testing.assert_allclose(family(frames).reshape(92, 3), ranks.std(axis=1, ddof=1), rtol=1e-4)
 
 
 def test_the_spread_of_a_steady_sound_does_not_depend_on_its_length() -> None:
@@ -27,4 +27,4 @@ def test_silence_and_one_block_yield_zero(y: np.ndarray) -> None:
 
 
 def test_names_consist_of_band_rank_and_statistic() -> None:
-    assert VARIANCE_DELTA_SPECTRAL_PATTERN.names[5 * 7 + 4] == "07_04__std"
+    assert VARIANCE_DELTA_SPECTRAL_PATTERN.names[3 * 7 + 2] == "07_02__std"

@@ -20,7 +20,7 @@ class DeltaSpectralPattern:
     Parameters
     ----------
     n_bands : number of bands, each the average of 92 / n_bands semitones
-    n_ranks : number of equal parts in which the sorted values of a block are averaged
+    n_ranks : number of equal parts in which the upper half of the sorted values is averaged
     delay_s : seconds between the two levels of a rise
     block_s, step_s : length of a block and seconds between blocks; a shorter clip is one block
     quantile : quantile over blocks
@@ -35,7 +35,7 @@ class DeltaSpectralPattern:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """`<band>_<rank>__<quantile>`, e.g. `07_04__q90`."""
+        """`<band>_<rank>__<quantile>`, e.g. `07_02__q90`."""
         return name_ranks(self.n_bands, self.n_ranks, name_quantile(self.quantile))
 
     def __call__(self, frames: Frames) -> np.ndarray:

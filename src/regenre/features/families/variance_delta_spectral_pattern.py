@@ -22,7 +22,7 @@ class VarianceDeltaSpectralPattern:
     Parameters
     ----------
     n_bands : number of bands, each the average of 92 / n_bands semitones
-    n_ranks : number of equal parts in which the sorted values of a block are averaged
+    n_ranks : number of equal parts in which the upper half of the sorted values is averaged
     delay_s : seconds between the two levels of a rise
     block_s, step_s : length of a block and seconds between blocks
     """
@@ -35,7 +35,7 @@ class VarianceDeltaSpectralPattern:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """`<band>_<rank>__std`, e.g. `07_04__std`."""
+        """`<band>_<rank>__std`, e.g. `07_02__std`."""
         return name_ranks(self.n_bands, self.n_ranks, "std")
 
     def __call__(self, frames: Frames) -> np.ndarray:
