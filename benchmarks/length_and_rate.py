@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=20, help="number of clips (default: 20)")
     parser.add_argument("--clip-s", type=float, default=30.0, help="length of a synthetic clip in seconds")
     options = parse_options(parser)
-    analysis = make_analysis(SETS["everything"])
+    analysis = make_analysis(SETS["all"])
     with tempfile.TemporaryDirectory() as folder:
         clips = copy_clips(options, Path(folder))
         moves = measure_moves(pd.concat([compute_clip(path, analysis) for path in clips]))
