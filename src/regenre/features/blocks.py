@@ -7,7 +7,7 @@ one block.
 A quantile far from the median needs many blocks; in a clip with few, it is nearer to the median.
 
 Deviates from the paper in the number of values: neighbouring bands of a pattern are averaged, and so are neighbouring
-ranks of sorted values.
+ranks of sorted values. What a docstring calls chosen here was not compared with the paper.
 
     compute_levels  levels of the N_SEMITONES bands of the spectrogram
     compute_rises   what each level rises within a time
