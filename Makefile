@@ -2,7 +2,7 @@
 # make test    set up, lint, type-check, test
 # make learn FOLDER=folder  set up, then from a folder with one sub-folder per class to a classifier
 # make ui      print the links to what the pipeline logged, and start the MLflow UI
-# make bench   measure speed, memory, recall and reliability; on your clips: make bench AUDIO=folder
+# make bench   measure speed, memory, recall, stability and reliability; on your clips: make bench AUDIO=folder
 # make rooms   print the rooms of the sources, by floor, with what each imports
 # make lock    resolve requirements.lock again from pyproject.toml
 
@@ -32,6 +32,7 @@ bench: $(SETUP)
 	-python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers.txt
 	python benchmarks/extraction.py $(if $(AUDIO),--audio "$(AUDIO)")
 	python benchmarks/fingerprint.py --clips 100 $(if $(AUDIO),--audio "$(AUDIO)")
+	python benchmarks/length_and_rate.py $(if $(AUDIO),--audio "$(AUDIO)")
 	python benchmarks/reliability.py
 	python benchmarks/tracking.py
 	python benchmarks/classification.py $(if $(AUDIO),--audio "$(AUDIO)") || test $$? -eq 3 # 3: there is no model yet

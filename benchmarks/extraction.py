@@ -6,7 +6,8 @@ FOLDER holds clips that libsndfile reads; they are copied to WAV first. Without 
 30 s. Every contender processes the same clips in turn, on one core; a figure is the median over clips of the best of
 `repeats`.
 
-    <set>/limit        our time over that of decode + one STFT + mel + log + DCT in plain numpy and scipy
+    <set>/limit        our time over that of decode + one STFT + mel + log + DCT in plain numpy and scipy; all is
+                       also measured in two parts, the block-level families and the others
     <set>/realtime     seconds of audio per second, on one core
     peer/<name>        the peer's time over ours on its own set of features
     scaling/<n>        throughput of n workers over n times that of one worker
@@ -128,8 +129,11 @@ def make_spafe_extractor(name: str) -> Callable[[Path], np.ndarray]:
     return run_spafe
 
 
+BLOCK_LEVEL = config.read_feature_set("block_level")[0]
 SETS = {
     "all": config.read_feature_set("all")[0],
+    "all_but_block_level": [name for name in config.read_feature_set("all")[0] if name not in BLOCK_LEVEL],
+    "block_level": BLOCK_LEVEL,
     "pyaudioprocessing_set": ["mfcc", "gfcc", "spectral_shape", "chroma"],
     "pyaudioanalysis_set": ["mfcc", "spectral_shape", "chroma", "energy"],
     "librosa_script_set": ["chroma", "energy", "mfcc", "rhythm", "spectral_shape"],

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import soundfile
 from helpers import ROOT, SR, sine
@@ -43,7 +44,7 @@ def test_extraction_has_a_figure_for_every_set_and_for_scaling(tmp_path: Path) -
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert math.isfinite(figures.pop("memory/growth_mb"))  # 0 if more clips need no more memory
     assert_positive(figures)
-    sets = {"all", "pyaudioprocessing_set", "librosa_script_set", "mfcc", "gfcc"}
+    sets = {"all", "all_but_block_level", "block_level", "pyaudioprocessing_set", "librosa_script_set", "mfcc", "gfcc"}
     expected = {f"{name}/{figure}" for name in sets for figure in ("limit", "realtime")}
     assert expected | {"limit/realtime", "peer/librosa_script", "clips_per_s", "memory/worker_mb"} <= set(figures)
     assert any(name.startswith("scaling/") for name in figures)
@@ -71,7 +72,21 @@ def test_fingerprint_takes_clips_from_a_folder(tmp_path: Path) -> None:
     assert output.startswith("3 clips;")
 
 
-@pytest.mark.parametrize("name", ["extraction", "fingerprint"])
+def test_length_and_rate_has_every_column_and_a_rate_that_changes_nothing(tmp_path: Path) -> None:
+    process = run_benchmark("length_and_rate", *read_dose("length_and_rate"), "--csv", tmp_path / "moves.csv")
+    moves = pd.read_csv(tmp_path / "moves.csv")
+    families = [name for name in config.compose_settings().family if name not in ("external", "text")]
+    for change, n in (("length", 3), ("rate", 5), ("analysis", 5)):
+        rows = moves[moves["change"] == change]
+        assert set(rows["family"]) == set(families)
+        assert (rows.groupby("column")["to"].nunique() == n).all()
+        assert len(re.findall(rf"^ *\w+ +{change} ", process.stdout, re.MULTILINE)) == len(families)
+    assert (moves["deviation"] >= moves["bias"].abs()).all()
+    assert not moves.loc[moves["to"] == SR, "deviation"].any()
+    assert moves.loc[moves["to"] != SR, "deviation"].any()
+
+
+@pytest.mark.parametrize("name", ["extraction", "fingerprint", "length_and_rate"])
 def test_a_folder_without_clips_is_one_line(name: str, tmp_path: Path) -> None:
     error = run_benchmark(name, "--audio", tmp_path, status=1).stderr
     assert error.splitlines() == [

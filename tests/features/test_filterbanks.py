@@ -14,6 +14,7 @@ BANKS = {
     "bark": filterbanks.make_bark(SR, N_FFT, 40, 0.0, None),
     "gammatone": filterbanks.make_gammatone(SR, N_FFT, 64, 50.0, None),
     "third_octave": filterbanks.make_third_octave(SR, N_FFT, 40.0),
+    "semitones": filterbanks.make_semitones(SR, N_FFT, 92, 53.43),
 }
 F_HZ = filterbanks.list_bins_hz(SR, N_FFT)
 
@@ -96,3 +97,20 @@ def test_erb_centres_are_equally_spaced_in_erb_rate() -> None:
     assert (centres[0], centres[-1]) == (pytest.approx(50), pytest.approx(11_025))
     steps = np.diff(21.4 * np.log10(4.37e-3 * centres + 1))  # Glasberg and Moore 1990, eq. 4
     np.testing.assert_allclose(steps, steps[0])
+
+
+@pytest.mark.parametrize("sr", [16_000, 22_050, 48_000])
+def test_semitones_are_as_wide_as_their_edges_say(sr: int) -> None:
+    edges = 53.43 * 2 ** (np.arange(85) / 12)  # below 8 kHz
+    bank = filterbanks.make_semitones(sr, N_FFT, 84, 53.43)
+    np.testing.assert_allclose(bank.sum(axis=1) * sr / N_FFT, np.diff(edges), rtol=1e-5)
+    assert bank.sum(axis=0).max() <= 1 + 1e-6
+
+
+def test_semitones_above_half_the_rate_are_empty() -> None:
+    assert (filterbanks.make_semitones(8000, N_FFT, 92, 53.43).sum(axis=1) > 0).sum() == 75
+
+
+def test_overlaps_are_lengths_that_intervals_share() -> None:
+    overlaps = filterbanks.compute_overlaps(np.array([0.0, 1.5, 4.0]), np.array([-1.0, 1.0, 2.0, 3.0]))
+    np.testing.assert_array_equal(overlaps, [[1, 0.5, 0], [0, 0.5, 1]])

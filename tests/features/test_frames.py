@@ -4,6 +4,8 @@ import pytest
 import soxr
 from helpers import SR, frames_of, noise, sine
 
+from regenre.features.frames import Frames
+
 
 def test_a_sine_is_strongest_in_the_bin_of_its_frequency() -> None:
     frames = frames_of(sine(1000))
@@ -48,3 +50,16 @@ def test_the_bands_of_a_bank_are_computed_once() -> None:
     np.testing.assert_allclose(frames.sum_bands(bank)[1], frames.power.sum(axis=0), rtol=1e-5)
     for scale in range(5):  # each bank is freed before the next: their ids must not be confused
         np.testing.assert_allclose(frames.sum_bands(scale * bank)[0], scale * frames.sum_bands(bank)[0], rtol=1e-5)
+
+
+def test_what_families_share_is_computed_once_for_each_setting() -> None:
+    calls = []
+
+    def scale(frames: Frames, factor: float) -> np.ndarray:
+        calls.append(factor)
+        return factor * frames.y
+
+    frames = frames_of(noise())
+    assert frames.compute_once(scale, 2.0) is frames.compute_once(scale, 2.0)
+    np.testing.assert_array_equal(frames.compute_once(scale, 3.0), 3 * frames.y)
+    assert calls == [2.0, 3.0]

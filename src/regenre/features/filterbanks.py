@@ -10,6 +10,8 @@ centre.
     make_bark          critical-band curves of perceptual linear prediction (Hermansky 1990)
     make_gammatone     squared magnitude of 4th-order gammatone filters on the ERB scale (Patterson et al. 1992)
     make_third_octave  rectangles, IEC 61260
+    make_semitones     rectangles of 100 cents
+    compute_overlaps   lengths that intervals share
     freeze             a bank as read-only float32
 
 Scales: `space_third_octaves_hz`, `space_erb_centres_hz`, `compute_erb_hz`, `convert_hz_to_bark`,
@@ -74,6 +76,27 @@ def make_third_octave(sr: int, n_fft: int, fmin_hz: float) -> np.ndarray:
     inside = (f >= centres[:, None] * 2 ** (-1 / 6)) & (f < centres[:, None] * 2 ** (1 / 6))
     bank = _fill_empty_bands(inside.astype(float), centres, f)
     return freeze(bank / bank.sum(axis=1, keepdims=True))
+
+
+@lru_cache(maxsize=32)
+def make_semitones(sr: int, n_fft: int, n_bands: int, fmin_hz: float) -> np.ndarray:
+    """Return rectangles of unit height and 100 cents, the first from fmin_hz up.
+
+    A bin reaches half a bin to each side of its centre. Its weight is the share of it that lies in the band, so no band
+    below sr / 2 is empty.
+    """
+    bins = (np.arange(n_fft // 2 + 2) - 0.5) * sr / n_fft
+    return freeze(compute_overlaps(fmin_hz * 2 ** (np.arange(n_bands + 1) / 12), bins) * n_fft / sr)
+
+
+def compute_overlaps(edges: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Compute the length that each interval between edges shares with each cell, shape (n_intervals, n_cells).
+
+    Both are ascending: interval i is [edges[i], edges[i + 1]], cell j is [cells[j], cells[j + 1]].
+    """
+    low, high = np.maximum.outer(edges[:-1], cells[:-1]), np.minimum.outer(edges[1:], cells[1:])
+    overlaps: np.ndarray = np.maximum(high - low, 0)
+    return overlaps
 
 
 def space_third_octaves_hz(sr: int, fmin_hz: float) -> np.ndarray:

@@ -6,6 +6,7 @@ contiguous in memory. There is no phase, since no family uses it. A clip of any 
 frames, so at least one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -74,6 +75,17 @@ class Frames:
 
     @cached_property
     def _band_cache(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        return {}
+
+    def compute_once(self, compute: Callable[..., np.ndarray], *settings: float) -> np.ndarray:
+        """Return `compute(self, *settings)`; families that ask for the same share the result, so do not change it."""
+        key = compute, settings
+        if key not in self._results:
+            self._results[key] = compute(self, *settings)
+        return self._results[key]
+
+    @cached_property
+    def _results(self) -> dict[tuple[Callable[..., np.ndarray], tuple[float, ...]], np.ndarray]:
         return {}
 
     @cached_property
