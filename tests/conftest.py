@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is imported: pytes
 import numpy as np
 import pytest
 import soundfile
+import warm
 from filelock import FileLock
 from helpers import ROOT, SR, sine, write_mean_network
 from hypothesis import HealthCheck, settings
@@ -108,7 +109,14 @@ def cluster(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A `python` and a `regenre` that have the libraries imported."""
+    with warm.start(tmp_path_factory.mktemp("warm")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Project:
     """A project of this process on which `dvc repro` has run."""
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
@@ -117,7 +125,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
             project = Project.make(shared)
             (shared / "output").write_text(project.run("dvc", "repro"))
             (shared / "done").touch()
-    return Project(shared).copy_to(tmp_path_factory.mktemp("finished") / "project")
+    project = Project(shared).copy_to(tmp_path_factory.mktemp("finished") / "project")
+    project.programs = programs
+    return project
 
 
 @pytest.fixture(scope="module")

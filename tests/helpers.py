@@ -29,6 +29,8 @@ from regenre.settings import AudioSettings, FrameSettings, SearchSettings
 from regenre.tables import FamilyRecord, FeatureSet
 
 SR = 22_050
+TOP_HZ = 0.907 * SR / 2  # of what features read
+BINS_HZ = np.arange(929) * SR / 2048
 ROOT = Path(__file__).parents[1]
 AUDIO, FRAMES = AudioSettings(SR, 1.0), FrameSettings(2048, 512)
 

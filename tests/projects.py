@@ -23,6 +23,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.variables = {"REGENRE_JOBS": "1"}  # on a tiny corpus, starting workers costs more than they save
+        self.programs: Path | None = None  # `warm.start`
 
     @classmethod
     def make(cls, folder: Path) -> "Project":
@@ -73,7 +74,10 @@ class Project:
 
     def run(self, *command: str, ok: bool = True) -> str:
         """Run a command in the project; return what it printed."""
-        process = subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, text=True)
+        env = self.env
+        if self.programs:
+            env["PATH"] = f"{self.programs}{os.pathsep}{env['PATH']}"
+        process = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True)
         assert (process.returncode == 0) == ok, process.stdout + process.stderr
         return process.stdout + process.stderr
 

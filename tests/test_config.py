@@ -4,7 +4,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from regenre.datasets.dataset import Dataset
 from regenre.errors import UserError
 from regenre.features import extraction
 from regenre.features.family import Family, TableFamily, is_per_clip
+from regenre.features.frames import Frames
 from regenre.features.pooling import Pooling
 from regenre.files import compute_sha256
 from regenre.learning import estimator, models, splits
@@ -68,6 +69,12 @@ def build_once(group: str, name: str) -> Any:
     if name == "onnx":  # the leaf waits for a network of the user's
         leaf = leaf | {"sha256": compute_sha256(paths.locate_network(leaf["path"]))}
     return config.build(leaf, f"conf/{group}/{name}.yaml", *KINDS[group])
+
+
+def analyse(name: str, sr: int, n_fft: int = 2048, **changes: Any) -> extraction.Analysis:
+    """Make an analysis with one family, some of its settings changed."""
+    family = config.build(read_leaf("family", name) | changes, f"conf/family/{name}.yaml", Family)
+    return extraction.Analysis({name: family}, build_once("pooling", "mean_std"), sr, n_fft, 512)
 
 
 COMPUTED = [name for name in list_leaves("family") if name not in ("external", "text")]
@@ -168,7 +175,7 @@ SIGNALS = {
 
 @pytest.mark.parametrize("name", COMPUTED)
 @pytest.mark.parametrize("signal", SIGNALS)
-@pytest.mark.parametrize("sr", [8_000, 16_000, 22_050, 44_100, 48_000])
+@pytest.mark.parametrize("sr", [8_000, 16_000, 22_050, 44_100, 96_000])
 def test_every_family_keeps_its_promises(build, name: str, signal: str, sr: int) -> None:
     family, y = build("family", name), SIGNALS[signal]
     values = family(frames_of(y, sr))
@@ -179,6 +186,33 @@ def test_every_family_keeps_its_promises(build, name: str, signal: str, sr: int)
     np.testing.assert_array_equal(values, family(frames_of(y.copy(), sr)))
     assert len(set(family.names)) == len(family.names)
     assert all(("__" in feature) == is_per_clip(family) for feature in family.names)
+
+
+@pytest.mark.parametrize("name", [name for name in COMPUTED if {"fmin_hz", "fmax_hz"} <= {*read_leaf("family", name)}])
+@pytest.mark.parametrize("sr", [8_000, 16_000, 22_050, 44_100, 96_000])
+def test_every_family_with_a_bank_refuses_edges_that_the_rate_does_not_have(name: str, sr: int) -> None:
+    place = f"family {name} at {sr} Hz with n_fft 2048: fmin_hz < fmax_hz <= .* found; see conf/family/{name}.yaml"
+    for change in ({"fmax_hz": sr / 2}, {"fmin_hz": 3000.0, "fmax_hz": 3000.0}, {"fmin_hz": sr / 2}):
+        with pytest.raises(UserError, match=place):
+            analyse(name, sr, **change)
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_every_family_has_more_bands_than_coefficients(name: str) -> None:
+    settings = read_leaf("family", name)
+    bands = next((setting for setting in ("n_bands", "n_mels") if setting in settings), None)
+    if bands and f"n_{name}" in settings:
+        with pytest.raises(UserError, match=f"n_{name}: at most {bands}, {settings[bands]}, expected"):
+            analyse(name, SR, **{f"n_{name}": settings[bands] + 1})
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+@pytest.mark.parametrize("sr", [8_000, 22_050, 96_000])
+@pytest.mark.parametrize("n_fft", [16, 333, 512])
+def test_every_family_is_finite_or_refused_whatever_the_transform(name: str, sr: int, n_fft: int) -> None:
+    with suppress(UserError):
+        analysis = analyse(name, sr, n_fft)
+        assert np.isfinite(analysis.families[name](Frames(noise(0.5), sr, n_fft, 512))).all()
 
 
 @pytest.mark.parametrize("name", COMPUTED)

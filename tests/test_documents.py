@@ -95,6 +95,7 @@ def shared_project(finished: Project, tmp_path_factory: pytest.TempPathFactory) 
 def clone(project: Project, folder: Path) -> Project:
     project.run("git", "clone", "--quiet", str(project.folder), str(folder))
     other = Project(folder)
+    other.programs = project.programs
     for key, value in (("user.name", "B"), ("user.email", "b@example.org")):
         other.run("git", "config", key, value)
     return other

@@ -25,6 +25,7 @@ import soxr
 from regenre.decoding import AudioError, open_audio
 from regenre.errors import UserError
 
+PASSBAND = 0.907  # share of half the lower rate that resampling keeps (soxr HQ); features read nothing above it
 SILENCE_PEAK = 1e-4  # -80 dBFS, a few steps of 16-bit quantisation
 RANGE = 1e6  # of full scale; integers that were stored as floats are far below it, and powers of it fit float32
 MOST = 1 << 28  # samples of a file that is read whole, of all channels together: 1 GiB, 100 minutes of mono at 44.1 kHz

@@ -3,13 +3,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.signal
 import soundfile
 from helpers import SR, build_family, build_leaf, frames_of, list_clips, noise
 
+from regenre import audio
 from regenre.compute import Local
+from regenre.config import read_feature_set
 from regenre.errors import UserError
 from regenre.features import extraction
 from regenre.features.extraction import Analysis, extract
+from regenre.features.frames import Frames
 
 FAMILIES = {name: build_family(name) for name in ("mfcc", "spectral_shape")}
 POOLING = build_leaf("pooling", "mean_std")
@@ -87,3 +91,41 @@ def test_a_clip_shorter_than_a_piece_is_one_piece() -> None:
     assert [len(piece) for piece in extraction.cut_pieces(np.zeros(5), 7)] == [5]
     assert [len(piece) for piece in extraction.cut_pieces(np.zeros(15), 7)] == [7, 7]
     assert extraction.cut_pieces(np.zeros(15), 0) == []
+
+
+class Twins:
+    """A family with two features of one name."""
+
+    names = ("a", "b", "a")
+
+    def __call__(self, frames: Frames) -> np.ndarray:
+        return np.zeros((3, frames.n_frames), np.float32)
+
+
+def test_two_features_of_one_name_are_refused() -> None:
+    with pytest.raises(UserError, match=r"^family twins: each name once expected, a found twice$"):
+        Analysis({"twins": Twins()}, POOLING, SR, 2048, 512)
+
+
+def test_settings_that_fit_no_bank_are_refused_before_any_clip_is_read() -> None:
+    families = {"mfcc": build_family("mfcc")}
+    message = (
+        r"^family mfcc at 44100 Hz with n_fft 512: a bin in each band expected, 1. of 128 .*; see conf/family/mfcc"
+    )
+    with pytest.raises(UserError, match=message) as caught:
+        Analysis(families, POOLING, 44_100, 512, 512)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sound_has_the_same_features_from_a_higher_rate(shared) -> None:
+    """In standard deviations between clips; the rate of zero crossings also counts what is above the last bin."""
+    names, _ = read_feature_set("all")
+    analysis = Analysis({name: build_family(name) for name in names}, POOLING, SR, 2048, 512)
+    own, others = [], []
+    for path in sorted((shared / "audio/gtzan_mini").glob("*/*0.flac"))[:10]:
+        y = soundfile.read(path, dtype="float32")[0][: 10 * SR]
+        for rows, samples in ((own, y), (others, scipy.signal.resample(y, 441_000).astype(np.float32))):
+            features, _ = analysis(audio.prepare(samples[:, None], len(samples) // 10, SR))
+            rows.append(np.concatenate(list(features.values())))
+    moves = np.sqrt(np.square(np.array(others) - own).mean(axis=0)) / np.std(own, axis=0)
+    assert moves.max() < 0.3

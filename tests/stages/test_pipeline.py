@@ -47,6 +47,7 @@ def test_dvc_shows_scores_and_plots(project: Project) -> None:
 
 def test_a_forced_run_with_other_workers_and_threads_is_byte_identical(project: Project, tmp_path: Path) -> None:
     copy = project.copy_to(tmp_path / "project")
+    copy.programs = None
     copy.variables = {"REGENRE_JOBS": "2", "OMP_NUM_THREADS": "2"}  # libraries' threads: 1 in the other run
     shutil.rmtree(copy.folder / "data/cells/synthetic")
     assert copy.repro("--force") == ALL

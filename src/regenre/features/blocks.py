@@ -29,7 +29,7 @@ from regenre.features import filterbanks
 from regenre.features.frames import TINY, Frames
 
 N_SEMITONES = 92
-_FMIN_HZ = 53.43
+_FMIN_HZ = 47.6
 _RANGE_DB = 80.0
 BandCount = Annotated[int, Field(ge=1, le=N_SEMITONES)]
 
@@ -37,14 +37,14 @@ BandCount = Annotated[int, Field(ge=1, le=N_SEMITONES)]
 def compute_levels(frames: Frames) -> np.ndarray:
     """Compute the level of 92 bands of 100 cents in dB, float32, shape (92, n_frames).
 
-    The first band begins at 53.43 Hz, the last one ends at 10.86 kHz. A frame counts if its window lies inside the
-    clip, since every clip would begin with a rise if the zeros before it counted. All frames of a clip shorter than a
+    The first band begins at 47.6 Hz, the last one ends at 9.67 kHz. A frame counts if its window lies inside the clip:
+    others see the clip's end twice, mirrored. All frames of a clip shorter than a
     window count. Levels more than 80 dB below the clip's highest one are raised to that, so a gain moves all levels
-    alike. Silence yields -100 dB; a band above sr / 2 has the lowest level.
+    alike. Silence yields -100 dB; a band above the last bin has the lowest level.
 
     Deviates from Seyerlehner and Schedl (2009, section 1.1) in three ways. The power of the bins is summed instead of
-    their magnitude. A bin on the edge of two bands is shared. There are 92 bands instead of 97, because the 93rd would
-    end above half of 22,050 Hz.
+    their magnitude. A bin on the edge of two bands is shared. There are 92 bands from 47.6 Hz instead of 97 from 53.43
+    Hz, since `frames` has no bins above 10 kHz at 22,050 Hz.
     """
     bank = filterbanks.make_semitones(frames.sr, frames.n_fft, N_SEMITONES, _FMIN_HZ)
     half = frames.n_fft // 2

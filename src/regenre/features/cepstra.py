@@ -23,6 +23,12 @@ def compute_cepstra(bands: np.ndarray, n: int) -> np.ndarray:
     return coefficients
 
 
+def check_counts(coefficients: str, n: int, bands: str, n_bands: int) -> None:
+    """Raise `ValueError` if there are more coefficients than bands; each number has the name of its setting."""
+    if n > n_bands:
+        raise ValueError(f"{coefficients}: at most {bands}, {n_bands}, expected, {n} found")
+
+
 def number_names(n: int) -> tuple[str, ...]:
     """Return the numbers 0 to n - 1 as names: `00`, `01`, ..."""
     return tuple(f"{number:02d}" for number in range(n))

@@ -13,6 +13,7 @@ Each clip is decoded and transformed once; all families are computed from that t
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ Features = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # of one clip: f
 
 @dataclass(frozen=True)
 class Analysis:
-    """Settings that determine how samples become features.
+    """Settings that determine how samples become features; a `UserError` names a family that they do not fit.
 
     Parameters
     ----------
@@ -56,8 +57,23 @@ class Analysis:
     hop_length: int
     n_averaged: int = 0
 
+    def __post_init__(self) -> None:
+        trial = Frames(np.zeros(1, np.float32), self.sr, self.n_fft, self.hop_length)
+        for name, family in self.families.items():
+            try:
+                family(trial)
+            except UserError as error:
+                raise UserError(
+                    f"family {name} at {self.sr} Hz with n_fft {self.n_fft}: {error}; see conf/family/{name}.yaml"
+                ) from error
+            twice = [feature for feature, n in Counter(family.names).items() if n > 1]
+            if twice:
+                raise UserError(f"family {name}: each name once expected, {twice[0]} found twice")
+
     def __call__(self, y: np.ndarray) -> Features:
         """Compute the features of one clip from its samples at `sr`."""
+        if not self.families:
+            return {}, {}
         frames = Frames(y, self.sr, self.n_fft, self.hop_length)
         values = {name: family(frames) for name, family in self.families.items()}
         rows = {name: pool(family, values[name], frames.hop_s, self.pooling) for name, family in self.families.items()}

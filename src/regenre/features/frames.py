@@ -1,13 +1,20 @@
 """Short-time Fourier transform of a clip, shared by all families.
 
-Frame t is centred on sample t * hop_length; the signal is padded with zeros. The window is a periodic Hann of n_fft
-samples. Spectra are float32 of shape (n_bins, n_frames) with n_bins = n_fft // 2 + 1; the bins of a frame are
-contiguous in memory. There is no phase, since no family uses it. A clip of any length has 1 + n_samples // hop_length
-frames, so at least one.
+Frame t is centred on sample t * hop_length; the clip is mirrored at its ends, so a steady sound stays steady there. The
+mean of the clip is subtracted, so that no feature sees a DC offset, and a hop of equal samples is silence. The window
+is a periodic Hann of n_fft samples. Spectra are float32 of shape (n_bins, n_frames); the bins of a frame are contiguous
+in memory. There is no phase, since no family uses it. A clip of any length has 1 + n_samples // hop_length frames, so
+at least one.
+
+Bins end at 0.907 sr / 2 (`filterbanks.find_top_hz`), which is 10 kHz at 22,050 Hz. Resampling from a higher rate
+weakens what lies between that and sr / 2, and logarithms would read a recording's rate there instead of its sound. A
+clip whose own rate is lower than sr has nothing above half of it: one of 16 kHz has no power above 8 kHz, and less
+from 7.3 kHz on. That moves columns of all families that read high bands, the more so after a logarithm: by up to 14
+standard deviations between clips (`lfcc`), 5 (`mel_spectrogram`, `spectrum`), 3 (`mfcc`), 1 (`gfcc`, `fluctuation`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,8 +22,11 @@ import scipy.fft
 import scipy.signal
 import soxr
 
+from regenre.features import filterbanks
+
 TINY = np.float32(1e-10)  # lowest power in logarithms, -100 dB
 _TUNING_RANGE_HZ = (150.0, 4000.0)  # of the peaks that determine the tuning
+_SIDE_LOBES = np.float32(3 * np.log(10))  # 30 dB in log power: so far below a peak are the side lobes of its window
 _BANDS_PER_BLOCK = 32  # bands of a bank in one matrix product
 _FRAMES_PER_BLOCK = 64  # frames whose transform fits into the processor's cache
 
@@ -27,28 +37,50 @@ class Frames:
 
     Attributes
     ----------
-    y : float32 array, shape (n_samples,)
+    y : float32 array, shape (n_samples,); its mean becomes 0, but not for a network
     sr : sampling rate in Hz
     n_fft, hop_length : window and hop in samples
+    whole : whether bins reach sr / 2 and the mean stays, as networks are trained
+    samples : y as it was
+    padded : y with mirrored ends, shape (n_samples + n_fft,); frame t begins at t * hop_length
     """
 
     y: np.ndarray
     sr: int
     n_fft: int
     hop_length: int
+    whole: bool = False
+    samples: np.ndarray = field(init=False)
+    padded: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        left, n_samples = self.n_fft // 2, len(self.y)
+        padded = np.pad(self.y, (left, self.n_fft - left), mode="reflect")
+        if not self.whole:
+            padded -= self.y.mean()
+            hops = padded[: len(padded) // self.hop_length * self.hop_length].reshape(-1, self.hop_length)
+            hops[(hops == hops[:, :1]).all(axis=1)] = 0
+        object.__setattr__(self, "samples", self.y)
+        object.__setattr__(self, "padded", padded)
+        object.__setattr__(self, "y", padded[left : left + n_samples])
+
+    @property
+    def windows(self) -> np.ndarray:
+        """Samples of each frame, a view, shape (n_frames, n_fft)."""
+        return np.lib.stride_tricks.sliding_window_view(self.padded, self.n_fft)[:: self.hop_length]
 
     @cached_property
     def power(self) -> np.ndarray:
         """|STFT|^2, float32, shape (n_bins, n_frames)."""
-        samples = np.pad(self.y, self.n_fft // 2)
-        windows = np.lib.stride_tricks.sliding_window_view(samples, self.n_fft)[:: self.hop_length]
         hann = scipy.signal.get_window("hann", self.n_fft).astype(np.float32)
-        power = np.empty((len(windows), self.n_fft // 2 + 1), np.float32)
-        for start in range(0, len(windows), _FRAMES_PER_BLOCK):
+        windows = self.windows
+        power = np.empty((self.n_frames, len(self.frequencies_hz)), np.float32)
+        for start in range(0, self.n_frames, _FRAMES_PER_BLOCK):
             block = slice(start, start + _FRAMES_PER_BLOCK)
             spectrum = scipy.fft.rfft(windows[block] * hann, axis=1, overwrite_x=True)
-            np.square(spectrum.real, out=power[block])
-            power[block] += np.square(spectrum.imag)
+            squares = np.square(spectrum.real)
+            squares += np.square(spectrum.imag)
+            power[block] = squares[:, : power.shape[1]]
         return power.T
 
     @cached_property
@@ -94,14 +126,18 @@ class Frames:
 
         It is the angle of sum_i M[i] exp(2 pi j s[i]) over 2 pi (after Lerch 2012, tuning frequency by circular
         mean). s[i] are the semitones and M[i] the magnitudes of the spectral peaks between 150 and 4000 Hz that are
-        above the mean level of their frame. A parabola through the log power interpolates their frequency. Only
-        every n_fft // hop_length-th frame counts, so that windows do not overlap.
+        above the mean level there and less than 30 dB below the maximum of their frame. A parabola through the log
+        power interpolates their frequency. Only every n_fft // hop_length-th frame counts, so that windows do not
+        overlap.
         """
-        low, high = np.searchsorted(self.frequencies_hz, _TUNING_RANGE_HZ)
-        level = self.log_power.T[:: max(1, self.n_fft // self.hop_length), low - 1 : high + 1]
+        low, high = np.searchsorted(self.frequencies_hz[:-1], _TUNING_RANGE_HZ)
+        spectra = self.log_power.T[:: max(1, self.n_fft // self.hop_length)]
+        level = spectra[:, low - 1 : high + 1]
         middle = level[:, 1:-1]
-        peaks = (middle > level[:, :-2]) & (middle > level[:, 2:]) & (middle > middle.mean(axis=1, keepdims=True))
-        t, k = np.divmod(np.flatnonzero(peaks), high - low)
+        n = max(1, high - low)
+        least = np.maximum(middle.sum(axis=1) / n, spectra.max(axis=1) - _SIDE_LOBES)[:, None]
+        peaks = (middle > level[:, :-2]) & (middle > level[:, 2:]) & (middle > least)
+        t, k = np.divmod(np.flatnonzero(peaks), n)
         left, peak, right = level[t, k], level[t, k + 1], level[t, k + 2]
         offset = (left - right) / (2 * (left - 2 * peak + right))
         turns = np.log2((k + low + offset) * np.float32(self.sr / self.n_fft / 440)) * np.float32(12)
@@ -111,22 +147,25 @@ class Frames:
         return round(float(np.arctan2(sine, cosine) / (2 * np.pi)), 2) + 0.0  # no -0
 
     def resample(self, sr: int) -> np.ndarray:
-        """Return the samples at another rate (soxr, HQ), at least one. Do not change them: families share them."""
+        """Return `samples` at another rate (soxr, HQ), at least one. Do not change them: families share them."""
         if sr not in self._samples:
-            y = soxr.resample(self.y, self.sr, sr)
+            y = soxr.resample(self.samples, self.sr, sr)
             self._samples[sr] = y if y.size else np.zeros(1, np.float32)
         return self._samples[sr]
 
     def reframe(self, sr: int, n_fft: int, hop_length: int) -> "Frames":
-        """Return the frames of the clip at another rate, window and hop; families with the same share them."""
+        """Return the frames of the clip at a network's rate, window and hop, with bins up to half that rate.
+
+        Families with the same share them.
+        """
         key = sr, n_fft, hop_length
         if key not in self._others:
-            self._others[key] = Frames(self.resample(sr), *key)
+            self._others[key] = Frames(self.resample(sr), *key, whole=True)
         return self._others[key]
 
     @cached_property
     def _samples(self) -> dict[int, np.ndarray]:
-        return {self.sr: self.y}
+        return {self.sr: self.samples}
 
     @cached_property
     def _others(self) -> dict[tuple[int, int, int], "Frames"]:
@@ -139,8 +178,10 @@ class Frames:
 
     @property
     def frequencies_hz(self) -> np.ndarray:
-        """Centre frequency of each bin in Hz, float32, shape (n_bins,)."""
-        return np.fft.rfftfreq(self.n_fft, 1 / self.sr).astype(np.float32)
+        """Centre of each bin in Hz, float32, shape (n_bins,)."""
+        if self.whole:
+            return np.fft.rfftfreq(self.n_fft, 1 / self.sr).astype(np.float32)
+        return filterbanks.list_bins_hz(self.sr, self.n_fft).astype(np.float32)
 
     @property
     def hop_s(self) -> float:

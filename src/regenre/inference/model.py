@@ -33,6 +33,7 @@ from regenre.kinds import MAX_RATE, MIN_RATE
 from regenre.learning import models
 from regenre.learning.cells import RECORD, Cell
 from regenre.paths import TEXT, CellName
+from regenre.tables import FamilyRecord
 from regenre.tabular.text import ClipText, Text
 
 FAMILIES = ("regenre.features.families", "regenre.tabular")  # what a model's file may name
@@ -82,15 +83,19 @@ class Model:
                 f"model {folder.name}: a model that reads audio expected, one that reads a table found; choose another"
             )
         pooling = config.build(features.pooling, record, Pooling, packages=POOLINGS)
-        analysis = Analysis(
-            computed, pooling, features.audio.sr, features.frames.n_fft, features.frames.hop_length,
-            n_averaged=features.sequences.n_averaged if features.sequences else 0,
-        )  # fmt: skip
-        model = cls(
-            folder.name, models.load_model(folder / "model.skops", config.read_trusted()), cell, analysis, texts
-        )
-        model._check_features()
-        return model
+        try:
+            analysis = Analysis(
+                computed, pooling, features.audio.sr, features.frames.n_fft, features.frames.hop_length,
+                n_averaged=features.sequences.n_averaged if features.sequences else 0,
+            )  # fmt: skip
+            probes, _ = analysis(extraction.make_probe(analysis.sr))
+        except Exception as error:  # settings that fit no filter fail anywhere
+            reason = join_lines(f"{type(error).__name__}: {error}")
+            raise UserError(
+                f"model {folder.name}: the features of {RECORD} cannot be computed ({reason}); do not use this model"
+            ) from error
+        _check_probes(folder.name, probes, features.families)
+        return cls(folder.name, models.load_model(folder / "model.skops", config.read_trusted()), cell, analysis, texts)
 
     @property
     def sr(self) -> int:
@@ -180,21 +185,16 @@ class Model:
         columns = [column for name in order for column in names[name]]
         return np.concatenate([values[name] for name in order])[None, tables.match_columns(columns, patterns)]
 
-    def _check_features(self) -> None:
-        try:
-            rows, _ = self.analysis(extraction.make_probe(self.sr))
-        except Exception as error:  # settings that fit no filter fail anywhere
-            reason = join_lines(f"{type(error).__name__}: {error}")
+
+def _check_probes(model: str, probes: Mapping[str, np.ndarray], families: Mapping[str, FamilyRecord]) -> None:
+    """Raise `UserError` if a family computes other values of the probe than in training."""
+    for name, row in probes.items():
+        expected = families[name].probe or []
+        if len(row) != len(expected) or not np.allclose(row, expected, rtol=TOLERANCE, atol=TOLERANCE):
             raise UserError(
-                f"model {self.name}: the features of {RECORD} cannot be computed ({reason}); do not use this model"
-            ) from error
-        for name, row in rows.items():
-            expected = self.cell.plan.features.families[name].probe or []
-            if len(row) != len(expected) or not np.allclose(row, expected, rtol=TOLERANCE, atol=TOLERANCE):
-                raise UserError(
-                    f"model {self.name}: this version's {name} differs from what the model was trained on;"
-                    " train it again with `dvc repro`, or use the version that made it"
-                )
+                f"model {model}: this version's {name} differs from what the model was trained on;"
+                " train it again with `dvc repro`, or use the version that made it"
+            )
 
 
 def read_model(folder: Path) -> Model:

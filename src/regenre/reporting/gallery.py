@@ -77,7 +77,7 @@ def _draw_mel(axes: Axes, frames: Frames) -> None:
 
 def _draw_gammatone(axes: Axes, frames: Frames) -> None:
     bank = filterbanks.make_gammatone(frames.sr, frames.n_fft, _N_BANDS, _LOWEST_HZ, None)
-    centres = filterbanks.space_erb_centres_hz(_N_BANDS, _LOWEST_HZ, frames.sr / 2)
+    centres = filterbanks.space_erb_centres_hz(_N_BANDS, _LOWEST_HZ, filterbanks.find_top_hz(frames.sr))
     _draw_bands(axes, frames, f"Gammatone spectrogram, {_N_BANDS} bands", centres, frames.sum_bands(bank))
 
 
@@ -89,9 +89,10 @@ def _draw_bark(axes: Axes, frames: Frames) -> None:
 
 
 def _draw_cepstrum(axes: Axes, frames: Frames) -> None:
-    n = min(frames.n_fft // 2, int(0.01 * frames.sr))
+    step_ms = 500 / frames.frequencies_hz[-1]
+    n = min(len(frames.power), int(10 / step_ms))
     values = Cepstrum(n_cepstrum=n)(frames)[1:]  # without the 0th, the level, which is much larger
-    quefrency_ms = 1000 * np.arange(1, n) / frames.sr
+    quefrency_ms = step_ms * np.arange(1, n)
     limit = np.quantile(np.abs(values), 0.99)
     _draw_image(axes, frames.times_s, values, quefrency_ms, "RdBu_r", (-limit, limit), "")
     axes.set(title="Cepstrum", ylabel="quefrency in ms")
@@ -166,10 +167,10 @@ def _draw_bands(axes: Axes, frames: Frames, title: str, centres_hz: np.ndarray, 
     level = convert_to_db(power, _RANGE_DB)
     _draw_image(axes, frames.times_s, level - level.max(), centres_hz, "magma", (-_RANGE_DB, 0), "dB below maximum")
     axes.set_yscale("log")
-    ticks = [hz for hz in _TICKS_HZ if hz <= frames.sr / 2]
+    ticks = [hz for hz in _TICKS_HZ if hz <= frames.frequencies_hz[-1]]
     axes.set_yticks(ticks, [f"{hz:,}" for hz in ticks])
     axes.minorticks_off()
-    axes.set(title=title, ylabel="frequency in Hz", ylim=(_LOWEST_HZ, frames.sr / 2))
+    axes.set(title=title, ylabel="frequency in Hz", ylim=(_LOWEST_HZ, frames.frequencies_hz[-1]))
 
 
 def _draw_image(

@@ -18,12 +18,12 @@ def compute_pattern(y: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("period", [7, 17, 34])
 def test_a_modulated_tone_has_its_depth_in_the_step_of_its_rate(period: int) -> None:
     hz = period / BLOCK_S
-    pattern = compute_pattern(modulate(sine(1000, 20.0), hz, 3.0))[12]
+    pattern = compute_pattern(modulate(sine(1080, 20.0), hz, 3.0))[13]
     step = int(3 * np.log2(hz / 0.5))
     centre_hz = 0.5 * 2 ** ((step + 0.5) / 3)
     expected = 3.0 / np.sqrt(2) / (centre_hz / 4 + 4 / centre_hz)
     assert pattern.argmax() == step
-    assert pattern[step] == pytest.approx(expected, rel=0.15)  # the window of a frame smooths fast modulations
+    assert pattern[step] == pytest.approx(expected, rel=0.2)  # the window of a frame smooths fast modulations
 
 
 @pytest.mark.parametrize("duration_s", [3.0, 8.0])

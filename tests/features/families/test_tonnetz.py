@@ -8,7 +8,7 @@ TONNETZ = build_family("tonnetz")
 
 def test_tonnetz_equals_librosas_for_the_same_chroma() -> None:
     y = sine(440, 2.0) + sine(660, 2.0)
-    chroma = librosa.feature.chroma_stft(y=y, sr=SR, tuning=frames_of(y).tuning, norm=None)
+    chroma = librosa.filters.chroma(sr=SR, n_fft=2048, tuning=frames_of(y).tuning)[:, :929] @ frames_of(y).power
     np.testing.assert_allclose(TONNETZ(frames_of(y)), librosa.feature.tonnetz(chroma=chroma), atol=1e-4)
 
 

@@ -18,6 +18,10 @@ class Chroma:
 
     The bank is Ellis's (2007), as in librosa: a Gaussian one semitone wide around each pitch class. The octaves
     around the fifth have the largest weights. The bank is tuned to the clip (`Frames.tuning`). Silence yields 0.
+
+    Low semitones are narrower than the bins: with the usual transform, a sine at 65 Hz appears 0.2 semitones too high,
+    one at 80 Hz 0.1, and below 65 Hz the class is uncertain. These bins stay, since clips without them are further from
+    the chroma of a window eight times as long.
     """
 
     @property
@@ -39,4 +43,5 @@ def compute_pitch_classes(frames: Frames) -> np.ndarray:
 
 @lru_cache(maxsize=128)
 def _make_bank(sr: int, n_fft: int, tuning: float) -> np.ndarray:
-    return filterbanks.freeze(librosa.filters.chroma(sr=sr, n_fft=n_fft, tuning=tuning))
+    bank = librosa.filters.chroma(sr=sr, n_fft=n_fft, tuning=tuning)[:, : len(filterbanks.list_bins_hz(sr, n_fft))]
+    return filterbanks.freeze(bank)

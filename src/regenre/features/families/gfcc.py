@@ -3,7 +3,7 @@
 import numpy as np
 
 from regenre.features import filterbanks
-from regenre.features.cepstra import compute_cepstra, number_names
+from regenre.features.cepstra import check_counts, compute_cepstra, number_names
 from regenre.features.frames import Frames
 from regenre.kinds import Positive, PositiveOrZero, Width, strict_dataclass
 
@@ -25,13 +25,16 @@ class Gfcc:
     ----------
     n_gfcc : number of coefficients, the 0th included; 22 as in Shao et al.
     n_bands : number of gammatone filters, equally spaced in ERB rate
-    fmin_hz, fmax_hz : lowest and highest centre in Hz; fmax_hz None: sr / 2
+    fmin_hz, fmax_hz : lowest and highest centre in Hz; fmax_hz None: `find_top_hz`
     """
 
     n_gfcc: Width
     n_bands: Width
     fmin_hz: PositiveOrZero
     fmax_hz: Positive | None
+
+    def __post_init__(self) -> None:
+        check_counts("n_gfcc", self.n_gfcc, "n_bands", self.n_bands)
 
     @property
     def names(self) -> tuple[str, ...]:

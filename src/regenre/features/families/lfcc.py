@@ -3,7 +3,7 @@
 import numpy as np
 
 from regenre.features import filterbanks
-from regenre.features.cepstra import compute_cepstra, convert_to_db, number_names
+from regenre.features.cepstra import check_counts, compute_cepstra, convert_to_db, number_names
 from regenre.features.frames import Frames
 from regenre.kinds import Positive, PositiveOrZero, Width, strict_dataclass
 
@@ -19,13 +19,16 @@ class Lfcc:
     ----------
     n_lfcc : number of coefficients, the 0th included
     n_bands : number of bands
-    fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: sr / 2
+    fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: `find_top_hz`
     """
 
     n_lfcc: Width
     n_bands: Width
     fmin_hz: PositiveOrZero
     fmax_hz: Positive | None
+
+    def __post_init__(self) -> None:
+        check_counts("n_lfcc", self.n_lfcc, "n_bands", self.n_bands)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -22,13 +22,14 @@ class Lpcc:
     Silence yields 0.
 
     Deviates from the textbook in two ways. The autocorrelation is the inverse transform of the shared power
-    spectrum, so lag n_fft - k adds to lag k; a Hann window makes this negligible. And white noise at -90 dB
-    is added to lag 0.
+    spectrum: the model is of the spectrum up to its last bin alone (selective linear prediction, Makhoul 1975), and
+    lag 2 (n_bins - 1) - k adds to lag k, which a Hann window makes negligible. And white noise at -90 dB is added to
+    lag 0.
 
     Parameters
     ----------
     n_lpcc : number of coefficients, from n = 1
-    order : number of predictor coefficients
+    order : number of predictor coefficients, less than n_bins
     """
 
     n_lpcc: Width
@@ -41,7 +42,7 @@ class Lpcc:
 
     def __call__(self, frames: Frames) -> np.ndarray:
         """Compute the coefficients, float32, shape (n_lpcc, n_frames)."""
-        lags = make_inverse_rows(self.order + 1, frames.n_fft) @ frames.power.astype(np.float64)
+        lags = make_inverse_rows(self.order + 1, len(frames.power)) @ frames.power.astype(np.float64)
         return convert_to_cepstrum(solve_predictor(lags), self.n_lpcc).astype(np.float32)
 
 

@@ -15,7 +15,7 @@ class MelSpectrogram:
     Parameters
     ----------
     n_mels : number of bands
-    fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: sr / 2
+    fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: `find_top_hz`
     """
 
     n_mels: Width

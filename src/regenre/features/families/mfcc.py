@@ -4,7 +4,7 @@ import numpy as np
 import scipy.signal
 
 from regenre.features import filterbanks
-from regenre.features.cepstra import compute_cepstra, convert_to_db, number_names
+from regenre.features.cepstra import check_counts, compute_cepstra, convert_to_db, number_names
 from regenre.features.frames import Frames
 from regenre.kinds import Positive, PositiveOrZero, Width, WidthOrZero, strict_dataclass
 
@@ -26,7 +26,7 @@ class Mfcc:
     ----------
     n_mfcc : number of coefficients, the 0th included
     n_mels : number of mel bands
-    fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: sr / 2
+    fmin_hz, fmax_hz : lowest and highest edge of the bank in Hz; fmax_hz None: `find_top_hz`
     top_db : dynamic range below the clip's loudest band, in dB; lower levels are raised to it
     delta_width : odd number of frames for the slope of each coefficient, or 0 for no slopes. The slope is that
         of a line fitted to the frames (Furui 1986); it is appended as `d00`, `d01`, ... A clip with fewer
@@ -39,6 +39,11 @@ class Mfcc:
     fmax_hz: Positive | None
     top_db: Positive
     delta_width: WidthOrZero
+
+    def __post_init__(self) -> None:
+        check_counts("n_mfcc", self.n_mfcc, "n_mels", self.n_mels)
+        if self.delta_width and (self.delta_width < 3 or self.delta_width % 2 == 0):
+            raise ValueError(f"delta_width: 0 or an odd number from 3 on expected, {self.delta_width} found")
 
     @property
     def names(self) -> tuple[str, ...]:

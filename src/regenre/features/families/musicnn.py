@@ -54,7 +54,7 @@ class Musicnn:
     answer to it: constant values, not 0.
 
     Deviates from the authors' package 0.1.0 in that spectra are float32 (there float16, in which 10000 P overflows for
-    P above 6.5), and in that the clip is padded with zeros (there reflected, which changes its first frame).
+    P above 6.5).
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ Axis = Literal["batch", "time", "mel", 1]
 
 @strict_dataclass
 class LogMel:
-    """Input of a network: factor * log10(offset + gain * P), P the power in mel bands of `filterbanks.make_mel`.
+    """Input of a network: factor * log10(offset + gain * P), P the power in mel bands of `filterbanks.make_whole_mel`.
 
     Silence yields factor * log10(offset). 10 log10 P in dB is factor 10, offset 1e-10, gain 1.
 
@@ -48,7 +48,7 @@ class LogMel:
     def __call__(self, frames: Frames, sr: int) -> np.ndarray:
         """Compute the levels, float32, shape (n_mels, n_frames)."""
         own = frames.reframe(sr, self.n_fft, self.hop_length)
-        bank = filterbanks.make_mel(sr, self.n_fft, self.n_mels, self.fmin_hz, self.fmax_hz)
+        bank = filterbanks.make_whole_mel(sr, self.n_fft, self.n_mels, self.fmin_hz, self.fmax_hz)
         level = own.sum_bands(bank) * np.float32(self.gain)
         level += np.float32(self.offset)
         np.log10(level, out=level)

@@ -8,7 +8,7 @@ import scipy.ndimage
 import scipy.signal
 
 from regenre.features import filterbanks
-from regenre.features.cepstra import compute_cepstra, number_names
+from regenre.features.cepstra import check_counts, compute_cepstra, number_names
 from regenre.features.frames import Frames
 from regenre.kinds import Positive, PositiveOrZero, Width, strict_dataclass
 
@@ -45,13 +45,16 @@ class Pncc:
     ----------
     n_pncc : number of coefficients, the 0th included
     n_bands : number of gammatone filters, equally spaced in ERB rate
-    fmin_hz, fmax_hz : lowest and highest centre in Hz; fmax_hz None: sr / 2
+    fmin_hz, fmax_hz : lowest and highest centre in Hz; fmax_hz None: `find_top_hz`
     """
 
     n_pncc: Width
     n_bands: Width
     fmin_hz: PositiveOrZero
     fmax_hz: Positive | None
+
+    def __post_init__(self) -> None:
+        check_counts("n_pncc", self.n_pncc, "n_bands", self.n_bands)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -130,4 +133,5 @@ def _make_bank(sr: int, n_fft: int, n_bands: int, fmin_hz: float, fmax_hz: float
     bank = filterbanks.make_gammatone(sr, n_fft, n_bands, fmin_hz, fmax_hz).astype(np.float64)
     bank[bank < 0.005**2] = 0
     emphasis = np.abs(1 - 0.97 * np.exp(-2j * np.pi * filterbanks.list_bins_hz(sr, n_fft) / sr)) ** 2
-    return filterbanks.freeze(bank / bank.sum(axis=1, keepdims=True) * emphasis)
+    area = np.maximum(bank.sum(axis=1, keepdims=True), _FLOOR)  # 0 in a band without a bin, which `freeze` refuses
+    return filterbanks.freeze(bank / area * emphasis)

@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from regenre.errors import UserError
 from regenre.features.cepstra import convert_to_db, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import PositiveOrZero, Share, Width, strict_dataclass
+from regenre.kinds import Positive, Share, Width, strict_dataclass
 
 
 @strict_dataclass
@@ -15,18 +16,18 @@ class SpectralContrast:
 
     Peak and valley are the mean power of the strongest and of the weakest bins of a band, in dB. Each mean
     covers the share `alpha` of the bins, at least one bin. contrast = peak - valley. The bands are
-    [0, fmin), [fmin, 2 fmin), ...; the last one ends at sr / 2. Silence and bands above sr / 2 yield contrast 0
+    [0, fmin), [fmin, 2 fmin), ...; the last one ends with the last bin. Silence and bands above that yield contrast 0
     and valley -100 dB.
 
     Parameters
     ----------
     n_bands : number of bands above fmin_hz; the band below it is added, so there are n_bands + 1
-    fmin_hz : lower edge of the first octave
+    fmin_hz : lower edge of the first octave; a bin in each octave is expected
     alpha : share of the bins in a peak and in a valley, 0 to 1
     """
 
     n_bands: Width
-    fmin_hz: PositiveOrZero
+    fmin_hz: Positive
     alpha: Share
 
     @property
@@ -40,6 +41,8 @@ class SpectralContrast:
         peak, valley = np.zeros((2, self.n_bands + 1, frames.n_frames), np.float32)
         edges_hz = [0.0, *(self.fmin_hz * 2**octave for octave in range(self.n_bands)), np.inf]
         edges = np.searchsorted(frames.frequencies_hz, edges_hz)
+        if (np.diff(edges) == 0)[edges[:-1] < edges[-1]].any():
+            raise UserError(f"fmin_hz: octaves with a bin expected, none in one above {self.fmin_hz:g} Hz found")
         for band, (low, high) in enumerate(pairwise(edges)):
             if low < high:
                 n = max(1, round(self.alpha * (high - low)))

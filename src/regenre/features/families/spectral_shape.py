@@ -1,4 +1,4 @@
-"""The shape of the spectrum: moments, roll-off, flux, entropy, flatness, slope, crest."""
+"""The shape of the spectrum: moments, roll-off, flux, entropy, flatness, crest."""
 
 import numba
 import numpy as np
@@ -22,8 +22,10 @@ class SpectralShape:
       without the division by the maximum)
     - flatness = geometric mean / arithmetic mean of M^2: 1 for a flat spectrum
       (Gray and Markel 1974, eq. 1; MPEG-7 AudioSpectrumFlatness, which is per band)
-    - slope = slope of the line fitted to p over f, times n_bins, in 1/Hz (Peeters 2004, section 6.1.5)
     - crest = max M / mean M: 1 for a flat spectrum, n_bins for a single bin (Peeters 2004, section 9.2)
+
+    Peeters's slope (2004, section 6.1.5) is left out: divided by the sum of the amplitudes, as there, it is the
+    centroid in other units.
 
     A silent frame has p = 0 and yields 0 in every row. A frame with power in a single bin has skewness and
     kurtosis 0. In the logarithms of entropy and flatness, a bin below -100 dB counts as -100 dB.
@@ -35,12 +37,16 @@ class SpectralShape:
 
     rolloffs: Shares
 
+    def __post_init__(self) -> None:
+        if sorted(set(self.rolloffs)) != self.rolloffs:
+            raise ValueError(f"rolloffs: shares in ascending order expected, {self.rolloffs} found")
+
     @property
     def names(self) -> tuple[str, ...]:
         """Descriptors, in row order."""
-        rolloffs = [f"rolloff_{100 * share:.0f}" for share in self.rolloffs]
+        rolloffs = [f"rolloff_{100 * share:g}" for share in self.rolloffs]
         return ("centroid", "spread", "skewness", "kurtosis", *rolloffs,
-                "flux", "entropy", "flatness", "slope", "crest")  # fmt: skip
+                "flux", "entropy", "flatness", "crest")  # fmt: skip
 
     def __call__(self, frames: Frames) -> np.ndarray:
         """Compute the descriptors, float32, shape (len(names), n_frames)."""
@@ -53,14 +59,13 @@ class SpectralShape:
 
 @numba.njit(cache=True, fastmath=True)
 def _describe_frames(magnitude: np.ndarray, log_power: np.ndarray, f: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Compute the descriptors, shape (n_frames, 9 + n_shares), from spectra of shape (n_frames, n_bins).
+    """Compute the descriptors, shape (n_frames, 8 + n_shares), from spectra of shape (n_frames, n_bins).
 
     One kernel for all descriptors: it reads each frame several times, while the frame is in the processor's cache.
     """
     n_frames, n_bins = magnitude.shape
-    rows = np.zeros((n_frames, 9 + len(shares)))
+    rows = np.zeros((n_frames, 8 + len(shares)))
     p, previous = np.zeros(n_bins), np.zeros(n_bins)
-    f_mean, f_variance = f.mean(), f.var()
     for t in range(n_frames):
         p, previous = previous, p
         total = energy = log_sum = mean = log_mean = flux = 0.0
@@ -96,6 +101,5 @@ def _describe_frames(magnitude: np.ndarray, log_power: np.ndarray, f: np.ndarray
         rows[t, last] = flux if t > 0 else 0.0
         rows[t, last + 1] = min(max((np.log(total) - log_mean / 2) / np.log(n_bins), 0.0), 1.0)
         rows[t, last + 2] = geometric / max(energy / n_bins, geometric)
-        rows[t, last + 3] = (mean - f_mean) / f_variance
-        rows[t, last + 4] = p.max() * n_bins
+        rows[t, last + 3] = p.max() * n_bins
     return rows

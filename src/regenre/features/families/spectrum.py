@@ -10,15 +10,15 @@ from regenre.kinds import Positive, Width, strict_dataclass
 
 @strict_dataclass
 class Spectrum:
-    """Mean power of the bins in third-octave bands, in dB (bands of IEC 61260).
+    """Mean power of the bins in third-octave bands, in dB (bands of IEC 61260-1).
 
-    The number of bands is fixed, so that the columns do not depend on the sampling rate. A band above sr / 2
-    has no power. Silence yields -100 dB.
+    The number of bands is fixed, so that the columns do not depend on the sampling rate. The band that holds the last
+    bin ends there. A band above it has no power, and bands above the n_bands are left out. Silence yields -100 dB.
 
     Parameters
     ----------
-    n_bands : number of bands
-    fmin_hz : lower bound of the lowest centre in Hz
+    n_bands : number of bands; 25 from 40 Hz reach 10 kHz
+    fmin_hz : a frequency in the lowest band, in Hz, such as its nominal centre
     """
 
     n_bands: Width
