@@ -56,7 +56,7 @@ def start(folder: Path) -> Iterator[Path]:
         yield programs
     finally:
         server.kill()
-        server.wait()
+        server.communicate()
 
 
 def serve(address: str) -> None:
@@ -84,6 +84,9 @@ def answer(client: socket.socket) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    sys.stdin = open(0, closefd=False)
+    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)
+    sys.stderr = sys.__stderr__ = open(2, "w", 1, errors="backslashreplace", closefd=False)
     arguments, folder, environment = json.loads(b"".join(iter(lambda: client.recv(2**16), b"")))
     os.environ.clear()
     os.environ.update(environment)

@@ -14,7 +14,7 @@ class LogarithmicFluctuationPattern:
 
     The mean over time of each band's level (`compute_levels`) is subtracted within each block of 512 frames, one
     every 128 frames. A Fourier transform divides the mean square of the rest among modulation frequencies. A value is
-    the root of the sum in one of `n_modulations` steps of equal ratio from `fmin_hz` to `fmax_hz`, in dB, times the
+    the root of the sum in one of `n_modulations` steps of equal ratio from `slowest_hz` to `fastest_hz`, in dB, times the
     fluctuation strength 1 / (f / 4 + 4 / f) of its centre f (Fastl 1982). So it depends on the length neither for
     beats nor for noise. The result is the 0.6 quantile over blocks. Silence, a steady sound and modulations above half
     the frame rate yield 0.
@@ -31,15 +31,15 @@ class LogarithmicFluctuationPattern:
     ----------
     n_bands : number of bands, each the average of 92 / n_bands semitones
     n_modulations : number of steps of the modulation axis
-    fmin_hz, fmax_hz : lower and upper end of the modulation axis in Hz
+    slowest_hz, fastest_hz : lower and upper end of the modulation axis in Hz
     block_s, step_s : length of a block and seconds between blocks; a shorter clip is one block
     quantile : quantile over blocks
     """
 
     n_bands: BandCount
     n_modulations: Width
-    fmin_hz: Positive
-    fmax_hz: Positive
+    slowest_hz: Positive
+    fastest_hz: Positive
     block_s: Span
     step_s: Span
     quantile: Share
@@ -63,7 +63,7 @@ class LogarithmicFluctuationPattern:
 
     @property
     def _edges_hz(self) -> np.ndarray:
-        return np.geomspace(self.fmin_hz, self.fmax_hz, self.n_modulations + 1)
+        return np.geomspace(self.slowest_hz, self.fastest_hz, self.n_modulations + 1)
 
     def _share_bins(self, duration_s: float, n_bins: int) -> np.ndarray:
         """Return the share of each modulation bin that lies in each step, shape (n_modulations, n_bins)."""
