@@ -38,7 +38,7 @@ def write_corpus(folder: Path) -> None:
     tables.write_sequences(folder / "features/mfcc.npz", clips["clip_id"], frames, names)
     md5 = {path.name: files.compute_md5(path) for path in (folder / "features").iterdir()}
     settings = {"_target_": "regenre.tabular.text.Text", "captions": "", "key": "clip_id", "column": "text"}
-    settings |= {"n_words": 1, "min_clips": 2, "ignored": ["about"], "worth": [16, 4]}
+    settings |= {"speech": False, "n_words": 1, "min_clips": 2, "ignored": ["about"], "worth": [16, 4]}
     mfcc_record = FamilyRecord({"_target_": "builtins.dict"}, md5["mfcc.parquet"], True, md5["mfcc.npz"], [0.5])
     no_frames = FamilyRecord({"_target_": "builtins.dict"}, md5["mfcc.parquet"], True, None, [0.5])
     text_record = FamilyRecord(settings, md5["text.parquet"])

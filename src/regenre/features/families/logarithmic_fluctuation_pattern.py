@@ -14,8 +14,8 @@ class LogarithmicFluctuationPattern:
 
     The mean over time of each band's level (`compute_levels`) is subtracted within each block of 512 frames, one
     every 128 frames. A Fourier transform divides the mean square of the rest among modulation frequencies. A value is
-    the root of the sum in one of `n_modulations` steps of equal ratio from `slowest_hz` to `fastest_hz`, in dB, times the
-    fluctuation strength 1 / (f / 4 + 4 / f) of its centre f (Fastl 1982). So it depends on the length neither for
+    the root of the sum in one of `n_modulations` steps of equal ratio from `slowest_hz` to `fastest_hz`, in dB, times
+    the fluctuation strength 1 / (f / 4 + 4 / f) of its centre f (Fastl 1982). So it depends on the length neither for
     beats nor for noise. The result is the 0.6 quantile over blocks. Silence, a steady sound and modulations above half
     the frame rate yield 0.
 
