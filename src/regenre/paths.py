@@ -198,7 +198,8 @@ def locate_fit(inputs: str) -> Path:
 def locate_network(path: str) -> Path:
     """Return the absolute path of a network.
 
-    A relative one is below the root (`find_home`), outside a project below the user's cache: `~/.cache/regenre` on Linux.
+    A relative one is below the root (`find_home`); outside a project it is below the user's cache, which is
+    `~/.cache/regenre` on Linux.
     """
     base = find_home() if _search_root() else platformdirs.user_cache_path("regenre")
     return base / Path(path).expanduser()
