@@ -44,6 +44,7 @@ def make_reports() -> page.Reports:
     keys = {cell: {"dataset": "test", **cell.columns} for cell in CELLS}
     comparisons = grid.compare_cells(hits, 0)
     summary = pd.DataFrame([{**keys[cell], **metrics.score(rows, 0).cell} for cell, rows in predictions.items()])
+    summary["pretrained_on"] = ""
     points = {"n_train": [10.0, 20, 40], "accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6}
     return page.Reports(
         summary=summary.merge(comparisons[[*CellName.COLUMNS, "indistinguishable"]], on=list(CellName.COLUMNS)),
@@ -65,6 +66,17 @@ def make_reports() -> page.Reports:
         published=page.Published("them", "fault_filtered", {"MFCC": 0.448}),
         configuration='{"seed": 1}',
     )
+
+
+def test_the_leaderboard_says_what_networks_were_trained_on_if_a_cell_has_one() -> None:
+    reports = make_reports()
+    assert "pre-trained on" not in page.render_page(reports).lower()
+    networks = ["net: songs of <others>" if cell.features == "gfcc" else "" for cell in CELLS]
+    text = page.render_page(replace(reports, summary=reports.summary.assign(pretrained_on=networks)))
+    assert '<button type="button">pre-trained on</button>' in text
+    assert text.count("<td>net: songs of &lt;others&gt;</td></tr>") == 4
+    assert text.count("<td></td></tr>") >= 4
+    assert "no split can show it" in text
 
 
 def test_the_same_reports_yield_the_same_page_that_needs_no_network() -> None:

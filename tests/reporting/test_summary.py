@@ -16,6 +16,7 @@ LEAK = pd.DataFrame(
 
 def make_cells(**changes: object) -> pd.DataFrame:
     row = {"dataset": "d", "features": "mfcc", "n_clips": 200, "n_groups": 50, "indistinguishable": True}
+    row["pretrained_on"] = ""
     row |= {f"{score}{end}": 0.5 for score in metrics.SCORES for end in ("", "_low", "_high")}
     cells = [("stratified_kfold", "svm", 0.9), ("grouped_kfold", "svm", 0.6), ("grouped_kfold", "knn", 0.4)]
     return pd.DataFrame([{**row, "split": s, "classifier": c, "accuracy": a} for s, c, a in cells]).assign(**changes)
@@ -54,6 +55,22 @@ def test_the_table_has_one_row_per_cell() -> None:
         ["grouped_kfold", "mfcc", "svm", "yes"],
         ["grouped_kfold", "mfcc", "knn", "no"],
     ]
+
+
+def test_cells_with_networks_name_their_data_and_the_best_of_them_is_doubted() -> None:
+    networks = ["", "", "net: songs | of <others>"]
+    text = render(make_cells(pretrained_on=networks))
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert "pre-trained on" in rows[0]
+    assert [r"net: songs \| of \<others\>" in row for row in rows[1:]] == [False, False, True]
+    assert "no split can show it" not in text  # the best cell has no network
+    best = render(make_cells(pretrained_on=networks[::-1], accuracy=[0.1, 0.2, 0.3]))
+    assert "no split can show it" not in best
+    best = render(make_cells(pretrained_on=["", networks[2], ""]))
+    assert (
+        f"networks that were trained elsewhere ({networks[2]}). Artists that the folds keep apart may have met" in best
+    )
+    assert "pre-trained" not in render(make_cells())
 
 
 def test_few_or_unknown_groups_and_few_clips_are_doubts() -> None:

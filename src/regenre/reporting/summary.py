@@ -53,7 +53,17 @@ def phrase_answer(summary: pd.DataFrame, leak: pd.DataFrame, expected: float) ->
             for _, row in rows.iterrows()
             if row["split"] not in comparison.HONEST
         ]
-    return sentences + phrase_doubts(best)
+    return sentences + phrase_doubts(best) + phrase_pretraining(best["pretrained_on"])
+
+
+def phrase_pretraining(pretrained_on: str) -> list[str]:
+    """Return what it means that features come from networks that were trained on `pretrained_on`, in sentences."""
+    if not pretrained_on:
+        return []
+    return [
+        f"Its features come from networks that were trained elsewhere ({pretrained_on}). Artists that the folds keep"
+        " apart may have met there, and so may these very recordings: scores may be too high, and no split can show it."
+    ]
 
 
 def phrase_doubts(scores: Mapping[str, Any] | pd.Series) -> list[str]:
@@ -83,6 +93,8 @@ def _format_table(summary: pd.DataFrame) -> str:
         table[f"{title} (95 % interval)"] = [format_interval(row, score) for _, row in summary.iterrows()]
     table["log loss"] = summary["log_loss"].map("{:.3f}".format)
     table["as good as the best"] = np.where(summary["indistinguishable"], "yes", "no")
+    if (summary["pretrained_on"] != "").any():
+        table["pre-trained on"] = summary["pretrained_on"].map(escape_markdown)
     return str(table.to_markdown(index=False, disable_numparse=True))
 
 
