@@ -63,7 +63,7 @@ def make_reports() -> page.Reports:
         expected=0.5,
         predictions={cell: rows for cell, rows in predictions.items() if cell.split == "grouped_kfold"},
         previews={"clip 01": make_preview(noise(2.0), 22_050)},
-        published=page.Published("them", "fault_filtered", {"MFCC": 0.448}),
+        published=page.Published("fault_filtered", {"them": {"MFCC": 0.448}}),
         configuration='{"seed": 1}',
     )
 

@@ -33,9 +33,11 @@ def learn(arguments: argparse.Namespace) -> None:
     from regenre.cli import recipes
     from regenre.inference.model import find_best
 
-    written = recipes.apply_recipe(arguments.recipe, arguments.source)
+    written, left_out = recipes.apply_recipe(arguments.recipe, arguments.source)
     names = " and ".join(map(os.path.relpath, written))
     _print(f"set in {names}: recipe {arguments.recipe}, {arguments.source}")
+    for features, reason in left_out.items():
+        _print(f"left out: {features}, because {reason}")
     sys.stdout.flush()  # before what DVC prints
     _run_dvc("repro")
     reports, name = paths.locate_reports(), find_best().name

@@ -54,11 +54,10 @@ _TEMPLATE = Path(__file__).parent / "templates/page.html"
 
 @strict_dataclass
 class Published:
-    """conf/published.yaml: method -> accuracy that others report, under which split, and where."""
+    """conf/published.yaml: source -> method -> accuracy that others report under a split."""
 
-    source: str
     split: str
-    accuracy: dict[str, Share]
+    accuracy: dict[str, dict[str, Share]]
 
 
 @dataclass(frozen=True)
