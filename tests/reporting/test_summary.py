@@ -57,19 +57,15 @@ def test_the_table_has_one_row_per_cell() -> None:
     ]
 
 
-def test_cells_with_networks_name_their_data_and_the_best_of_them_is_doubted() -> None:
-    networks = ["", "", "net: songs | of <others>"]
-    text = render(make_cells(pretrained_on=networks))
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert "pre-trained on" in rows[0]
-    assert [r"net: songs \| of \<others\>" in row for row in rows[1:]] == [False, False, True]
-    assert "no split can show it" not in text  # the best cell has no network
-    best = render(make_cells(pretrained_on=networks[::-1], accuracy=[0.1, 0.2, 0.3]))
-    assert "no split can show it" not in best
-    best = render(make_cells(pretrained_on=["", networks[2], ""]))
+def test_cells_with_networks_are_marked_and_their_data_is_named_once() -> None:
+    text = render(make_cells(pretrained_on=["net: songs", "", "net: songs"]))
+    rows = [line.strip("| ").split() for line in text.splitlines() if line.startswith("| ")]
+    assert [row[-1] for row in rows] == ["pre-trained", "yes", "no", "yes"]
+    assert "`mfcc` with `svm`" in text
     assert (
-        f"networks that were trained elsewhere ({networks[2]}). Artists that the folds keep apart may have met" in best
+        "have features of networks that were trained elsewhere (net: songs). Artists that the folds keep apart" in text
     )
+    assert "`mfcc` (pre-trained) with `svm`" in render(make_cells(pretrained_on="net: songs"))
     assert "pre-trained" not in render(make_cells())
 
 

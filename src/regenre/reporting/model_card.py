@@ -116,7 +116,7 @@ def _list_limits(cell: Cell, scores: dict[str, float], tested: set[str]) -> list
         " collections.",
         f"Its probabilities are off by {scores['calibration_error']:.2f} on average (calibration error).",
     ]
-    limits += map(escape_markdown, summary.phrase_pretraining(plan.features.pretrained_on))
+    limits += map(escape_markdown, summary.phrase_pretraining("Its features are", plan.features.pretrained_on))
     untested = sorted(set(plan.fitted_on) - tested)
     if untested:
         limits.append(
