@@ -28,6 +28,7 @@ ELSEWHERE = {  # how a command begins -> the test that runs it
     "regenre register": "cli/test_project.py",
     "regenre sweep": "cli/test_sweep.py",
     "regenre pretrained": "cli/test_commands.py",
+    "regenre tag": "cli/test_commands.py",
     "MLFLOW_TRACKING_URI=": "cli/test_project.py",
     "mlflow ": "reporting/test_tracking.py",
     "curl ": "cli/test_project.py",

@@ -102,3 +102,11 @@ def test_a_queued_experiment_reads_the_clips_of_the_project_unless_it_has_its_ow
     assert paths.locate_network("data/pretrained/a.onnx") == tmp_path / "project/data/pretrained/a.onnx"
     assert paths.locate_network("/elsewhere/a.onnx") == Path("/elsewhere/a.onnx")
     assert paths.locate_manifest("x") == copy / "data/raw/x.json"
+
+
+def test_without_a_project_a_network_is_in_the_users_cache(folder: Path, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(paths, "_SOURCES", folder)
+    monkeypatch.setattr(paths.platformdirs, "user_cache_path", lambda name: folder / "cache" / name)
+    assert paths.locate_network("data/pretrained/a.onnx") == folder / "cache/regenre/data/pretrained/a.onnx"
+    assert paths.locate_network("/elsewhere/a.onnx") == Path("/elsewhere/a.onnx")

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import platformdirs
+
 from regenre.errors import UserError
 
 MARKER = ".regenre"
@@ -194,9 +196,13 @@ def locate_fit(inputs: str) -> Path:
 
 
 def locate_network(path: str) -> Path:
-    """Return the absolute path of a network: a relative one is below the root (`find_home`)."""
-    own = Path(path).expanduser()
-    return own if own.is_absolute() else find_home() / own
+    """Return the absolute path of a network.
+
+    A relative one is below the root (`find_home`); outside a project it is below the user's cache, which is
+    `~/.cache/regenre` on Linux.
+    """
+    base = find_home() if _search_root() else platformdirs.user_cache_path("regenre")
+    return base / Path(path).expanduser()
 
 
 def shorten(path: Path) -> str:

@@ -38,7 +38,7 @@ CSV_FLOAT = "%.6f"
 PIECES = "pieces"  # folder of the features of pieces, below those of clips
 _TEXT = (  # columns of the reports that hold names: a class may be called 01, true or nan
     "clip_id", "related_clip_id", "genre", "suspected_genre", "dataset", "split", "honest_split", "features",
-    "best_features", "classifier", "best_classifier", "finding", "fault", "reason", "of",
+    "best_features", "classifier", "best_classifier", "finding", "fault", "reason", "of", "pretrained_on",
 )  # fmt: skip
 _ARRAYS = ("values", "lengths", "clip_ids", "names")
 USER_SUFFIXES = (".csv", ".parquet")
@@ -58,6 +58,7 @@ class FamilyRecord:
     frames_md5 : digest of its sequences; None if they were not written or are not read
     probe : its pooled values of a fixed signal, which tell whether two programs compute the same features; empty for a
         family that is not computed from audio
+    pretrained_on : what its network was trained on, "" if nobody has stated it; None for a family without a network
     """
 
     settings: dict[str, Any]
@@ -65,6 +66,7 @@ class FamilyRecord:
     framewise: bool = False
     frames_md5: str | None = None
     probe: list[float] | None = None
+    pretrained_on: str | None = None
 
 
 @strict_dataclass
@@ -80,7 +82,7 @@ class FeatureSet:
     sequences : settings of conf/config.yaml; None where only pooled tables are read
     """
 
-    FORMAT: ClassVar[int] = 1
+    FORMAT: ClassVar[int] = 2
 
     families: Annotated[dict[str, FamilyRecord], Field(min_length=1)]
     columns: Names
@@ -88,6 +90,14 @@ class FeatureSet:
     frames: FrameSettings
     pooling: dict[str, Any]
     sequences: SequenceSettings | None
+
+    @property
+    def pretrained_on(self) -> str:
+        """What each network of the families was trained on, in words; "" without networks."""
+        networks = {name: record.pretrained_on for name, record in self.families.items()}
+        return "; ".join(
+            f"{name}: {data or 'data that nobody has stated'}" for name, data in networks.items() if data is not None
+        )
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

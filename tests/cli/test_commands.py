@@ -1,15 +1,22 @@
 """What the commands print and write; commands that need a model are tested in test_project.py."""
 
+import io
+import json
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from helpers import ROOT, SR, noise, sine
 
 from regenre.cli import commands
 from regenre.cli.main import main
+from regenre.features.families import onnx
+from regenre.inference.tagging import open_tagger
 from regenre.pretrained import musicnn
 from regenre.tabular.transcript import Word
 
@@ -193,8 +200,45 @@ def test_pretrained_fetches_networks_and_checks_them(networks: Path, sounds: Pat
     main(["pretrained", "musicnn"])
     assert capsys.readouterr().out == (
         f"{folder}/musicnn_msd.onnx, {folder}/musicnn_mtt.onnx: 500 values per frame\n"
-        "now: put musicnn among the features in params.yaml, then dvc repro\n"
+        "now: regenre tag FILE; or put musicnn among the features in params.yaml, then dvc repro\n"
     )
     shutil.rmtree(folder)
     monkeypatch.setattr(musicnn, "fetch", lambda target: [])
     assert run("pretrained", "musicnn").endswith("none found; run `regenre pretrained musicnn`")
+
+
+def test_tag_names_the_tags_of_files_and_goes_on_past_bad_ones(
+    networks: Path, sounds: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setenv("REGENRE_ROOT", str(networks))
+    soundfile.write("in/long.wav", noise(10.0), SR)
+    assert run("tag", "in", "none.wav", "--top", "2", "--jobs", "1") == "regenre: 2 of 5 files could not be used"
+    printed = capsys.readouterr()
+    assert [line.partition(": ")[0] for line in printed.out.splitlines()] == [
+        "in/a.wav",
+        "in/deep/b.flac",
+        "in/long.wav",
+    ]
+    assert all(re.fullmatch(r".*: [\w -]+ \d\.\d{3}, [\w -]+ \d\.\d{3}", line) for line in printed.out.splitlines())
+    assert "regenre: in/bad.mp3: FFmpeg cannot read it" in printed.err
+    assert "regenre: none.wav: a file expected" in printed.err
+    main(["tag", "in/long.wav", "--json", "--plot", "tags.png"])
+    answer = json.loads(capsys.readouterr().out)
+    assert (len(answer["proba"]), len(answer["timeline"])) == (50, 3)
+    assert Path("tags.png").read_bytes().startswith(b"\x89PNG")
+    main(["tag", "in/long.wav", "in/a.wav", "--csv", "--model", "mtt", "--jobs", "1"])
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert list(table["file"]) == ["in/long.wav"] * 3 + ["in/a.wav"]
+    assert list(table)[:4] == ["file", "start_s", "proba__guitar", "proba__classical"]
+    assert table.shape == (4, 52)
+    assert run("tag", "in", "--plot", "all.png") == "regenre: --plot: one file expected, 4 found; take them one by one"
+    assert "tags.png: a new file expected" in run("tag", "in/a.wav", "--plot", "tags.png")
+
+
+def test_tag_without_the_network_or_its_library_says_what_to_run(sounds: Path, networks: Path, monkeypatch) -> None:
+    open_tagger.cache_clear()
+    assert run("tag", "in/a.wav").endswith("musicnn_msd.onnx, none found; run `regenre pretrained musicnn`")
+    shutil.copytree(networks / "data/pretrained", "data/pretrained")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    onnx._open.cache_clear()
+    assert run("tag", "in/a.wav").endswith("onnxruntime expected, none found; run pip install 'regenre[pretrained]'")

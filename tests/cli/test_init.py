@@ -115,5 +115,5 @@ def test_without_a_project_learn_says_how_to_make_one(tmp_path: Path, monkeypatc
     monkeypatch.setattr(paths, "_SHIPPED", ROOT)
     with pytest.raises(SystemExit, match="none found; make one with `regenre init FOLDER`, run from one or set"):
         main(["learn", str(classes)])
-    with pytest.raises(UserError, match="'x' is not in conf/recipe/; choose from speech_music_birds"):
+    with pytest.raises(UserError, match="'x' is not in conf/recipe/; choose from genres, speech_music_birds"):
         config.check_names("recipe", "recipe", ["x"])

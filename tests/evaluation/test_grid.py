@@ -71,6 +71,7 @@ def test_an_evaluation_has_every_cell_in_every_table() -> None:
         scores = metrics.score(tested.predictions, 0).cell
         assert {name: row[name] for name in scores} == scores
     assert summary["indistinguishable"].all()
+    assert summary["pretrained_on"].tolist() == ["", ""]
     assert evaluation.per_genre[["split", "genre"]].to_numpy().tolist() == [
         ["stratified_kfold", "a"], ["stratified_kfold", "b"], ["grouped_kfold", "a"], ["grouped_kfold", "b"],
     ]  # fmt: skip

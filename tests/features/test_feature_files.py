@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,24 @@ def test_every_family_is_a_table_with_its_digest_and_probe(tmp_path: Path, clips
     assert all(len(family.md5 or "") == 32 and family.frames_md5 is None for family in record.families.values())
     pooled = tables.read_pooled([tmp_path / "features/mfcc.parquet"], clips["clip_id"])
     assert pooled.shape == (3, 40)
+
+
+def test_a_record_says_what_the_network_of_a_family_was_trained_on(tmp_path: Path, clips: pd.DataFrame) -> None:
+    class Network(type(build_family("mfcc"))):
+        pretrained_on = "songs of others"
+
+    own = build_family("mfcc")
+    families = {"mfcc": Network(**vars(own)), "energy": build_family("energy")}
+    analysis = Analysis(families, build_leaf("pooling", "mean_std"), SR, 2048, 512)
+    sets = {"mfcc": (["mfcc"], ["*"]), "both": (["energy", "mfcc"], ["*"]), "energy": (["energy"], ["*"])}
+    write_features(tmp_path / "features", clips, tmp_path, families, analysis, 0.0, sets, SETTINGS)
+    assert [read(tmp_path, f"{name}.json").pretrained_on for name in sets] == [
+        "mfcc: songs of others", "mfcc: songs of others", "",
+    ]  # fmt: skip
+    record = json.loads((tmp_path / "features/mfcc.json").read_text())
+    (tmp_path / "features/mfcc.json").write_text(json.dumps(record | {"format": 1}))
+    with pytest.raises(UserError, match="format 2 expected, 1 found"):  # format 1 did not know of networks
+        read(tmp_path, "mfcc.json")
 
 
 def test_frames_are_written_for_frame_wise_families(tmp_path: Path, clips: pd.DataFrame) -> None:

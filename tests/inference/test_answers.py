@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,3 +35,9 @@ def test_a_table_has_one_row_per_window() -> None:
         "proba__a": [0.25, 0.05], "proba__b": [0.75, 0.95],
     }  # fmt: skip
     assert list(make_rows("x.wav", CLIP)) == ["file", "start_s", "predicted", "proba__a", "proba__b", "proba__c"]
+
+
+def test_a_table_of_tags_predicts_none_of_them() -> None:
+    assert list(make_rows("x.wav", replace(CLIP, exclusive=False))) == [
+        "file", "start_s", "proba__a", "proba__b", "proba__c",
+    ]  # fmt: skip

@@ -65,9 +65,9 @@ def test_a_cell_whose_writing_failed_is_not_current(folder: Path, monkeypatch) -
     ("text", "message"),
     [
         (None, r"cell.json is missing; run `dvc repro` first"),
-        ("{}", "format 1 expected, no format found; another version wrote it"),
+        ("{}", "format 2 expected, no format found; another version wrote it"),
         ("half", "JSON expected, but it cannot be read"),
-        ('{"format": 1, "inputs": "abc"}', "plan is missing; run `dvc repro`"),
+        ('{"format": 2, "inputs": "abc"}', "plan is missing; run `dvc repro`"),
     ],
     ids=["missing", "no format", "no JSON", "a field missing"],
 )

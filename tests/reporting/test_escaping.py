@@ -244,7 +244,7 @@ def test_summaries_and_pages_show_the_names(cells, evaluation: grid.Evaluation, 
             expected=grid.estimate_chosen({cell: Hits.count(tested.predictions) for cell, tested in cells.items()}, 0),
             predictions={cell: tested.predictions for cell, tested in cells.items()},
             previews={clip_id: make_preview(noise(1.0), 22_050)},
-            published=page.Published("them", "fault_filtered", {"MFCC": 0.448}),
+            published=page.Published("fault_filtered", {"them": {"MFCC": 0.448}}),
             configuration='{\n "a": "<b>x"\n}',
         )
     )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import Cell, Search, TextCounts
 from regenre.paths import CellName
 from regenre.reporting.model_card import render_card
+from regenre.tables import FamilyRecord
 
 
 def make_predictions(n_groups: int) -> pd.DataFrame:
@@ -44,6 +46,17 @@ def test_a_card_describes_the_model_its_scores_and_its_limits() -> None:
     assert "all of their clips are of one group: c." in card
     assert "Intervals from only 8 groups are too narrow." in card
     assert "too high" not in card
+
+
+def test_a_card_names_what_the_networks_of_its_features_were_trained_on() -> None:
+    families = {"net": FamilyRecord({}, "abc", True, pretrained_on="songs"), "own": FamilyRecord({}, "d", True)}
+    features = replace(make_plan().features, families=families)
+    card = render(features=features)
+    assert list_origin(card)["pre-trained on"] == "net: songs"
+    assert "(net: songs). Artists that the folds keep apart may have met there" in card
+    features = replace(features, families={"net": replace(families["net"], pretrained_on="")})
+    assert list_origin(render(features=features))["pre-trained on"] == "net: data that nobody has stated"
+    assert "pre-trained" not in render()
 
 
 def test_a_card_lists_what_the_model_was_trained_on() -> None:

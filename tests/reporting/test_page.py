@@ -44,6 +44,7 @@ def make_reports() -> page.Reports:
     keys = {cell: {"dataset": "test", **cell.columns} for cell in CELLS}
     comparisons = grid.compare_cells(hits, 0)
     summary = pd.DataFrame([{**keys[cell], **metrics.score(rows, 0).cell} for cell, rows in predictions.items()])
+    summary["pretrained_on"] = ""
     points = {"n_train": [10.0, 20, 40], "accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6}
     return page.Reports(
         summary=summary.merge(comparisons[[*CellName.COLUMNS, "indistinguishable"]], on=list(CellName.COLUMNS)),
@@ -62,9 +63,19 @@ def make_reports() -> page.Reports:
         expected=0.5,
         predictions={cell: rows for cell, rows in predictions.items() if cell.split == "grouped_kfold"},
         previews={"clip 01": make_preview(noise(2.0), 22_050)},
-        published=page.Published("them", "fault_filtered", {"MFCC": 0.448}),
+        published=page.Published("fault_filtered", {"them": {"MFCC": 0.448}}),
         configuration='{"seed": 1}',
     )
+
+
+def test_the_leaderboard_marks_cells_of_networks_if_there_are_any() -> None:
+    reports = make_reports()
+    assert "pre-trained" not in page.render_page(reports)
+    networks = ["net: songs of <others>" if cell.features == "gfcc" else "" for cell in CELLS]
+    text = page.render_page(replace(reports, summary=reports.summary.assign(pretrained_on=networks)))
+    assert '<button type="button">pre-trained</button>' in text
+    assert (text.count("<td>yes</td></tr>"), text.count("<td>no</td></tr>")) == (4, 4)
+    assert text.count("(net: songs of &lt;others&gt;). Artists that the folds keep apart may have met there") == 1
 
 
 def test_the_same_reports_yield_the_same_page_that_needs_no_network() -> None:

@@ -38,6 +38,7 @@ FIGURES = {
     "learning_curve": lambda: plots.draw_learning_curve(make_curve(), "title"),
     "importance": lambda: plots.draw_importance(make_losses(), "title"),
     "timeline": lambda: plots.draw_timeline(np.arange(4.0), np.full((4, 8), 0.125), list("abcdefgh"), "title"),
+    "taggram": lambda: plots.draw_taggram(np.arange(3.0), np.eye(3), ["_a", "$b", "c"], "title"),
     "heat_map": lambda: plots.draw_heat_map(make_summary()),
     "words": lambda: plots.draw_words("a sentence"),
     "per_genre_f1": lambda: plots.draw_genre_f1(make_genre_scores(), "title"),
@@ -58,6 +59,14 @@ def test_the_same_figure_yields_the_same_bytes(tmp_path: Path, name: str) -> Non
 def test_cells_and_bars_show_their_numbers() -> None:
     assert "1.00\n0.00 to 1.00" in list_texts(FIGURES["heat_map"]())
     assert {"0.50", "1.00", "0.00"} <= list_texts(FIGURES["per_genre_f1"]())
+
+
+def test_a_taggram_has_the_highest_mean_on_top_and_ends_where_the_last_patch_ends() -> None:
+    figure = plots.draw_taggram(np.array([0.0, 3.0]), np.array([[0.0, 0.5, 1.0], [0.25, 0.25, 1.0]]), "abc", "title")
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["c 1.00", "b 0.38", "a 0.12"]
+    np.testing.assert_array_equal(axes.images[0].get_array(), [[1, 1], [0.5, 0.25], [0, 0.25]])
+    assert tuple(axes.images[0].get_extent()) == (0, 6, 2.5, -0.5)
 
 
 @pytest.mark.parametrize("name", FIGURES)

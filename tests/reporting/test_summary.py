@@ -16,6 +16,7 @@ LEAK = pd.DataFrame(
 
 def make_cells(**changes: object) -> pd.DataFrame:
     row = {"dataset": "d", "features": "mfcc", "n_clips": 200, "n_groups": 50, "indistinguishable": True}
+    row["pretrained_on"] = ""
     row |= {f"{score}{end}": 0.5 for score in metrics.SCORES for end in ("", "_low", "_high")}
     cells = [("stratified_kfold", "svm", 0.9), ("grouped_kfold", "svm", 0.6), ("grouped_kfold", "knn", 0.4)]
     return pd.DataFrame([{**row, "split": s, "classifier": c, "accuracy": a} for s, c, a in cells]).assign(**changes)
@@ -54,6 +55,18 @@ def test_the_table_has_one_row_per_cell() -> None:
         ["grouped_kfold", "mfcc", "svm", "yes"],
         ["grouped_kfold", "mfcc", "knn", "no"],
     ]
+
+
+def test_cells_with_networks_are_marked_and_their_data_is_named_once() -> None:
+    text = render(make_cells(pretrained_on=["net: songs", "", "net: songs"]))
+    rows = [line.strip("| ").split() for line in text.splitlines() if line.startswith("| ")]
+    assert [row[-1] for row in rows] == ["pre-trained", "yes", "no", "yes"]
+    assert "`mfcc` with `svm`" in text
+    assert (
+        "have features of networks that were trained elsewhere (net: songs). Artists that the folds keep apart" in text
+    )
+    assert "`mfcc` (pre-trained) with `svm`" in render(make_cells(pretrained_on="net: songs"))
+    assert "pre-trained" not in render(make_cells())
 
 
 def test_few_or_unknown_groups_and_few_clips_are_doubts() -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from regenre.errors import UserError, escape_terminal, explain_error
 
 if TYPE_CHECKING:
+    from regenre.features.families.musicnn import Model
     from regenre.inference.answers import Answer
     from regenre.tabular.transcript import Transcript
     from regenre.transcription.transcriber import Transcriber
@@ -32,9 +33,11 @@ def learn(arguments: argparse.Namespace) -> None:
     from regenre.cli import recipes
     from regenre.inference.model import find_best
 
-    written = recipes.apply_recipe(arguments.recipe, arguments.source)
+    written, left_out = recipes.apply_recipe(arguments.recipe, arguments.source)
     names = " and ".join(map(os.path.relpath, written))
     _print(f"set in {names}: recipe {arguments.recipe}, {arguments.source}")
+    for features, reason in left_out.items():
+        _print(f"left out: {features}, because {reason}")
     sys.stdout.flush()  # before what DVC prints
     _run_dvc("repro")
     reports, name = paths.locate_reports(), find_best().name
@@ -45,44 +48,31 @@ def learn(arguments: argparse.Namespace) -> None:
 
 def classify(arguments: argparse.Namespace) -> None:
     """Print the genres of each file."""
-    from tqdm import tqdm
-
-    from regenre import files, tables
-    from regenre.inference import answers
     from regenre.inference.model import read_model
-    from regenre.reporting import plots
-    from regenre.reporting.escaping import escape_sheet
 
     folder = _find_model(arguments)
     model = read_model(folder)  # a wrong model is reported once, before any work
-    paths = list(_list_files(arguments.files))
-    if arguments.plot and len(paths) != 1:
-        raise UserError(f"--plot: one file expected, {len(paths)} found; classify them one by one")
-    if arguments.plot:
-        files.check_target(arguments.plot, map(Path, paths), arguments.force)
+    paths = _list_answered(arguments)
     if arguments.window is not None and arguments.window < model.min_duration_s:
         raise UserError(f"--window: {model.min_duration_s:g} s or more expected, {arguments.window:g} found")
     if not arguments.json and not arguments.csv:
         _print(f"model {folder.name} ({model.cell.plan.dataset}, {len(model.genres)} genres)", sys.stderr)
-    n_without_text, header, failed = 0, True, list[str]()
-    classify_file = partial(_classify_file, folder, arguments.window)
-    with closing(_run_each([(path,) for path in paths], classify_file, arguments.jobs, "classify", failed)) as results:
-        for path, answer in results:
-            n_without_text += not answer.has_text
-            if arguments.csv:
-                name = path.encode(errors="backslashreplace").decode()  # no table holds bytes that are no UTF-8
-                rows = escape_sheet(answers.make_rows(name, answer))
-                tqdm.write(tables.format_csv(rows, header), end="")
-            elif arguments.json:
-                _print(answers.format_json(path, answer))
-            else:
-                _print(answers.format_line(path, answer, arguments.top))
-            header = False
-            if arguments.plot:
-                figure = plots.draw_timeline(answer.starts_s, answer.timeline, answer.genres, path)
-                plots.save_figure(arguments.plot, figure)
+    failed = list[str]()
+    work = partial(_classify_file, folder, arguments.window)
+    n_without_text = sum(not answer.has_text for answer in _answer_each(arguments, paths, work, "classify", failed))
     if n_without_text:
         _print(f"regenre: the model reads a text beside each file (FILE.txt); {n_without_text} have none", sys.stderr)
+    _report_failed(failed, len(paths))
+
+
+def tag(arguments: argparse.Namespace) -> None:
+    """Print the tags of each file."""
+    from regenre.inference.tagging import open_tagger
+
+    open_tagger(arguments.model)  # what is missing is reported once, before any work
+    paths, failed = _list_answered(arguments), list[str]()
+    for _ in _answer_each(arguments, paths, partial(_tag_file, arguments.model), "tag", failed):
+        pass
     _report_failed(failed, len(paths))
 
 
@@ -161,7 +151,7 @@ def fetch_pretrained(arguments: argparse.Namespace) -> None:
     leaf = config.compose_settings().family[arguments.name]
     family: Family = config.build(leaf, f"conf/family/{arguments.name}.yaml", Family)
     _print(f"{', '.join(map(paths.shorten, targets))}: {len(family.names)} values per frame")
-    _print(f"now: put {arguments.name} among the features in params.yaml, then dvc repro")
+    _print(f"now: regenre tag FILE; or put {arguments.name} among the features in params.yaml, then dvc repro")
 
 
 def register(arguments: argparse.Namespace) -> None:
@@ -215,10 +205,57 @@ def _find_model(arguments: argparse.Namespace) -> Path:
     return (find_best() if arguments.model is None else find_cell(arguments.model)).resolve()
 
 
+def _list_answered(arguments: argparse.Namespace) -> list[str]:
+    """Return the files; refuse `--plot` for several files, and a figure that must not be replaced."""
+    from regenre import files
+
+    paths = list(_list_files(arguments.files))
+    if arguments.plot and len(paths) != 1:
+        raise UserError(f"--plot: one file expected, {len(paths)} found; take them one by one")
+    if arguments.plot:
+        files.check_target(arguments.plot, map(Path, paths), arguments.force)
+    return paths
+
+
+def _answer_each(
+    arguments: argparse.Namespace, paths: list[str], work: Callable[[Path], "Answer"], title: str, failed: list[str]
+) -> Iterator["Answer"]:
+    """Print each file's answer, or draw it, as the arguments say, and yield it."""
+    from tqdm import tqdm
+
+    from regenre import tables
+    from regenre.inference import answers
+    from regenre.reporting import plots
+    from regenre.reporting.escaping import escape_sheet
+
+    header = True
+    with closing(_run_each([(path,) for path in paths], work, arguments.jobs, title, failed)) as results:
+        for path, answer in results:
+            if arguments.csv:
+                name = path.encode(errors="backslashreplace").decode()  # no table holds bytes that are no UTF-8
+                rows = escape_sheet(answers.make_rows(name, answer))
+                tqdm.write(tables.format_csv(rows, header), end="")
+            elif arguments.json:
+                _print(answers.format_json(path, answer))
+            else:
+                _print(answers.format_line(path, answer, arguments.top))
+            header = False
+            if arguments.plot:
+                draw = plots.draw_timeline if answer.exclusive else plots.draw_taggram
+                plots.save_figure(arguments.plot, draw(answer.starts_s, answer.timeline, answer.genres, path))
+            yield answer
+
+
 def _classify_file(folder: Path, window_s: float | None, path: Path) -> "Answer":
     from regenre.inference.model import read_model
 
     return read_model(folder).classify_file(path, window_s)  # read once per process
+
+
+def _tag_file(model: "Model", path: Path) -> "Answer":
+    from regenre.inference.tagging import open_tagger
+
+    return open_tagger(model).tag_file(path)  # opened once per process
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The command `regenre`: make projects, learn genres, classify, show, change and transcribe audio, register models."""
+"""The command `regenre`: make projects, learn genres, classify, tag, show and change audio, register models."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -37,6 +37,7 @@ def _make_parser() -> argparse.ArgumentParser:
     _define_learn(subparsers.add_parser("learn", help="train a classifier on a folder with one sub-folder per class"))
     _define_sweep(subparsers.add_parser("sweep", help="choose settings by Optuna inside each fold"))
     _define_classify(subparsers.add_parser("classify", help="print the genres of files"))
+    _define_tag(subparsers.add_parser("tag", help="print the tags of files, by a network that is trained already"))
     _define_show(subparsers.add_parser("show", help="draw a file and its features, as a figure or an HTML page"))
     _define_clean(subparsers.add_parser("clean", help="write files without their pauses"))
     _define_convert(subparsers.add_parser("convert", help="write files in another format or at another sampling rate"))
@@ -136,28 +137,31 @@ def _define_classify(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Example: regenre classify song.mp3 ~/music --csv > genres.csv"
     _add_files(parser)
     _add_model(parser)
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument(
-        "--json", action="store_true", help="one line of JSON per file, with the timeline of a long one"
-    )
-    output.add_argument(
-        "--csv", action="store_true", help="a table with one row per window: the predicted genre and all probabilities"
-    )
-    parser.add_argument(
-        "--top", type=read_as(Count), default=3, metavar="N", help="number of genres that are printed (default: 3)"
-    )
+    _add_output(parser, "one row per window: the predicted genre and all probabilities", "genres", 3)
     parser.add_argument(
         "--window",
         type=read_as(Positive),
         metavar="S",
         help="length of a window in seconds (default: that of the training clips)",
     )
-    plot = parser.add_argument(
-        "--plot", type=Path, metavar="PNG", help="draw the probabilities of one file over time into this figure"
-    )
-    _complete(plot, shtab.FILE)
-    _add_force(parser)
     parser.set_defaults(run=commands.classify)
+
+
+def _define_tag(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Print the most probable of 50 tags of each file, by MusiCNN, which was trained on music with such tags. No"
+        " training is needed: `regenre pretrained musicnn` fetches the network once. A file is tagged every 3 s."
+    )
+    parser.epilog = "Example: regenre tag song.mp3 --plot song.png"
+    _add_files(parser)
+    parser.add_argument(
+        "--model",
+        choices=["msd", "mtt"],
+        default="msd",
+        help="what it was trained on: the Million Song Dataset with tags of Last.fm, or MagnaTagATune (default: msd)",
+    )
+    _add_output(parser, "one row per 3 s: the probabilities of all tags", "tags", 5)
+    parser.set_defaults(run=commands.tag)
 
 
 def _define_show(parser: argparse.ArgumentParser) -> None:
@@ -290,6 +294,27 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         " most accurate one under the most honest split)",
     )
     _complete(model, shtab.DIRECTORY)
+
+
+def _add_output(parser: argparse.ArgumentParser, table: str, names: str, n_top: int) -> None:
+    """Let the answers be lines, JSON, a table (`table` says of what) or a figure."""
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument(
+        "--json", action="store_true", help="one line of JSON per file, with the timeline of a long one"
+    )
+    output.add_argument("--csv", action="store_true", help=f"a table with {table}")
+    parser.add_argument(
+        "--top",
+        type=read_as(Count),
+        default=n_top,
+        metavar="N",
+        help=f"number of {names} that are printed (default: {n_top})",
+    )
+    plot = parser.add_argument(
+        "--plot", type=Path, metavar="PNG", help="draw the probabilities of one file over time into this figure"
+    )
+    _complete(plot, shtab.FILE)
+    _add_force(parser)
 
 
 def _add_out(parser: argparse.ArgumentParser, default: str) -> None:

@@ -54,7 +54,8 @@ class Evaluation:
     Attributes
     ----------
     scores : cell -> its scores
-    summary : one row per cell: names, scores with intervals, indistinguishable from the best of its split
+    summary : one row per cell: names, scores with intervals, what the networks of its features were trained on ("" if
+        there are none), indistinguishable from the best of its split
     per_genre : one row per cell and genre
     comparisons : `comparison.compare_with_best` of each split
     leak : `comparison.measure_leak`, one row per cell of a split that is not the most honest
@@ -86,7 +87,8 @@ def evaluate(dataset: str, cells: Mapping[CellName, TestedCell], clips: pd.DataF
     """
     keys = {name: {"dataset": dataset, **name.columns} for name in cells}
     scores = {name: metrics.score(tested.predictions, seed) for name, tested in cells.items()}
-    rows = [{**keys[name], **both.cell} for name, both in scores.items()]
+    networks = {name: {"pretrained_on": tested.cell.plan.features.pretrained_on} for name, tested in cells.items()}
+    rows = [{**keys[name], **both.cell, **networks[name]} for name, both in scores.items()]
     genres = [both.genres.assign(**keys[name]) for name, both in scores.items()]
     hits = {name: tested.hits for name, tested in cells.items()}
     comparisons = compare_cells(hits, seed)

@@ -123,6 +123,7 @@ def _write_tables(
             framewise=family in analysis.framewise,
             frames_md5=files.compute_md5(folder / f"{family}.npz") if family in features.sequences else None,
             probe=[float(f"{value:.6g}") for value in probes[family]] if family in probes else None,
+            pretrained_on=getattr(analysis.families.get(family), "pretrained_on", None),
         )
     for features_name, (names, patterns) in sets.items():
         record = FeatureSet(

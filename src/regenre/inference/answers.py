@@ -12,20 +12,22 @@ from regenre import tables
 
 @dataclass(frozen=True)
 class Answer:
-    """Probabilities of the genres of a file.
+    """Probabilities of the genres, or of the tags, of a file.
 
     Attributes
     ----------
-    genres : sorted
+    genres : sorted; or tags
     starts_s : start of each window, shape (n_windows,); one window for a clip
     timeline : probabilities, shape (n_windows, n_genres)
     has_text : whether the text that the model reads was there; True for a model that reads none
+    exclusive : whether a file has one genre; False for tags, of which it may have several, or none
     """
 
     genres: tuple[str, ...]
     starts_s: np.ndarray
     timeline: np.ndarray
     has_text: bool = True
+    exclusive: bool = True
 
     @property
     def proba(self) -> dict[str, float]:
@@ -52,7 +54,9 @@ def format_json(path: str, answer: Answer) -> str:
 
 
 def make_rows(path: str, answer: Answer) -> pd.DataFrame:
-    """Return a file's answer as a table, one row per window: file, start_s, predicted, proba__<genre>."""
+    """Return a file's answer as a table, one row per window: file, start_s, predicted (not of tags), proba__<genre>."""
     proba = pd.DataFrame(answer.timeline, columns=[tables.PROBA + genre for genre in answer.genres])
-    predicted = [answer.genres[place] for place in answer.timeline.argmax(axis=1)]
-    return pd.concat([pd.DataFrame({"file": path, "start_s": answer.starts_s, "predicted": predicted}), proba], axis=1)
+    windows = pd.DataFrame({"file": path, "start_s": answer.starts_s})
+    if answer.exclusive:
+        windows["predicted"] = [answer.genres[place] for place in answer.timeline.argmax(axis=1)]
+    return pd.concat([windows, proba], axis=1)

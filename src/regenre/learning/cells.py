@@ -113,7 +113,7 @@ class Cell:
     outputs : file -> digest
     """
 
-    FORMAT: ClassVar[int] = 1
+    FORMAT: ClassVar[int] = 2
 
     plan: CellPlan
     inputs: str

@@ -88,12 +88,13 @@ def _format_genres(scores: pd.DataFrame, fitted_on: dict[str, int]) -> str:
 
 
 def _format_origin(cell: Cell) -> str:
-    plan = cell.plan
+    plan, pretrained_on = cell.plan, cell.plan.features.pretrained_on
     chosen = ", ".join(f"{name} = {value}" for name, value in cell.searches[-1].chosen.items())
     rows = [
         ("dataset", f"{plan.dataset}, {sum(plan.fitted_on.values())} clips"),
         ("left out", f"{len(plan.excluded)} clips by the split; faulty clips are in reports/excluded.csv"),
         ("features", f"{plan.name.features}: {', '.join(plan.features.families)}"),
+        *([("pre-trained on", pretrained_on)] if pretrained_on else []),
         ("classifier", plan.name.classifier),
         ("chosen on the training clips", chosen or "nothing"),
         ("audio", f"mono, {plan.features.audio.sr} Hz"),
@@ -115,6 +116,7 @@ def _list_limits(cell: Cell, scores: dict[str, float], tested: set[str]) -> list
         " collections.",
         f"Its probabilities are off by {scores['calibration_error']:.2f} on average (calibration error).",
     ]
+    limits += map(escape_markdown, summary.phrase_pretraining("Its features are", plan.features.pretrained_on))
     untested = sorted(set(plan.fitted_on) - tested)
     if untested:
         limits.append(

@@ -37,14 +37,16 @@ _SCORES = {
 }
 # table of reports/ -> the columns that the page needs
 TABLES = {
-    "summary": ["dataset", *CellName.COLUMNS, "n_clips", "n_groups", "accuracy_low", "accuracy_high", *_SCORES],
+    "summary": [
+        "dataset", *CellName.COLUMNS, "n_clips", "n_groups", "accuracy_low", "accuracy_high", *_SCORES, "pretrained_on",
+    ],
     "per_genre": [*CellName.COLUMNS, "genre", "support", "precision", "recall", "f1"],
     "leak": [*CellName.COLUMNS, "honest_split", "n_clips", "honest", "claimed", "leak", "leak_low", "leak_high"],
     "audit": ["clip_id", "finding", "related_clip_id", "score"],
     "suspects": ["clip_id", "genre", "suspected_genre", "proba_genre", "proba_suspected", "confident"],
     "importance": ["of", "n_columns", "loss", "loss_low", "loss_high"],
     "learning_curve": ["n_train", "accuracy", "accuracy_low", "accuracy_high", "measured"],
-}
+}  # fmt: skip
 _MOST = 12  # clips, confusions and suspects in a list
 _FINDINGS = ("clipped", "dc", "wrong_length", "wrong_rate", "replica", "exact_replica")
 _TEMPLATE = Path(__file__).parent / "templates/page.html"
@@ -52,11 +54,10 @@ _TEMPLATE = Path(__file__).parent / "templates/page.html"
 
 @strict_dataclass
 class Published:
-    """conf/published.yaml: method -> accuracy that others report, under which split, and where."""
+    """conf/published.yaml: source -> method -> accuracy that others report under a split."""
 
-    source: str
     split: str
-    accuracy: dict[str, Share]
+    accuracy: dict[str, dict[str, Share]]
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def render_page(reports: Reports) -> str:
         dataset=best["dataset"],
         answer=_mark_code(summary.phrase_answer(cells, reports.leak, reports.expected)),
         more_data=reports.study.more_data,
+        has_networks=bool((cells["pretrained_on"] != "").any()),
         top=best,
         best=str(name),
         scores=_SCORES,

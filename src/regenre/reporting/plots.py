@@ -11,7 +11,8 @@ their numbers, bars have hatches, lines have markers.
     draw_leak            accuracy of each feature set and classifier under each split
     draw_learning_curve  accuracy over the number of training clips
     draw_importance      accuracy lost when a family is shuffled
-    draw_timeline        probabilities over time
+    draw_timeline        probabilities of genres over time
+    draw_taggram         probabilities of tags over time
     render_preview       waveform and spectrogram of a clip
     draw_words           a sentence in place of a figure
 """
@@ -233,8 +234,7 @@ def draw_timeline(starts_s: np.ndarray, proba: np.ndarray, genres: Sequence[str]
     top = sorted(np.argsort(-proba.max(axis=0), kind="stable")[:5])
     shares = [proba[:, place] for place in top] + [np.delete(proba, top, axis=1).sum(axis=1)]
     names = [escape_figure(genres[place]) for place in top] + ["others"]
-    step = np.diff(starts_s).mean() if len(starts_s) > 1 else 1.0
-    edges = np.append(starts_s, starts_s[-1] + step)
+    edges = np.append(starts_s, _find_end(starts_s))
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.add_subplot()
     base = np.zeros(len(starts_s))
@@ -250,6 +250,35 @@ def draw_timeline(starts_s: np.ndarray, proba: np.ndarray, genres: Sequence[str]
     axes.set_title(escape_figure(title), fontsize="medium")
     figure.legend(areas, names, loc="outside right center", frameon=False)  # a label `_x` would be left out
     return figure
+
+
+def draw_taggram(starts_s: np.ndarray, proba: np.ndarray, tags: Sequence[str], title: str) -> Figure:
+    """Draw the probability of each tag over time, the highest mean on top, which stands beside its name.
+
+    Parameters
+    ----------
+    starts_s : start of each window in seconds, shape (n_windows,)
+    proba : probabilities, shape (n_windows, n_tags)
+    tags : names of the columns of `proba`
+    title : title of the figure
+    """
+    means = proba.mean(axis=0)
+    order = np.argsort(-means, kind="stable")
+    figure = Figure(figsize=(9, 1.2 + 0.17 * len(tags)), layout="constrained")
+    axes = figure.add_subplot()
+    extent = (float(starts_s[0]), _find_end(starts_s), len(tags) - 0.5, -0.5)
+    image = axes.imshow(proba.T[order], cmap="viridis", vmin=0, vmax=1, aspect="auto", extent=extent)
+    names = [f"{escape_figure(tags[place])} {means[place]:.2f}" for place in order]
+    axes.set_yticks(range(len(tags)), names, fontsize="x-small")
+    axes.set(xlabel="s")
+    axes.set_title(escape_figure(title), fontsize="medium")
+    figure.colorbar(image, ax=axes, label="probability")
+    return figure
+
+
+def _find_end(starts_s: np.ndarray) -> float:
+    """Return the end of the last window, as far from its start as starts are from each other."""
+    return float(starts_s[-1] + (np.diff(starts_s).mean() if len(starts_s) > 1 else 1.0))
 
 
 def render_preview(preview: "Preview") -> bytes:

@@ -33,10 +33,11 @@ def phrase_answer(summary: pd.DataFrame, leak: pd.DataFrame, expected: float) ->
     summary, leak, expected : of an `evaluation.grid.Evaluation`
     """
     best = select_best(summary)
+    mark = " (pre-trained)" if best["pretrained_on"] else ""
     rivals = summary[summary["split"] == best["split"]]
     n_rivals = int(rivals["indistinguishable"].sum()) - 1
     sentences = [
-        f"Best cell under `{best['split']}`: `{best['features']}` with `{best['classifier']}`, accuracy"
+        f"Best cell under `{best['split']}`: `{best['features']}`{mark} with `{best['classifier']}`, accuracy"
         f" {format_interval(best, 'accuracy')} on {best['n_clips']} clips of {best['n_groups']} groups."
     ]
     if len(rivals) > 1:
@@ -53,7 +54,18 @@ def phrase_answer(summary: pd.DataFrame, leak: pd.DataFrame, expected: float) ->
             for _, row in rows.iterrows()
             if row["split"] not in comparison.HONEST
         ]
-    return sentences + phrase_doubts(best)
+    networks = "; ".join(filter(None, dict.fromkeys(summary["pretrained_on"])))
+    return sentences + phrase_doubts(best) + phrase_pretraining("Cells marked pre-trained have features", networks)
+
+
+def phrase_pretraining(subject: str, pretrained_on: str) -> list[str]:
+    """Return what it means that features come from networks that were trained on `pretrained_on`, in sentences."""
+    if not pretrained_on:
+        return []
+    return [
+        f"{subject} of networks that were trained elsewhere ({pretrained_on}). Artists that the folds keep apart may"
+        " have met there, and so may these very recordings: such scores may be too high, and no split can show it."
+    ]
 
 
 def phrase_doubts(scores: Mapping[str, Any] | pd.Series) -> list[str]:
@@ -83,6 +95,8 @@ def _format_table(summary: pd.DataFrame) -> str:
         table[f"{title} (95 % interval)"] = [format_interval(row, score) for _, row in summary.iterrows()]
     table["log loss"] = summary["log_loss"].map("{:.3f}".format)
     table["as good as the best"] = np.where(summary["indistinguishable"], "yes", "no")
+    if (summary["pretrained_on"] != "").any():
+        table["pre-trained"] = np.where(summary["pretrained_on"] != "", "yes", "no")
     return str(table.to_markdown(index=False, disable_numparse=True))
 
 

@@ -68,8 +68,8 @@ def test_silence_yields_constant_probabilities(root: Path) -> None:
 
 
 def test_it_says_what_it_was_trained_on(root: Path) -> None:
-    assert build_family("musicnn", models=["mtt"]).pretrained_on.startswith("clips of MagnaTagATune")
-    assert "; " in build_family("musicnn").pretrained_on
+    assert build_family("musicnn", models=["mtt"]).pretrained_on.startswith("mtt: clips of MagnaTagATune")
+    assert "; mtt: " in build_family("musicnn").pretrained_on
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from regenre import paths
 from regenre.errors import UserError
 from regenre.features.families.onnx import LogMel, Onnx
 from regenre.features.frames import Frames
-from regenre.kinds import Span, check_unique, strict_dataclass
+from regenre.kinds import Names, Span, check_unique, strict_dataclass
 
 Model = Literal["msd", "mtt"]
 _SR = 16_000
 _LOG_MEL = LogMel(
     n_fft=512, hop_length=256, n_mels=96, fmin_hz=0.0, fmax_hz=None, gain=10_000.0, offset=1.0, factor=1.0
 )
-_N_FRAMES = 187  # of a patch
+_PATCH_S = 187 * _LOG_MEL.hop_length / _SR
 _SHA256 = {  # of the graphs that `regenre pretrained musicnn` writes
     "msd": "f5f87aa97a32438064e32d79bae4e1e4efb70a56e74cfa201ad417bf33bb9ad5",
     "mtt": "10fe17a84f7d951f5b185e25154bc16e2df7566b5f060af64b0295de82e1b6c6",
@@ -66,10 +66,6 @@ class Musicnn:
     hop_s: Span
 
     def __post_init__(self) -> None:
-        for model in self.models:
-            file = paths.locate_network(_name_file(model))
-            if not file.is_file():
-                raise UserError(f"weights expected at {file}, none found; run `regenre pretrained musicnn`")
         self._networks  # noqa: B018 # opens them
 
     @cached_property
@@ -78,22 +74,12 @@ class Musicnn:
 
     def _make_network(self, model: Model) -> Onnx:
         tags = [f"tag_{tag.lower().replace(' ', '_').replace('-', '_')}" for tag in _TAGS[model]]
-        return Onnx(
-            path=_name_file(model),
-            sha256=_SHA256[model],
-            pretrained_on=_PRETRAINED_ON[model],
-            sr=_SR,
-            mel=_LOG_MEL,
-            axes=["batch", "time", "mel"],
-            window_s=_N_FRAMES * _LOG_MEL.hop_length / _SR,
-            hop_s=self.hop_s,
-            outputs={"penultimate": "unit", "tags": tags},
-        )
+        return make_network(model, self.hop_s, {"penultimate": "unit", "tags": tags})
 
     @property
     def pretrained_on(self) -> str:
-        """What the networks were trained on."""
-        return "; ".join(_PRETRAINED_ON[model] for model in self.models)
+        """What each network was trained on."""
+        return "; ".join(f"{model}: {_PRETRAINED_ON[model]}" for model in self.models)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,5 +91,30 @@ class Musicnn:
         return np.concatenate([network(frames) for network in self._networks.values()])
 
 
-def _name_file(model: Model) -> str:
-    return f"data/pretrained/musicnn_{model}.onnx"
+def make_tagger(model: Model) -> Onnx:
+    """Return a model that computes the tags alone, by their authors' names, for patches that do not overlap."""
+    return make_network(model, _PATCH_S, {"tags": list(_TAGS[model])})
+
+
+def make_network(model: Model, hop_s: float, outputs: dict[str, Names | str]) -> Onnx:
+    """Return a model with some of its outputs: `penultimate`, 200 values, and `tags`, 50 probabilities.
+
+    Raises
+    ------
+    UserError
+        Its weights are not there.
+    """
+    file = paths.locate_network(f"data/pretrained/musicnn_{model}.onnx")
+    if not file.is_file():
+        raise UserError(f"weights expected at {file}, none found; run `regenre pretrained musicnn`")
+    return Onnx(
+        path=str(file),
+        sha256=_SHA256[model],
+        pretrained_on=_PRETRAINED_ON[model],
+        sr=_SR,
+        mel=_LOG_MEL,
+        axes=["batch", "time", "mel"],
+        window_s=_PATCH_S,
+        hop_s=hop_s,
+        outputs=outputs,
+    )
