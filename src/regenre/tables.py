@@ -38,7 +38,8 @@ CSV_FLOAT = "%.6f"
 PIECES = "pieces"  # folder of the features of pieces, below those of clips
 _TEXT = (  # columns of the reports that hold names: a class may be called 01, true or nan
     "clip_id", "related_clip_id", "genre", "suspected_genre", "dataset", "split", "honest_split", "features",
-    "best_features", "classifier", "best_classifier", "finding", "fault", "reason", "of",
+    "best_features", "classifier", "best_classifier", "finding", "fault", "reason", "of", "deformation",
+    "worst_genre",
 )  # fmt: skip
 _ARRAYS = ("values", "lengths", "clip_ids", "names")
 USER_SUFFIXES = (".csv", ".parquet")

@@ -18,6 +18,7 @@ from regenre.kinds import strict_dataclass
 from regenre.learning.cells import Cell, TextCounts
 from regenre.paths import CellName
 
+CLEAN, WORST = "none", "worst_case"  # rows of stress.csv: unchanged clips, all irrelevant deformations together
 RANDOM = "stratified_kfold"  # a random split: its models know the artist's other clips, and so tell most about labels
 
 
@@ -150,24 +151,26 @@ def list_excluded(clips: pd.DataFrame, by_split: Mapping[str, Mapping[str, str]]
 
 @strict_dataclass
 class Chosen:
-    """The record of the cell that `study` looks at closely: it changes when that cell does.
+    """The record of the cells that `study` and `stress` look at closely: it changes when one of these cells does.
 
     Parameters
     ----------
-    cell : its name
+    cell : name of the one that both look at
     inputs : digest of what decides it
     predictions : MD5 of its predictions
+    stressed : name -> inputs, of the others that `stress` looks at
     """
 
-    FORMAT: ClassVar[int] = 1
+    FORMAT: ClassVar[int] = 2
 
     cell: str
     inputs: str
     predictions: str
+    stressed: dict[str, str]
 
 
-def find_studied(cells: Iterable[CellName], text: str) -> CellName:
-    """Return the cell of this name.
+def find_cell(cells: Iterable[CellName], text: str, key: str) -> CellName:
+    """Return the cell of this name; `key` is the setting that has it.
 
     Raises
     ------
@@ -176,16 +179,18 @@ def find_studied(cells: Iterable[CellName], text: str) -> CellName:
     """
     names = {str(name): name for name in cells}
     if text not in names:
-        raise UserError(f"study.cell: a cell of the grid expected ({', '.join(names)}), {text!r} found; choose one")
+        raise UserError(f"{key}: a cell of the grid expected ({', '.join(names)}), {text!r} found; choose one")
     return names[text]
 
 
 def choose_studied(
-    evaluation: Evaluation, cells: Mapping[CellName, TestedCell], folder: Path, text: str | None
+    evaluation: Evaluation, cells: Mapping[CellName, TestedCell], folder: Path, text: str | None, stressed: list[str]
 ) -> Chosen:
-    """Return the record of the cell of this name (`find_studied`), or of the best one."""
-    name = CellName.read_row(select_best(evaluation.summary).to_dict()) if text is None else find_studied(cells, text)
-    return Chosen(str(name), cells[name].cell.inputs, compute_md5(folder / str(name) / "predictions.csv"))
+    """Return the record of the cell of this name (`find_cell`), or of the best one, and of those that are stressed."""
+    best = CellName.read_row(select_best(evaluation.summary).to_dict())
+    name = best if text is None else find_cell(cells, text, "study.cell")
+    others = {other: cells[find_cell(cells, other, "stress.cells")].cell.inputs for other in stressed}
+    return Chosen(str(name), cells[name].cell.inputs, compute_md5(folder / str(name) / "predictions.csv"), others)
 
 
 @strict_dataclass

@@ -14,6 +14,7 @@ from regenre.reporting.escaping import escape_markdown
 
 FEW_GROUPS = 30  # below this number, bootstrap intervals cover less than they claim
 FEW_CLIPS = 100  # below this number, a single clip changes the second decimal of the accuracy
+_NUMBERS = dict(enumerate(("three", "four", "five", "six", "seven", "eight", "nine", "ten"), 3))
 
 
 def render_summary(evaluation: Evaluation) -> str:
@@ -68,6 +69,36 @@ def phrase_doubts(scores: Mapping[str, Any] | pd.Series) -> list[str]:
     if scores["n_clips"] < FEW_CLIPS:
         sentences.append(f"With so few clips, a single one changes the accuracy by {1 / scores['n_clips']:.3f}.")
     return sentences
+
+
+def phrase_stress(stress: pd.DataFrame) -> list[str]:
+    """Return what becomes of each cell's answers if its clips are changed, in sentences; none for no rows.
+
+    Parameters
+    ----------
+    stress : the table of `evaluation.stress.stress_cells`; the first sentence is about the irrelevant deformation that
+        changes the most answers
+    """
+    sentences = []
+    for names, rows in stress[stress["irrelevant"].astype(bool)].groupby(CellName.COLUMNS, sort=False):
+        clean, *single, worst = (row for _, row in rows.iterrows())
+        if single:
+            top = max(single, key=lambda row: float(row["changed"]))
+            action = top["action"][0].upper() + top["action"][1:]
+            sentences.append(
+                f"{action} and {_phrase_share(top['changed'])} of `{'-'.join(map(str, names))}`. Its accuracy is"
+                f" {format_interval(clean, 'accuracy')}; {format_interval(worst, 'accuracy')} of the clips"
+                f" stay right under each of {len(single)} changes that leave the genre as it is."
+            )
+    return sentences
+
+
+def _phrase_share(share: float) -> str:
+    """Return a share of the answers, and that it changes."""
+    if share == 0:
+        return "no answer changes"
+    n = round(1 / share)
+    return f"one answer in {_NUMBERS.get(n, n)} changes" if n > 2 else f"{100 * share:.0f} % of the answers change"
 
 
 def format_interval(row: Mapping[str, Any] | pd.Series, score: str) -> str:

@@ -2,7 +2,7 @@
 
 Reads: data/cells/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes: reports/summary.csv, summary.md,
 per_genre.csv, comparisons.csv, leak.csv, suspects.csv, excluded.csv, cards/<cell>.md and figures/; for DVC best.json,
-metrics.json and plots/; for `study` data/chosen/<dataset>.json.
+metrics.json and plots/; for `study` and `stress` data/chosen/<dataset>.json.
 """
 
 from regenre import config, files, paths, records, tables
@@ -12,7 +12,7 @@ from regenre.evaluation.grid import TestedCell
 from regenre.reporting import dvc_views, model_card, plots, summary
 from regenre.reporting.escaping import escape_sheet
 
-READS = ("seed", "study.cell")
+READS = ("seed", "study.cell", "stress.cells")
 TABLES = ("summary", "per_genre", "comparisons", "leak", "suspects", "excluded")
 
 
@@ -26,7 +26,8 @@ def main(settings: Settings) -> None:
         picture = reports / f"figures/confusion/{cell}.svg"
         model_card.write_views(tested, evaluation.scores[cell], reports / f"cards/{cell}.md", picture)
     dvc_views.write_views(reports, evaluation, {cell: tested.predictions for cell, tested in cells.items()})
-    records.write_record(paths.locate_chosen(name), grid.choose_studied(evaluation, cells, folder, settings.study.cell))
+    chosen = grid.choose_studied(evaluation, cells, folder, settings.study.cell, settings.stress.cells)
+    records.write_record(paths.locate_chosen(name), chosen)
     for table in TABLES:
         tables.write_csv(reports / f"{table}.csv", escape_sheet(getattr(evaluation, table)))
     text = summary.render_summary(evaluation)
