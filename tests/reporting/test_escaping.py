@@ -290,7 +290,7 @@ def test_mlflow_keeps_each_class_in_the_store_of_a_folder_of_any_name(
     name, tested = next(iter(cells.items()))
     tested.cell.write(root / str(name), tested.predictions, b"model")
     model_card.write_views(tested, metrics.score(tested.predictions, 0), root / "card.md", root / "figure.svg")
-    reports = tracking.Tables(evaluation.summary, evaluation.per_genre, evaluation.leak)
+    reports = tracking.Tables(evaluation.summary, evaluation.per_genre, evaluation.leak, STRESS)
     run = tracking.describe_cell(tested, root / str(name), reports, root / "figure.svg", root / "card.md", 0, "grid")
     n_logged, uri, _ = tracking.log_runs("d", [run])
     assert (n_logged, tracking.log_runs("d", [run])[0]) == (1, 0)

@@ -11,6 +11,7 @@ their numbers, bars have hatches, lines have markers.
     draw_leak            accuracy of each feature set and classifier under each split
     draw_learning_curve  accuracy over the number of training clips
     draw_importance      accuracy lost when a family is shuffled
+    draw_stress          accuracy after each deformation
     draw_timeline        probabilities over time
     draw_preview         waveform and spectrogram of a clip
     draw_words           a sentence in place of a figure
@@ -29,6 +30,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regenre import files
+from regenre.evaluation.grid import CLEAN
+from regenre.paths import CellName
 from regenre.reporting.escaping import escape_figure
 
 if TYPE_CHECKING:
@@ -213,6 +216,34 @@ def draw_importance(table: pd.DataFrame, title: str) -> Figure:
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set(xlabel="accuracy lost, and 95 % interval")
     axes.set_title(escape_figure(title), fontsize="medium")
+    return figure
+
+
+def draw_stress(stress: pd.DataFrame) -> Figure:
+    """Draw the accuracy and its interval after each deformation, and that of the unchanged clips as a line.
+
+    Parameters
+    ----------
+    stress : the table of `evaluation.stress.stress_cells`: one colour and marker per cell, all of them in one order,
+        which is by mean accuracy
+    """
+    order = stress.groupby("deformation")["accuracy"].mean().drop(CLEAN).sort_values(kind="stable").index
+    figure = Figure(figsize=(8, 1.6 + 0.22 * len(order)), layout="constrained")
+    axes = figure.add_subplot()
+    cells = list(stress.groupby(CellName.COLUMNS, sort=False))
+    for number, (names, table) in enumerate(cells):
+        rows, clean = table.set_index("deformation").loc[order], table.set_index("deformation").loc[CLEAN]
+        places = np.arange(len(order)) + 0.2 * (number - (len(cells) - 1) / 2)
+        errors = np.abs(np.stack([rows["accuracy"] - rows[f"accuracy_{end}"] for end in ("low", "high")]))
+        label = "-".join(map(str, names))
+        (line, *_) = axes.errorbar(
+            rows["accuracy"], places, xerr=errors, fmt=_MARKERS[number % 6], markersize=4, linewidth=1, label=label
+        )
+        axes.axvline(clean["accuracy"], color=line.get_color(), linestyle="--", linewidth=1)
+    axes.set_yticks(range(len(order)), order)
+    axes.set(xlim=(0, 1), xlabel="accuracy and 95 % interval; dashed: unchanged clips")
+    axes.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=1, frameon=False)
     return figure
 
 
