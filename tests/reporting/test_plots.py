@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import make_stress
 from matplotlib.figure import Figure
 
+from regenre.paths import CellName
 from regenre.quality.preview import make_preview
 from regenre.reporting import plots
 
@@ -34,6 +36,7 @@ FIGURES = {
     "leak": lambda: plots.draw_leak(make_summary()),
     "learning_curve": lambda: plots.draw_learning_curve(make_curve(), "title"),
     "importance": lambda: plots.draw_importance(make_losses(), "title"),
+    "stress": lambda: plots.draw_stress(make_stress(CellName("s", "f", "knn"), CellName("s", "f", "svm"))),
     "timeline": lambda: plots.draw_timeline(np.arange(4.0), np.full((4, 8), 0.125), list("abcdefgh"), "title"),
     "sound": lambda: plots.draw_preview(make_preview(np.sin(np.arange(30_000)), 22_050)),
     "heat_map": lambda: plots.draw_heat_map(make_summary()),
@@ -66,3 +69,10 @@ def test_an_svg_takes_the_colour_of_the_page(name: str) -> None:
     assert "currentColor" in text
     assert '<g id="' not in text
     assert plots.INK not in text
+
+
+def test_the_deformations_are_drawn_from_the_worst_upward_with_the_unchanged_clips_as_a_line() -> None:
+    (axes,) = FIGURES["stress"]().axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["hall", "worst_case", "tilt_6", "gain_plus_6"]
+    lines = [line.get_xdata() for line in axes.lines if line.get_linestyle() == "--"]
+    assert [list(line) for line in lines] == [[0.7, 0.7]] * 2

@@ -11,7 +11,6 @@ from regenre import tables
 from regenre.errors import UserError
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.comparison import Hits
-from regenre.evaluation.metrics import Scores
 from regenre.evaluation.suspects import SUSPECTS, find_suspects
 from regenre.files import compute_md5
 from regenre.kinds import strict_dataclass
@@ -54,26 +53,20 @@ class Evaluation:
 
     Attributes
     ----------
-    scores : cell -> its scores
     summary : one row per cell: names, scores with intervals, indistinguishable from the best of its split
     per_genre : one row per cell and genre
     comparisons : `comparison.compare_with_best` of each split
     leak : `comparison.measure_leak`, one row per cell of a split that is not the most honest
     suspects : labels that are probably wrong
     excluded : clips that are left out, with the reason
-    expected : `comparison.estimate_chosen` under the most honest split
-    texts : of the cells that read texts
     """
 
-    scores: Mapping[CellName, Scores]
     summary: pd.DataFrame
     per_genre: pd.DataFrame
     comparisons: pd.DataFrame
     leak: pd.DataFrame
     suspects: pd.DataFrame
     excluded: pd.DataFrame
-    expected: float
-    texts: TextCounts | None
 
 
 def evaluate(dataset: str, cells: Mapping[CellName, TestedCell], clips: pd.DataFrame, seed: int) -> Evaluation:
@@ -93,7 +86,6 @@ def evaluate(dataset: str, cells: Mapping[CellName, TestedCell], clips: pd.DataF
     comparisons = compare_cells(hits, seed)
     first = ["dataset", *CellName.COLUMNS]
     return Evaluation(
-        scores=scores,
         summary=pd.DataFrame(rows).merge(
             comparisons[[*CellName.COLUMNS, "indistinguishable"]], on=list(CellName.COLUMNS)
         ),
@@ -102,8 +94,6 @@ def evaluate(dataset: str, cells: Mapping[CellName, TestedCell], clips: pd.DataF
         leak=measure_leaks(hits, seed),
         suspects=_find_suspects(cells, clips),
         excluded=list_excluded(clips, {name.split: tested.cell.plan.excluded for name, tested in cells.items()}),
-        expected=estimate_chosen(hits, seed),
-        texts=next((tested.cell.plan.texts for tested in cells.values() if tested.cell.plan.texts), None),
     )
 
 
@@ -131,6 +121,11 @@ def estimate_chosen(hits: Mapping[CellName, Hits], seed: int) -> float:
     """Estimate the accuracy of the cell that is chosen under the most honest split (`comparison.estimate_chosen`)."""
     honest = choose_honest(hits)
     return comparison.estimate_chosen({name: part for name, part in hits.items() if name.split == honest}, seed)
+
+
+def find_texts(cells: Iterable[TestedCell]) -> TextCounts | None:
+    """Return the counts of the texts that cells of one grid read; None if none reads texts."""
+    return next((tested.cell.plan.texts for tested in cells if tested.cell.plan.texts), None)
 
 
 def choose_honest(names: Mapping[CellName, Any]) -> str:
@@ -212,6 +207,11 @@ def select_best(summary: pd.DataFrame) -> pd.Series:
     """Return the row with the highest accuracy under the most honest split of the grid."""
     rows = summary[summary["split"] == comparison.choose_honest(list(summary["split"]))]
     return rows.iloc[int(rows["accuracy"].to_numpy().argmax())]
+
+
+def select_cell(table: pd.DataFrame, name: CellName) -> pd.DataFrame:
+    """Return the rows of a cell of the grid."""
+    return table[(table[CellName.COLUMNS] == [*name.columns.values()]).all(axis=1)]
 
 
 def describe_best(evaluation: Evaluation) -> dict[str, Any]:

@@ -193,6 +193,7 @@ def score_answers(
         if name != "difference":
             low, high = metrics.widen_extremes(mean, low, high, n_groups)
         scores |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+    scores["changed_high"][0] = 0.0  # of the unchanged clips
     genres = np.unique(actual.astype(str))
     losses = np.stack([differences[:, actual == genre].mean(axis=1) for genre in genres])
     worst = np.where(losses.min(axis=0) < 0, genres[losses.argmin(axis=0)], "")

@@ -45,7 +45,12 @@ TABLES = {
     "importance": ["of", "n_columns", "loss", "loss_low", "loss_high"],
     "learning_curve": ["n_train", "accuracy", "accuracy_low", "accuracy_high", "measured"],
     "stress": [
-        *CellName.COLUMNS, "deformation", "action", "irrelevant", "worst_genre", "worst_difference",
+        *CellName.COLUMNS,
+        "deformation",
+        "action",
+        "irrelevant",
+        "worst_genre",
+        "worst_difference",
         *(f"{score}{end}" for score in ("accuracy", "difference", "changed") for end in ("", "_low", "_high")),
     ],
 }

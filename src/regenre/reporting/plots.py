@@ -30,7 +30,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from regenre import files
-from regenre.evaluation.grid import CLEAN
 from regenre.paths import CellName
 from regenre.reporting.escaping import escape_figure
 
@@ -220,30 +219,31 @@ def draw_importance(table: pd.DataFrame, title: str) -> Figure:
 
 
 def draw_stress(stress: pd.DataFrame) -> Figure:
-    """Draw the accuracy and its interval after each deformation, and that of the unchanged clips as a line.
+    """Draw the accuracy and its interval after each deformation, and that of the unchanged clips as a dashed line.
+
+    Deformations are in the order of their mean accuracy; each cell has a colour and a marker.
 
     Parameters
     ----------
-    stress : the table of `evaluation.stress.stress_cells`: one colour and marker per cell, all of them in one order,
-        which is by mean accuracy
+    stress : the table of `evaluation.stress.stress_cells`; the first row of each cell is of the unchanged clips
     """
-    order = stress.groupby("deformation")["accuracy"].mean().drop(CLEAN).sort_values(kind="stable").index
+    cells = [(names, rows.set_index("deformation")) for names, rows in stress.groupby(CellName.COLUMNS, sort=False)]
+    changes = pd.concat([rows.iloc[1:] for _, rows in cells]).groupby("deformation")["accuracy"].mean()
+    order = changes.sort_values(kind="stable").index
     figure = Figure(figsize=(8, 1.6 + 0.22 * len(order)), layout="constrained")
     axes = figure.add_subplot()
-    cells = list(stress.groupby(CellName.COLUMNS, sort=False))
-    for number, (names, table) in enumerate(cells):
-        rows, clean = table.set_index("deformation").loc[order], table.set_index("deformation").loc[CLEAN]
+    for number, (names, rows) in enumerate(cells):
+        value, low, high = (rows.loc[order, f"accuracy{end}"].to_numpy() for end in ("", "_low", "_high"))
         places = np.arange(len(order)) + 0.2 * (number - (len(cells) - 1) / 2)
-        errors = np.abs(np.stack([rows["accuracy"] - rows[f"accuracy_{end}"] for end in ("low", "high")]))
-        label = "-".join(map(str, names))
-        (line, *_) = axes.errorbar(
-            rows["accuracy"], places, xerr=errors, fmt=_MARKERS[number % 6], markersize=4, linewidth=1, label=label
+        errors, label = np.abs(np.stack([value - low, high - value])), "-".join(map(str, names))
+        bars = axes.errorbar(
+            value, places, xerr=errors, fmt=_MARKERS[number % 6], markersize=4, linewidth=1, label=label
         )
-        axes.axvline(clean["accuracy"], color=line.get_color(), linestyle="--", linewidth=1)
-    axes.set_yticks(range(len(order)), order)
+        axes.axvline(float(rows["accuracy"].iloc[0]), color=bars[0].get_color(), linestyle="--", linewidth=1)
+    axes.set_yticks(range(len(order)), order.map(escape_figure))
     axes.set(xlim=(0, 1), xlabel="accuracy and 95 % interval; dashed: unchanged clips")
     axes.grid(axis="x", alpha=0.3)
-    figure.legend(loc="outside upper center", ncols=1, frameon=False)
+    figure.legend(loc="outside upper center", frameon=False)
     return figure
 
 

@@ -52,7 +52,7 @@ from tqdm import tqdm
 from regenre import paths, records, tables
 from regenre.errors import UserError, escape_terminal
 from regenre.evaluation import comparison, metrics
-from regenre.evaluation.grid import CLEAN, RANDOM, TestedCell, read_summary, select_best
+from regenre.evaluation.grid import CLEAN, RANDOM, TestedCell, read_summary, select_best, select_cell
 from regenre.files import clear_leftovers, write_atomically
 from regenre.learning.cells import RECORD, Cell, Fit
 from regenre.paths import CellName
@@ -175,16 +175,16 @@ class Tables:
     def rank(self, name: CellName, accuracy: float) -> dict[str, float]:
         """Return what the other reports know of a cell, to be brought up to date in a run that was logged before.
 
-        `accuracy_honest` is that of a cell of the grid's most honest split. `stress/<deformation>` is the accuracy after
-        a deformation, where it was measured. `accuracy_leak` is where it is known.
+        `accuracy_honest` is that of a cell of the grid's most honest split. `stress/<deformation>` is the accuracy
+        after a deformation, if it was measured, and `accuracy_leak` what is known of the leak.
 
         The leak is what the cell's split claims beyond the most honest one, for the same features and classifier. For
         a cell of the most honest split it is what the random split claims beyond it.
         """
         honest = name.split == comparison.choose_honest(list(self.summary["split"]))
-        rows = _select_cell(self.leak, replace(name, split=RANDOM) if honest else name)
+        rows = select_cell(self.leak, replace(name, split=RANDOM) if honest else name)
         leak = {} if rows.empty else {"accuracy_leak": float(rows["leak"].iloc[0])}
-        changes = _select_cell(self.stress, name)
+        changes = select_cell(self.stress, name)
         scores = changes[["deformation", "accuracy"]].to_numpy()
         stress = {f"stress/{name_metric(change)}": float(score) for change, score in scores if change != CLEAN}
         return leak | stress | ({"accuracy_honest": accuracy} if honest else {})
@@ -345,7 +345,7 @@ def describe_cell(
     """
     plan, predictions = tested.cell.plan, tested.predictions
     if kind == "grid":
-        scores, genres = _read_scores(reports.summary, plan.name), _select_cell(reports.per_genre, plan.name)
+        scores, genres = _read_scores(reports.summary, plan.name), select_cell(reports.per_genre, plan.name)
         genres = genres.drop(columns=["dataset", *CellName.COLUMNS])
     else:
         both = metrics.score(predictions, seed)
@@ -395,13 +395,8 @@ def describe_overview(dataset: str, grid: Mapping[str, Any], reports: Path) -> R
     )
 
 
-def _select_cell(table: pd.DataFrame, name: CellName) -> pd.DataFrame:
-    """Return the rows of a cell of the grid."""
-    return table[(table[CellName.COLUMNS] == [*name.columns.values()]).all(axis=1)]
-
-
 def _read_scores(summary: pd.DataFrame, name: CellName) -> dict[str, float]:
-    rows = _select_cell(summary, name)
+    rows = select_cell(summary, name)
     if rows.empty:
         raise UserError(f"reports/summary.csv: a row of {name} expected, none found; run `dvc repro`")
     counts, ends = ("n_clips", "n_groups", "n_folds"), ("", "_low", "_high")
