@@ -45,7 +45,7 @@ class Equalizer(Deformation):
 
 @strict_dataclass
 class Band(Deformation):
-    """What is left between `low_hz` and `high_hz`, -3 dB at either (gains of Butterworth 1930, eq. 1).
+    """What is left between `low_hz` and `high_hz`, -3 dB at either (the gain of Butterworth 1930).
 
     Parameters
     ----------
