@@ -1,8 +1,7 @@
 """What every deformation offers, and the random numbers of a clip.
 
 A deformation changes how a recording sounds and not what was played (the irrelevant transformations of Sturm 2014, "A
-simple method to determine if a music information retrieval system is a 'horse'"). Its leaf is in
-conf/deformation.
+simple method to determine if a music information retrieval system is a 'horse'"). Its leaf is in conf/deformation.
 
     Deformation  base of all deformations
     deform       a deformation of one clip

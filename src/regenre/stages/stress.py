@@ -31,16 +31,19 @@ def main(settings: Settings) -> None:
     leaves = config.read_leaves("deformation", names, settings.seed)
     deformations = {leaf: config.build(leaves[leaf], f"conf/deformation/{leaf}.yaml", Deformation) for leaf in names}
     chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`").cell
-    own = [grid.find_cell(config.read_grid().cells, text, "stress.cells") for text in [chosen, *settings.stress.cells]]
+    cells = config.read_grid().cells
+    own = [grid.find_cell(cells, text, "stress.cells") for text in [chosen, *settings.stress.cells]]
     splits, classifiers = (
         config.read_leaves(group, sorted({getattr(cell, group) for cell in own}), settings.seed)
         for group in ("split", "classifier")
     )
     index, features = paths.locate_index(name), paths.locate_features(name)
     planner = Planner(name, index, features, settings.seed, settings.search, config.build)
-    cells = [planner.plan_cell(cell, splits[cell.split], classifiers[cell.classifier]) for cell in dict.fromkeys(own)]
+    planned = [planner.plan_cell(cell, splits[cell.split], classifiers[cell.classifier]) for cell in dict.fromkeys(own)]
     with config.make_compute(settings).use():
-        table, left_out = stress.stress_cells(cells, deformations, paths.locate_raw(name), config.build, settings.seed)
+        table, left_out = stress.stress_cells(
+            planned, deformations, paths.locate_raw(name), config.build, settings.seed
+        )
     tables.write_csv(target, escape_sheet(table))
     for cell_name, reason in left_out.items():
         print(escape_terminal(f"stress {name}: {cell_name} is left out: {reason}"))
