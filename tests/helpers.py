@@ -172,6 +172,24 @@ def make_settings(**groups: Any) -> Settings:
     return Settings(**own, **empty | groups)
 
 
+def make_stress(*names: CellName) -> pd.DataFrame:
+    """Return the table of `evaluation.stress` for cells: a tilt changes one answer in five, the loudness none."""
+    rows = [
+        ("none", "", True, 0.7, 0.0, 0.0, "", 0.0),
+        ("gain_plus_6", "make it 6 dB louder", True, 0.7, 0.0, 0.0, "", 0.0),
+        ("tilt_6", "turn the treble up by 6 dB", True, 0.6, -0.1, 0.2, "<b>x", -0.5),
+        ("hall", "play it in a hall", False, 0.3, -0.4, 0.6, "=cmd()", -0.8),
+        ("worst_case", "", True, 0.55, -0.15, 0.25, "<b>x", -0.5),
+    ]
+    scores = ["accuracy", "difference", "changed"]
+    columns = ["deformation", "action", "irrelevant", *scores, "worst_genre", "worst_difference"]
+    table = pd.DataFrame(rows, columns=columns).assign(n_clips=60, n_groups=15)
+    table = table.assign(**{f"{name}_low": table[name] - 0.1 for name in scores})
+    table = table.assign(**{f"{name}_high": table[name] + 0.1 for name in scores})
+    parts = [table.assign(**name.columns) for name in names]
+    return pd.concat(parts, ignore_index=True)
+
+
 def make_plan(**changes: Any) -> CellPlan:
     """Return the plan of a cell of 16 clips in 4 folds, with some of its fields changed."""
     plan = CellPlan(

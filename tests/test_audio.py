@@ -37,6 +37,12 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     np.testing.assert_allclose(audio.load(path, SR), sine(440) / 2, atol=1e-7)
 
 
+def test_conversion_is_preparation_without_a_check() -> None:
+    stereo = np.stack([sine(440, sr=44_100), noise(sr=44_100)], axis=1)
+    np.testing.assert_array_equal(audio.convert(stereo, 44_100, SR), audio.prepare(stereo, 44_100, SR))
+    assert not audio.convert(0 * stereo, 44_100, SR).any()
+
+
 CUT_FORMATS = [
     "wav", "wavex", "aiff", "au", "w64", "rf64", "svx", "voc", "mat4", "avr", "caf", "mpc2k", "htk", "sds", "flac",
     "mp3", "nist", "mat5", "wve",

@@ -22,6 +22,7 @@ from regenre import config, paths
 from regenre.audio import RANGE, SILENCE_PEAK
 from regenre.compute import Compute
 from regenre.datasets.dataset import Dataset
+from regenre.deformation.deformation import Deformation
 from regenre.errors import UserError
 from regenre.features import extraction
 from regenre.features.family import Family, TableFamily, is_per_clip
@@ -36,7 +37,8 @@ from regenre.transcription.transcriber import Transcriber
 CONF = ROOT / "conf"
 LEAVES = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "recipe"]
 KINDS = {
-    "classifier": [Learner], "compute": [Compute], "dataset": [Dataset], "family": [Family, TableFamily],
+    "classifier": [Learner], "compute": [Compute], "dataset": [Dataset], "deformation": [Deformation],
+    "family": [Family, TableFamily],
     "pooling": [Pooling], "split": [splits.Split], "transcriber": [Transcriber],
 }  # fmt: skip
 
@@ -293,6 +295,8 @@ def test_a_wrong_name_in_params_is_one_line(tmp_path: Path, monkeypatch, change:
     [
         ({"audio": {"sr": -1, "min_duration_s": 1}}, "audio.sr: greater than or equal to 1000 expected, -1 found"),
         ({"study": {"cell": None, "shares": [2], "n_repeats": 1, "n_permutations": 1}}, "study.shares.0: less than 1"),
+        ({"stress": {"cells": None, "deformations": []}}, "stress.cells: a valid list expected, None found"),
+        ({"stress": {"cells": [], "deformations": ["a", "a"]}}, "stress.deformations: each name once expected, 'a'"),
         ({"seed": "abc"}, "seed: a valid integer expected, 'abc' found"),
         ({"metric": "accuracy"}, "metric is unknown"),
     ],
@@ -303,6 +307,16 @@ def test_settings_of_another_kind_are_one_line(change: dict[str, Any], message: 
     with pytest.raises(UserError, match=message) as caught:
         config._check_settings(OmegaConf.create(config.resolve_node(settings) | change), {})
     assert "\n" not in str(caught.value)
+
+
+def test_patterns_name_leaves_and_each_has_to_match_one() -> None:
+    assert config.match_names("here", "deformation", ["tilt_*", "tilt_6", "hall"]) == [
+        "hall", "tilt_12", "tilt_3", "tilt_6",
+    ]  # fmt: skip
+    assert config.match_names("here", "deformation", ["*"]) == list_leaves("deformation")
+    assert config.match_names("here", "deformation", []) == []
+    with pytest.raises(UserError, match=r"^here: 'tilts_\*' is not in conf/deformation/; choose from babble_10, "):
+        config.match_names("here", "deformation", ["hall", "tilts_*"])
 
 
 @pytest.fixture

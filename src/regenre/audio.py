@@ -7,6 +7,7 @@ is the reason, so that a broken file becomes a row of the clip table.
     check_samples   raise the faults that only samples show: not finite, out of range, silent, too short
     check_length    raise the fault of too few samples
     prepare         check, mix to mono and resample; features are computed from the result
+    convert         the same without a check
     load            decode and prepare
     read_windows    long recording -> windows, prepared
     read_excerpt    part of a file, prepared
@@ -84,8 +85,12 @@ def load(path: Path, sr: int) -> np.ndarray:
 
 def prepare(samples: np.ndarray, source_sr: int, sr: int) -> np.ndarray:
     """Check samples of shape (n_samples, n_channels), mix them to mono and resample them from `source_sr` to `sr`."""
-    y = _check_and_mix(samples)
-    return y if source_sr == sr else soxr.resample(y, source_sr, sr)
+    return _resample(_check_and_mix(samples), source_sr, sr)
+
+
+def convert(samples: np.ndarray, source_sr: int, sr: int) -> np.ndarray:
+    """Mix and resample samples as `prepare` does, but without a check: silence stays silence."""
+    return _resample(samples.mean(axis=1, dtype=np.float32), source_sr, sr)
 
 
 def read_windows(path: Path, sr: int, window_s: float) -> Iterator[tuple[float, np.ndarray]]:
@@ -221,6 +226,10 @@ def _check_and_mix(samples: np.ndarray) -> np.ndarray:
     mono, mixed_peak = _mix(samples, peak)
     _check_sound(peak, mixed_peak)
     return mono
+
+
+def _resample(y: np.ndarray, source_sr: int, sr: int) -> np.ndarray:
+    return y if source_sr == sr else soxr.resample(y, source_sr, sr)
 
 
 def _mix(samples: np.ndarray, peak: float) -> tuple[np.ndarray, float]:

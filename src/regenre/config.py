@@ -13,6 +13,7 @@ list_families     the families of several
 compose_settings  the settings outside a stage
 build             a node with `_target_` -> the object; a wrong setting is one line
 make_compute      where the work is done
+match_names       names of a group that match patterns
 render_yaml       settings -> YAML
 get_choice        which leaf of a group this run uses
 """
@@ -26,6 +27,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import field
+from fnmatch import filter as filter_names
 from fnmatch import fnmatch
 from functools import lru_cache, wraps
 from importlib import import_module
@@ -49,7 +51,7 @@ from pydantic import ValidationError
 from regenre import paths
 from regenre.compute import Compute, Local
 from regenre.errors import UserError, end_process, join_lines, report_errors
-from regenre.kinds import Count, Names, Positive, Seed, Shares, explain_invalid, strict_dataclass
+from regenre.kinds import Count, Names, NamesOrNone, Positive, Seed, Shares, explain_invalid, strict_dataclass
 from regenre.paths import CellName
 from regenre.settings import AudioSettings, FrameSettings, SearchSettings, SequenceSettings
 
@@ -79,6 +81,14 @@ class StudySettings:
 
 
 @strict_dataclass
+class StressSettings:
+    """The stage `stress`: cells beside the one that is studied, and patterns of names in conf/deformation."""
+
+    cells: NamesOrNone
+    deformations: NamesOrNone
+
+
+@strict_dataclass
 class GallerySettings:
     """The stage `gallery`."""
 
@@ -98,6 +108,7 @@ class Settings:
     pieces: PieceSettings
     search: SearchSettings
     study: StudySettings
+    stress: StressSettings
     gallery: GallerySettings
     dataset: dict[str, Any]
     features: dict[str, Any]
@@ -636,6 +647,15 @@ def check_names(where: str, group: str, names: Sequence[str]) -> None:
                 else f"{paths.locate_conf() / group} has no leaf"
             )
             raise UserError(f"{where}: {name!r} is not in conf/{group}/; {choices}")
+
+
+def match_names(where: str, group: str, patterns: Sequence[str]) -> list[str]:
+    """Return the names of a group that match any of the patterns, sorted; each pattern has to match one."""
+    names_in_group = _list_names(group)
+    for pattern in patterns:
+        if not filter_names(names_in_group, pattern):
+            check_names(where, group, [pattern])
+    return sorted({name for pattern in patterns for name in filter_names(names_in_group, pattern)})
 
 
 def _list_names(group: str) -> list[str]:

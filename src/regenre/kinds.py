@@ -50,11 +50,13 @@ Span = Annotated[float, Field(gt=0, le=60)]
 """Of the frames that a family or a pooling looks at together, in seconds."""
 Length = Annotated[float, Field(gt=0, le=1e6)]
 """Of a clip, in seconds."""
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Weights = Annotated[list[Positive], Field(min_length=1)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(check_unique)]
+NamesOrNone = Annotated[list[str], AfterValidator(check_unique)]
 Shares = Annotated[list[Share], Field(min_length=1, max_length=1024)]
 Jobs = Annotated[int, AfterValidator(_check_jobs)]
 """A number of processes."""

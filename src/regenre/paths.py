@@ -176,7 +176,7 @@ def locate_cells(dataset: str) -> Path:
 
 
 def locate_chosen(dataset: str) -> Path:
-    """Return the path of the record of the cell that `study` looks at closely."""
+    """Return the path of the record of the cells that `study` and `stress` look at closely."""
     return find_root() / "data/chosen" / f"{dataset}.json"
 
 

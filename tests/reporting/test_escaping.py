@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import make_plan, noise
+from helpers import make_plan, make_stress, noise
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -209,7 +209,9 @@ def test_cells_keep_the_names(cells: dict[CellName, TestedCell]) -> None:
 def test_cards_show_each_class_in_a_row_of_its_own(cells: dict[CellName, TestedCell], tmp_path: Path) -> None:
     tested = next(iter(cells.values()))
     scores = metrics.score(tested.predictions, 0)
-    model_card.write_views(tested, scores, tmp_path / "card.md", tmp_path / "figure.svg")
+    model_card.write_views(
+        tested, scores, make_stress(tested.cell.plan.name), tmp_path / "card.md", tmp_path / "figure.svg"
+    )
     assert {escape_terminal(genre) for genre in CLASSES} <= set(Texts((tmp_path / "figure.svg").read_text()).texts)
     html = MarkdownIt("gfm-like", {"linkify": False}).render((tmp_path / "card.md").read_text())
     shown = [str(Markup.escape(escape_terminal(genre))) for genre in CLASSES]
@@ -224,13 +226,18 @@ def test_cards_show_each_class_in_a_row_of_its_own(cells: dict[CellName, TestedC
 
 
 def test_summaries_and_pages_show_the_names(cells, evaluation: grid.Evaluation, tmp_path: Path) -> None:
-    assert summary.render_summary(evaluation).isascii()
+    stress = make_stress(next(iter(cells)))
+    assert summary.render_summary(
+        evaluation.summary, evaluation.leak, stress, evaluation.excluded, 0.5, grid.find_texts(cells.values())
+    ).isascii()
+    own = {name: getattr(evaluation, name) for name in ("summary", "per_genre", "leak", "suspects")}
     read = {}
-    for name in ("summary", "per_genre", "leak", "suspects"):
-        tables.write_csv(tmp_path / f"{name}.csv", escape_sheet(getattr(evaluation, name)))
+    for name, table in (own | {"stress": stress}).items():
+        tables.write_csv(tmp_path / f"{name}.csv", escape_sheet(table))
         read[name] = tables.read_report(tmp_path / f"{name}.csv", page.TABLES[name])
     assert set(read["per_genre"]["genre"]) == set(CLASSES)
     assert set(read["suspects"]["genre"]) <= set(CLASSES)
+    assert read["stress"]["worst_genre"].tolist() == ["", "", "<b>x", "=cmd()", "<b>x"]
     assert "a\nb/a\nb 0" in set(make_predictions(0)["clip_id"])
     points = pd.DataFrame({"n_train": [10.0, 20], "accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6})
     clip_id = "a\nb/<b>x\u202e"
@@ -289,8 +296,10 @@ def test_mlflow_keeps_each_class_in_the_store_of_a_folder_of_any_name(
     monkeypatch.delenv("REGENRE_ROOT", raising=False)
     name, tested = next(iter(cells.items()))
     tested.cell.write(root / str(name), tested.predictions, b"model")
-    model_card.write_views(tested, metrics.score(tested.predictions, 0), root / "card.md", root / "figure.svg")
-    reports = tracking.Tables(evaluation.summary, evaluation.per_genre, evaluation.leak)
+    model_card.write_views(
+        tested, metrics.score(tested.predictions, 0), make_stress(name), root / "card.md", root / "figure.svg"
+    )
+    reports = tracking.Tables(evaluation.summary, evaluation.per_genre, evaluation.leak, make_stress(name))
     run = tracking.describe_cell(tested, root / str(name), reports, root / "figure.svg", root / "card.md", 0, "grid")
     n_logged, uri, _ = tracking.log_runs("d", [run])
     assert (n_logged, tracking.log_runs("d", [run])[0]) == (1, 0)

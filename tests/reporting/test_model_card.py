@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from helpers import make_plan
+from helpers import make_plan, make_stress
 
 from regenre.evaluation import metrics
 from regenre.evaluation.grid import TestedCell
@@ -22,12 +22,13 @@ def make_predictions(n_groups: int) -> pd.DataFrame:
     return table.assign(actual=actual, predicted=predicted, proba__a=proba_a, proba__b=1 - proba_a)
 
 
-def render(split: str = "grouped_kfold", n_groups: int = 8, **changes: Any) -> str:
-    fitted_on = {"a": 8, "b": 8, "c": 1}
-    plan = make_plan(name=CellName(split, "mfcc", "knn"), fitted_on=fitted_on, excluded={"c": "reason"}, **changes)
+def render(split: str = "grouped_kfold", n_groups: int = 8, n_stressed: int = 0, **changes: Any) -> str:
+    fitted_on, name = {"a": 8, "b": 8, "c": 1}, CellName(split, "mfcc", "knn")
+    plan = make_plan(name=name, fitted_on=fitted_on, excluded={"c": "reason"}, **changes)
     searches = [Search(0, {}, None, [], []), Search(None, {"n_neighbors": 5}, 0.5, [], [])]
     predictions = make_predictions(n_groups)
-    return render_card(TestedCell(Cell(plan, "f00", searches, {}), predictions), metrics.score(predictions, 0))
+    tested, stress = TestedCell(Cell(plan, "f00", searches, {}), predictions), make_stress(name).iloc[:n_stressed]
+    return render_card(tested, metrics.score(predictions, 0), stress)
 
 
 def list_origin(card: str) -> dict[str, str]:
@@ -91,3 +92,9 @@ def test_a_card_warns_of_texts_that_name_their_genre() -> None:
 
 def test_a_card_of_a_table_without_audio_has_no_duration() -> None:
     assert "Tells 3 genres: a, b, c." in render(duration_s=None)
+
+
+def test_a_card_states_the_limits_that_were_measured() -> None:
+    limits = render(n_stressed=5).partition("## Limits")[2]
+    assert "\n- Turn the treble up by 6 dB, and one answer in five changes. `grouped_kfold-mfcc-knn` is right" in limits
+    assert "treble" not in render()

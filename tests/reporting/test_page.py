@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import noise
+from helpers import make_stress, noise
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 
@@ -59,6 +59,7 @@ def make_reports() -> page.Reports:
             [("mfcc", 40, 0.2, 0.1, 0.3)], columns=["of", "n_columns", "loss", "loss_low", "loss_high"]
         ),
         learning_curve=pd.DataFrame(points).assign(measured=[True, True, False]),
+        stress=make_stress(CELLS[4]),
         study=grid.Study("grouped_kfold-mfcc-svm", "Is more data needed? Yes."),
         expected=0.5,
         predictions={cell: rows for cell, rows in predictions.items() if cell.split == "grouped_kfold"},
@@ -91,7 +92,7 @@ def test_the_page_says_which_results_are_empty(tmp_path: Path) -> None:
     """These are the reports of a table without audio, in a grid of one split whose best cell reads frames."""
     full = make_reports()
     empty = {}
-    for name in ("audit", "suspects", "importance", "leak"):
+    for name in ("audit", "suspects", "importance", "leak", "stress"):
         tables.write_csv(tmp_path / f"{name}.csv", getattr(full, name).iloc[:0])
         empty[name] = tables.read_report(tmp_path / f"{name}.csv")
     assert page.choose_clips(empty["audit"], empty["suspects"]) == []
@@ -99,6 +100,8 @@ def test_the_page_says_which_results_are_empty(tmp_path: Path) -> None:
     text = page.render_page(replace(full, **empty, summary=one, previews={}))
     for message in ("The audit found nothing.", "The grid has one split", "reads frames. Importance is"):
         assert message in text
+    assert 'id="stress"' in page.render_page(full)
+    assert "stress" not in text
 
 
 def test_the_worst_clips_have_their_sound_on_the_page() -> None:

@@ -1,8 +1,8 @@
 import pandas as pd
+import pytest
+from helpers import make_stress
 
 from regenre.evaluation import metrics
-from regenre.evaluation.grid import Evaluation
-from regenre.evaluation.suspects import SUSPECTS
 from regenre.learning.cells import TextCounts
 from regenre.paths import CellName
 from regenre.reporting import summary
@@ -22,11 +22,18 @@ def make_cells(**changes: object) -> pd.DataFrame:
     return pd.DataFrame([{**row, "split": s, "classifier": c, "accuracy": a} for s, c, a in cells]).assign(**changes)
 
 
+CELL = CellName("grouped_kfold", "mfcc", "svm")
+NO_STRESS = make_stress(CELL).iloc[:0]
+
+
 def render(
-    cells: pd.DataFrame, excluded: pd.DataFrame = NO_CLIPS, leak: pd.DataFrame = LEAK, texts: TextCounts | None = None
+    cells: pd.DataFrame,
+    excluded: pd.DataFrame = NO_CLIPS,
+    leak: pd.DataFrame = LEAK,
+    texts: TextCounts | None = None,
+    stress: pd.DataFrame = NO_STRESS,
 ) -> str:
-    empty, suspects = pd.DataFrame(), pd.DataFrame(columns=SUSPECTS)
-    return summary.render_summary(Evaluation({}, cells, empty, empty, leak, suspects, excluded, 0.58, texts))
+    return summary.render_summary(cells, leak, stress, excluded, 0.58, texts)
 
 
 def test_the_answer_is_the_honest_one_with_the_leak_beside_it() -> None:
@@ -93,3 +100,33 @@ def test_texts_are_counted_and_those_that_name_their_genre_are_a_warning() -> No
     text = render(make_cells(), texts=TextCounts(clips=16, without=3, naming_their_genre=0))
     assert "Texts: 13 of 16 clips have one." in text
     assert "name their clip's genre" not in text
+
+
+def test_what_changes_of_the_clips_do_is_a_sentence_of_each_cell() -> None:
+    other = CellName("grouped_kfold", "mfcc", "knn")
+    text = render(make_cells(), stress=make_stress(CELL, other))
+    sentence = (
+        "Turn the treble up by 6 dB, and one answer in five changes. `grouped_kfold-mfcc-svm` is right for 0.700 (0.600"
+        " to 0.800) of the clips, and for 0.550 (0.450 to 0.650) under every one of 2 changes that leave the genre as"
+        " it is."
+    )
+    assert sentence in text
+    assert sentence.replace("svm", "knn") in text
+    relevant = make_stress(CELL).assign(irrelevant=[True, False, False, False, True])
+    assert "answer" not in render(make_cells(), stress=relevant)
+    assert "answer" not in render(make_cells())
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "no answer changes"),
+        (0.05, "one answer in 20 changes"),
+        (0.21, "one answer in five changes"),
+        (0.35, "one answer in three changes"),
+        (0.5, "50 % of the answers change"),
+        (1, "100 % of the answers change"),
+    ],
+)
+def test_a_share_of_the_answers_is_put_into_words(share: float, text: str) -> None:
+    assert summary._phrase_share(share) == text

@@ -349,6 +349,8 @@ def reports(folder: Path) -> "Tables":
     tables.write_csv(folder / "summary.csv", pd.DataFrame([columns | scores.cell for columns in names.values()]))
     tables.write_csv(folder / "per_genre.csv", pd.concat(genres))
     tables.write_csv(folder / "leak.csv", pd.DataFrame([leak]))
+    stress = {"deformation": ["none", "tilt_6", "my hiss!", "worst_case"], "accuracy": [0.75, 0.5, 0.25, 0.125]}
+    tables.write_csv(folder / "stress.csv", pd.DataFrame(stress).assign(**HONEST.columns))
     return Tables.read(folder)
 
 
@@ -376,7 +378,8 @@ def test_the_run_of_a_cell_shows_its_settings_scores_and_files(cell_folder: Path
     assert settings["chosen"] == {"0": {"n_neighbors": 3}, "model": {"n_neighbors": 5}}
     scores = metrics.score(make_predictions(), 0).cell
     assert run.metrics == pytest.approx(scores, abs=1e-6)
-    assert run.rank == {"accuracy_honest": run.metrics["accuracy"], "accuracy_leak": 0.125}
+    changes = {"stress/tilt_6": 0.5, "stress/my hiss:21:": 0.25, "stress/worst_case": 0.125}
+    assert run.rank == {"accuracy_honest": run.metrics["accuracy"], "accuracy_leak": 0.125, **changes}
     assert {name: path.name for name, path in run.artifacts.items()} == {
         "cell.json": "cell.json", "card.md": "card.md", "figures/confusion.svg": "figure.svg",
     }  # fmt: skip

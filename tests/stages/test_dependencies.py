@@ -17,6 +17,7 @@ BUILT = {  # rooms whose classes a stage builds from conf/, which no import show
     "extract": ["features.families", "features.pooling", "tabular"],
     "gallery": ["features.families"],
     "train": ["learning.classifiers"],
+    "stress": ["deformation", "features.families", "features.pooling", "learning.classifiers"],
     "study": ["learning.classifiers"],
 }
 

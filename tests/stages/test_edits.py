@@ -46,7 +46,7 @@ def test_an_edit_of_the_downloader_extracts_nothing(edited: Project) -> None:
 
 def test_another_wording_of_the_model_card_fits_nothing(edited: Project) -> None:
     edited.edit_source("reporting/model_card.py", "## Limits", "## What it cannot do")
-    assert edited.repro() == {"evaluate", "track"}
+    assert edited.repro() == {"report", "track"}
     assert "## What it cannot do" in (edited.folder / f"reports/cards/{TEXT}.md").read_text()
 
 
@@ -54,7 +54,7 @@ def test_an_edit_of_the_vectoriser_fits_the_cells_with_texts_again(edited: Proje
     predictions = edited.folder / f"data/cells/synthetic/{TEXT}/predictions.csv"
     before = predictions.read_bytes()
     edited.edit_source("learning/words.py", "sublinear_tf=True", "sublinear_tf=False")
-    assert edited.repro() == {"train", TEXT, "evaluate", "study", "report", "track"}
+    assert edited.repro() == {"train", TEXT, "evaluate", "study", "stress", "report", "track"}
     assert predictions.read_bytes() != before
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 KNN = {"grouped_kfold-mfcc-knn", "grouped_kfold-spectral_shape-knn"}
 CELLS = {*KNN, "grouped_kfold-spectral_shape-dummy", "grouped_kfold-mfcc-dummy"}
-AFTER_TRAIN = {"evaluate", "study", "report", "track"}
+AFTER_TRAIN = {"evaluate", "study", "stress", "report", "track"}
 ALL = {"compose", "download", "index", "gallery", "extract", "train", *CELLS, *AFTER_TRAIN}
 
 

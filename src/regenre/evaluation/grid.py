@@ -11,13 +11,13 @@ from regenre import tables
 from regenre.errors import UserError
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.comparison import Hits
-from regenre.evaluation.metrics import Scores
 from regenre.evaluation.suspects import SUSPECTS, find_suspects
 from regenre.files import compute_md5
 from regenre.kinds import strict_dataclass
 from regenre.learning.cells import Cell, TextCounts
 from regenre.paths import CellName
 
+CLEAN, WORST = "none", "worst_case"  # rows of stress.csv: unchanged clips, all irrelevant deformations together
 RANDOM = "stratified_kfold"  # a random split: its models know the artist's other clips, and so tell most about labels
 
 
@@ -53,7 +53,6 @@ class Evaluation:
 
     Attributes
     ----------
-    scores : cell -> its scores
     summary : one row per cell: names, scores with intervals, what the networks of its features were trained on ("" if
         there are none), indistinguishable from the best of its split
     per_genre : one row per cell and genre
@@ -61,19 +60,14 @@ class Evaluation:
     leak : `comparison.measure_leak`, one row per cell of a split that is not the most honest
     suspects : labels that are probably wrong
     excluded : clips that are left out, with the reason
-    expected : `comparison.estimate_chosen` under the most honest split
-    texts : of the cells that read texts
     """
 
-    scores: Mapping[CellName, Scores]
     summary: pd.DataFrame
     per_genre: pd.DataFrame
     comparisons: pd.DataFrame
     leak: pd.DataFrame
     suspects: pd.DataFrame
     excluded: pd.DataFrame
-    expected: float
-    texts: TextCounts | None
 
 
 def evaluate(dataset: str, cells: Mapping[CellName, TestedCell], clips: pd.DataFrame, seed: int) -> Evaluation:
@@ -94,7 +88,6 @@ def evaluate(dataset: str, cells: Mapping[CellName, TestedCell], clips: pd.DataF
     comparisons = compare_cells(hits, seed)
     first = ["dataset", *CellName.COLUMNS]
     return Evaluation(
-        scores=scores,
         summary=pd.DataFrame(rows).merge(
             comparisons[[*CellName.COLUMNS, "indistinguishable"]], on=list(CellName.COLUMNS)
         ),
@@ -103,8 +96,6 @@ def evaluate(dataset: str, cells: Mapping[CellName, TestedCell], clips: pd.DataF
         leak=measure_leaks(hits, seed),
         suspects=_find_suspects(cells, clips),
         excluded=list_excluded(clips, {name.split: tested.cell.plan.excluded for name, tested in cells.items()}),
-        expected=estimate_chosen(hits, seed),
-        texts=next((tested.cell.plan.texts for tested in cells.values() if tested.cell.plan.texts), None),
     )
 
 
@@ -134,6 +125,11 @@ def estimate_chosen(hits: Mapping[CellName, Hits], seed: int) -> float:
     return comparison.estimate_chosen({name: part for name, part in hits.items() if name.split == honest}, seed)
 
 
+def find_texts(cells: Iterable[TestedCell]) -> TextCounts | None:
+    """Return the counts of the texts that cells of one grid read; None if none reads texts."""
+    return next((tested.cell.plan.texts for tested in cells if tested.cell.plan.texts), None)
+
+
 def choose_honest(names: Mapping[CellName, Any]) -> str:
     """Return the most honest split of these cells."""
     return comparison.choose_honest([name.split for name in names])
@@ -152,24 +148,26 @@ def list_excluded(clips: pd.DataFrame, by_split: Mapping[str, Mapping[str, str]]
 
 @strict_dataclass
 class Chosen:
-    """The record of the cell that `study` looks at closely: it changes when that cell does.
+    """The record of the cells that `study` and `stress` look at closely: it changes when one of these cells does.
 
     Parameters
     ----------
-    cell : its name
+    cell : name of the one that both look at
     inputs : digest of what decides it
     predictions : MD5 of its predictions
+    stressed : name -> inputs, of the others that `stress` looks at
     """
 
-    FORMAT: ClassVar[int] = 1
+    FORMAT: ClassVar[int] = 2
 
     cell: str
     inputs: str
     predictions: str
+    stressed: dict[str, str]
 
 
-def find_studied(cells: Iterable[CellName], text: str) -> CellName:
-    """Return the cell of this name.
+def find_cell(cells: Iterable[CellName], text: str, key: str) -> CellName:
+    """Return the cell of this name; `key` is the setting that has it.
 
     Raises
     ------
@@ -178,16 +176,18 @@ def find_studied(cells: Iterable[CellName], text: str) -> CellName:
     """
     names = {str(name): name for name in cells}
     if text not in names:
-        raise UserError(f"study.cell: a cell of the grid expected ({', '.join(names)}), {text!r} found; choose one")
+        raise UserError(f"{key}: a cell of the grid expected ({', '.join(names)}), {text!r} found; choose one")
     return names[text]
 
 
 def choose_studied(
-    evaluation: Evaluation, cells: Mapping[CellName, TestedCell], folder: Path, text: str | None
+    evaluation: Evaluation, cells: Mapping[CellName, TestedCell], folder: Path, text: str | None, stressed: list[str]
 ) -> Chosen:
-    """Return the record of the cell of this name (`find_studied`), or of the best one."""
-    name = CellName.read_row(select_best(evaluation.summary).to_dict()) if text is None else find_studied(cells, text)
-    return Chosen(str(name), cells[name].cell.inputs, compute_md5(folder / str(name) / "predictions.csv"))
+    """Return the record of the cell of this name (`find_cell`), or of the best one, and of those that are stressed."""
+    best = CellName.read_row(select_best(evaluation.summary).to_dict())
+    name = best if text is None else find_cell(cells, text, "study.cell")
+    others = {other: cells[find_cell(cells, other, "stress.cells")].cell.inputs for other in stressed}
+    return Chosen(str(name), cells[name].cell.inputs, compute_md5(folder / str(name) / "predictions.csv"), others)
 
 
 @strict_dataclass
@@ -209,6 +209,11 @@ def select_best(summary: pd.DataFrame) -> pd.Series:
     """Return the row with the highest accuracy under the most honest split of the grid."""
     rows = summary[summary["split"] == comparison.choose_honest(list(summary["split"]))]
     return rows.iloc[int(rows["accuracy"].to_numpy().argmax())]
+
+
+def select_cell(table: pd.DataFrame, name: CellName) -> pd.DataFrame:
+    """Return the rows of a cell of the grid."""
+    return table[(table[CellName.COLUMNS] == [*name.columns.values()]).all(axis=1)]
 
 
 def describe_best(evaluation: Evaluation) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The card of a model: what it was trained on, how well it does and how sure that is, what it cannot do.
 
-`evaluate` writes it, from the predictions that it scores, so an edit of the text re-fits no model.
+`report` writes it, from the predictions that it scores, so an edit of the text re-fits no model.
 """
 
 from pathlib import Path
@@ -16,29 +16,32 @@ from regenre.reporting import confusion, summary
 from regenre.reporting.escaping import escape_markdown
 
 
-def write_views(tested: TestedCell, scores: Scores, card: Path, figure: Path) -> None:
+def write_views(tested: TestedCell, scores: Scores, stress: pd.DataFrame, card: Path, figure: Path) -> None:
     """Write what people look at of one cell: its model card and its confusion matrix.
 
     Parameters
     ----------
     scores : of the cell
+    stress : as for `render_card`
     card, figure : where they go
     """
-    files.write_text(card, render_card(tested, scores))
+    files.write_text(card, render_card(tested, scores, stress))
     counts, genres = metrics.count_confusions(tested.predictions), tables.list_genres(tested.predictions)
     files.write_text(figure, confusion.render_svg(counts, genres, str(tested.cell.plan.name)))
 
 
-def render_card(tested: TestedCell, scores: Scores) -> str:
+def render_card(tested: TestedCell, scores: Scores, stress: pd.DataFrame) -> str:
     """Return the card of a cell's model as Markdown.
 
     Parameters
     ----------
     scores : of the cell
+    stress : rows of the cell in the table of `evaluation.stress.stress_cells`; none if it was not stressed
     """
     cell = tested.cell
     plan = cell.plan
     length = "" if plan.duration_s is None else f" of a clip of about {plan.duration_s:.0f} s"
+    limits = [*_list_limits(cell, scores.cell, set(tested.predictions["actual"])), *summary.phrase_stress(stress)]
     parts = [
         f"# {escape_markdown(str(plan.name))}, of {escape_markdown(plan.dataset)}",
         f"Tells {len(plan.fitted_on)} genres{length}: {', '.join(map(escape_markdown, plan.fitted_on))}.",
@@ -48,7 +51,7 @@ def render_card(tested: TestedCell, scores: Scores) -> str:
         "## Trained on",
         _format_origin(cell),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in _list_limits(cell, scores.cell, set(tested.predictions["actual"]))),
+        "\n".join(f"- {limit}" for limit in limits),
         "## Use",
         f"`regenre classify FILE --model {plan.name}`; for MLflow `regenre register --model {plan.name}`."
         " The model is stored without pickle; loading it runs no code from its file.",

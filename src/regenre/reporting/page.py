@@ -46,6 +46,15 @@ TABLES = {
     "suspects": ["clip_id", "genre", "suspected_genre", "proba_genre", "proba_suspected", "confident"],
     "importance": ["of", "n_columns", "loss", "loss_low", "loss_high"],
     "learning_curve": ["n_train", "accuracy", "accuracy_low", "accuracy_high", "measured"],
+    "stress": [
+        *CellName.COLUMNS,
+        "deformation",
+        "action",
+        "irrelevant",
+        "worst_genre",
+        "worst_difference",
+        *(f"{score}{end}" for score in ("accuracy", "difference", "changed") for end in ("", "_low", "_high")),
+    ],
 }  # fmt: skip
 _MOST = 12  # clips, confusions and suspects in a list
 _FINDINGS = ("clipped", "dc", "wrong_length", "wrong_rate", "replica", "exact_replica")
@@ -81,6 +90,7 @@ class Reports:
     suspects: pd.DataFrame
     importance: pd.DataFrame
     learning_curve: pd.DataFrame
+    stress: pd.DataFrame
     study: grid.Study
     expected: float
     predictions: Mapping[CellName, pd.DataFrame]
@@ -125,6 +135,8 @@ def render_page(reports: Reports) -> str:
         curve=reports.learning_curve.to_dict("records"),
         studied=reports.study.cell,
         importance=reports.importance.to_dict("records"),
+        stress=reports.stress.to_dict("records"),
+        survival=_mark_code(summary.phrase_stress(reports.stress)),
         findings=reports.audit["finding"].value_counts().sort_index().to_dict(),
         audit=reports.audit.to_dict("records"),
         suspects=reports.suspects.head(_MOST).to_dict("records"),
@@ -150,6 +162,8 @@ def _draw_figures(reports: Reports, genres: pd.DataFrame, title: str) -> dict[st
     }
     if len(reports.importance):
         figures["importance"] = plots.render_svg("worth", lambda: plots.draw_importance(reports.importance, cell))
+    if len(reports.stress):
+        figures["stress"] = plots.render_svg("stress", lambda: plots.draw_stress(reports.stress))
     return figures
 
 

@@ -7,22 +7,37 @@ import numpy as np
 import pandas as pd
 
 from regenre.evaluation import comparison
-from regenre.evaluation.grid import Evaluation, select_best
+from regenre.evaluation.grid import select_best
 from regenre.learning.cells import TextCounts
 from regenre.paths import CellName
 from regenre.reporting.escaping import escape_markdown
 
 FEW_GROUPS = 30  # below this number, bootstrap intervals cover less than they claim
 FEW_CLIPS = 100  # below this number, a single clip changes the second decimal of the accuracy
+_NUMBERS = dict(enumerate(("three", "four", "five", "six", "seven", "eight", "nine", "ten"), 3))
 
 
-def render_summary(evaluation: Evaluation) -> str:
-    """Return the text of `reports/summary.md`: the answer, the table of cells, and the clips that were left out."""
-    summary = evaluation.summary
+def render_summary(
+    summary: pd.DataFrame,
+    leak: pd.DataFrame,
+    stress: pd.DataFrame,
+    excluded: pd.DataFrame,
+    expected: float,
+    texts: TextCounts | None,
+) -> str:
+    """Return the text of `reports/summary.md`: the answer, the table of cells, and the clips that were left out.
+
+    Parameters
+    ----------
+    summary, leak, excluded : of an `evaluation.grid.Evaluation`
+    stress : as for `phrase_stress`
+    expected : `evaluation.grid.estimate_chosen` under the most honest split
+    texts : of the cells that read texts
+    """
     title = f"# {escape_markdown(summary['dataset'].iloc[0])}: {len(summary)} cells"
-    answer = " ".join(phrase_answer(summary, evaluation.leak, evaluation.expected))
-    texts = [_phrase_texts(evaluation.texts)] if evaluation.texts else []
-    return "\n\n".join([title, answer, _format_table(summary), *texts, _phrase_excluded(evaluation.excluded)]) + "\n"
+    answer = " ".join([*phrase_answer(summary, leak, expected), *phrase_stress(stress)])
+    counts = [_phrase_texts(texts)] if texts else []
+    return "\n\n".join([title, answer, _format_table(summary), *counts, _phrase_excluded(excluded)]) + "\n"
 
 
 def phrase_answer(summary: pd.DataFrame, leak: pd.DataFrame, expected: float) -> list[str]:
@@ -30,7 +45,7 @@ def phrase_answer(summary: pd.DataFrame, leak: pd.DataFrame, expected: float) ->
 
     Parameters
     ----------
-    summary, leak, expected : of an `evaluation.grid.Evaluation`
+    summary, leak, expected : as for `render_summary`
     """
     best = select_best(summary)
     mark = " (pre-trained)" if best["pretrained_on"] else ""
@@ -80,6 +95,36 @@ def phrase_doubts(scores: Mapping[str, Any] | pd.Series) -> list[str]:
     if scores["n_clips"] < FEW_CLIPS:
         sentences.append(f"With so few clips, a single one changes the accuracy by {1 / scores['n_clips']:.3f}.")
     return sentences
+
+
+def phrase_stress(stress: pd.DataFrame) -> list[str]:
+    """Return what becomes of each cell's answers if its clips are changed, in sentences; none for no rows.
+
+    Parameters
+    ----------
+    stress : the table of `evaluation.stress.stress_cells`; the first sentence is about the irrelevant deformation that
+        changes the most answers
+    """
+    sentences = []
+    for names, rows in stress[stress["irrelevant"].astype(bool)].groupby(CellName.COLUMNS, sort=False):
+        clean, *single, worst = (row for _, row in rows.iterrows())
+        if single:
+            top = max(single, key=lambda row: float(row["changed"]))
+            action = top["action"][0].upper() + top["action"][1:]
+            before, after = format_interval(clean, "accuracy"), format_interval(worst, "accuracy")
+            sentences.append(
+                f"{action}, and {_phrase_share(top['changed'])}. `{'-'.join(map(str, names))}` is right for {before} of"
+                f" the clips, and for {after} under every one of {len(single)} changes that leave the genre as it is."
+            )
+    return sentences
+
+
+def _phrase_share(share: float) -> str:
+    """Return a share of the answers, and that it changes."""
+    if share == 0:
+        return "no answer changes"
+    n = round(1 / share)
+    return f"one answer in {_NUMBERS.get(n, n)} changes" if n > 2 else f"{100 * share:.0f} % of the answers change"
 
 
 def format_interval(row: Mapping[str, Any] | pd.Series, score: str) -> str:

@@ -52,7 +52,7 @@ from tqdm import tqdm
 from regenre import paths, records, tables
 from regenre.errors import UserError, escape_terminal
 from regenre.evaluation import comparison, metrics
-from regenre.evaluation.grid import RANDOM, TestedCell, read_summary, select_best
+from regenre.evaluation.grid import CLEAN, RANDOM, TestedCell, read_summary, select_best, select_cell
 from regenre.files import clear_leftovers, write_atomically
 from regenre.learning.cells import RECORD, Cell, Fit
 from regenre.paths import CellName
@@ -111,7 +111,7 @@ class Run:
     ----------
     name : the cell's name
     params : short settings, flat (`flatten`)
-    metrics : scores; MLflow shows their names as `escaping.name_metric` writes them
+    metrics : scores
     tags : names of dataset, split, features, classifier, and digests of the data
     artifacts : name in the run -> file
     note : Markdown that the run's page shows
@@ -153,6 +153,7 @@ class Tables:
     summary: pd.DataFrame
     per_genre: pd.DataFrame
     leak: pd.DataFrame
+    stress: pd.DataFrame
 
     @classmethod
     def read(cls, reports: Path) -> "Tables":
@@ -163,7 +164,7 @@ class Tables:
         UserError
             One of them is missing.
         """
-        names = {"summary": "accuracy", "per_genre": "genre", "leak": "leak"}
+        names = {"summary": "accuracy", "per_genre": "genre", "leak": "leak", "stress": "deformation"}
         return cls(
             **{
                 name: tables.read_report(reports / f"{name}.csv", [*CellName.COLUMNS, column])
@@ -172,15 +173,21 @@ class Tables:
         )
 
     def rank(self, name: CellName, accuracy: float) -> dict[str, float]:
-        """Return `accuracy_honest`, for a cell of the grid's most honest split, and `accuracy_leak`, where it is known.
+        """Return what the other reports know of a cell, to be brought up to date in a run that was logged before.
+
+        `accuracy_honest` is that of a cell of the grid's most honest split. `stress/<deformation>` is the accuracy
+        after a deformation, if it was measured, and `accuracy_leak` what is known of the leak.
 
         The leak is what the cell's split claims beyond the most honest one, for the same features and classifier. For
         a cell of the most honest split it is what the random split claims beyond it.
         """
         honest = name.split == comparison.choose_honest(list(self.summary["split"]))
-        rows = _select_cell(self.leak, replace(name, split=RANDOM) if honest else name)
+        rows = select_cell(self.leak, replace(name, split=RANDOM) if honest else name)
         leak = {} if rows.empty else {"accuracy_leak": float(rows["leak"].iloc[0])}
-        return leak | ({"accuracy_honest": accuracy} if honest else {})
+        changes = select_cell(self.stress, name)
+        scores = changes[["deformation", "accuracy"]].to_numpy()
+        stress = {f"stress/{name_metric(change)}": float(score) for change, score in scores if change != CLEAN}
+        return leak | stress | ({"accuracy_honest": accuracy} if honest else {})
 
 
 def log_runs(experiment: str, runs: list[Run], overview: Run | None = None) -> tuple[int, str, str]:
@@ -338,7 +345,7 @@ def describe_cell(
     """
     plan, predictions = tested.cell.plan, tested.predictions
     if kind == "grid":
-        scores, genres = _read_scores(reports.summary, plan.name), _select_cell(reports.per_genre, plan.name)
+        scores, genres = _read_scores(reports.summary, plan.name), select_cell(reports.per_genre, plan.name)
         genres = genres.drop(columns=["dataset", *CellName.COLUMNS])
     else:
         both = metrics.score(predictions, seed)
@@ -388,13 +395,8 @@ def describe_overview(dataset: str, grid: Mapping[str, Any], reports: Path) -> R
     )
 
 
-def _select_cell(table: pd.DataFrame, name: CellName) -> pd.DataFrame:
-    """Return the rows of a cell of the grid."""
-    return table[(table[CellName.COLUMNS] == [*name.columns.values()]).all(axis=1)]
-
-
 def _read_scores(summary: pd.DataFrame, name: CellName) -> dict[str, float]:
-    rows = _select_cell(summary, name)
+    rows = select_cell(summary, name)
     if rows.empty:
         raise UserError(f"reports/summary.csv: a row of {name} expected, none found; run `dvc repro`")
     counts, ends = ("n_clips", "n_groups", "n_folds"), ("", "_low", "_high")
@@ -488,7 +490,7 @@ def _log_run(client: MlflowClient, experiment_id: str, run: Run, source: dict[st
     run_id = logged.info.run_id
     fit = {} if run.seconds is None else {"fit_seconds": run.seconds}
     by_name = sorted((run.metrics | run.rank | fit).items())
-    scores = [Metric(name_metric(name), value, end, 0) for name, value in by_name]
+    scores = [Metric(name, value, end, 0) for name, value in by_name]
     folds = [Metric("fold_accuracy", value, end, fold) for fold, value in run.fold_accuracies.items()]
     params = [Param(name_metric(name), value) for name, value in run.params.items()]
     client.log_batch(run_id, scores + folds, params)

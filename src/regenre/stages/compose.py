@@ -19,11 +19,14 @@ def main(settings: Settings) -> None:
     common = {key: value for key, value in records.convert_to_plain(settings).items() if key not in OTHERS}
     splits = config.read_leaves("split", grid.splits, grid.seed)
     classifiers = config.read_leaves("classifier", grid.classifiers, grid.seed)
+    patterns = common["stress"]["deformations"]
+    deformations = config.match_names("conf/config.yaml: stress.deformations", "deformation", patterns)
     leaves = {
         "family": {name: settings.family[name] for name in families},
         "features": {name: {"families": names, "columns": columns} for name, (names, columns) in sets.items()},
         "split": splits,
         "classifier": classifiers,
+        "deformation": config.read_leaves("deformation", deformations, grid.seed),
         # what decides whether `extract` writes frames and pieces
         "extract": {
             "reads": sorted({leaf.get("reads", "rows") for leaf in classifiers.values()}),

@@ -1,18 +1,18 @@
 """Score every cell of the grid, and compare the cells.
 
-Reads: data/cells/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes: reports/summary.csv, summary.md,
-per_genre.csv, comparisons.csv, leak.csv, suspects.csv, excluded.csv, cards/<cell>.md and figures/; for DVC best.json,
-metrics.json and plots/; for `study` data/chosen/<dataset>.json.
+Reads: data/cells/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes: reports/summary.csv, per_genre.csv,
+comparisons.csv, leak.csv, suspects.csv, excluded.csv and figures/; for DVC best.json, metrics.json and plots/; for
+`study` and `stress` data/chosen/<dataset>.json.
 """
 
-from regenre import config, files, paths, records, tables
+from regenre import config, paths, records, tables
 from regenre.config import Settings
 from regenre.evaluation import grid
 from regenre.evaluation.grid import TestedCell
-from regenre.reporting import dvc_views, model_card, plots, summary
+from regenre.reporting import dvc_views, plots
 from regenre.reporting.escaping import escape_sheet
 
-READS = ("seed", "study.cell")
+READS = ("seed", "study.cell", "stress.cells")
 TABLES = ("summary", "per_genre", "comparisons", "leak", "suspects", "excluded")
 
 
@@ -22,15 +22,11 @@ def main(settings: Settings) -> None:
     folder = paths.locate_cells(name)
     cells = {cell: TestedCell.read(folder / str(cell)) for cell in config.read_grid().cells}
     evaluation = grid.evaluate(name, cells, tables.read_clips(paths.locate_index(name)), settings.seed)
-    for cell, tested in cells.items():
-        picture = reports / f"figures/confusion/{cell}.svg"
-        model_card.write_views(tested, evaluation.scores[cell], reports / f"cards/{cell}.md", picture)
     dvc_views.write_views(reports, evaluation, {cell: tested.predictions for cell, tested in cells.items()})
-    records.write_record(paths.locate_chosen(name), grid.choose_studied(evaluation, cells, folder, settings.study.cell))
+    chosen = grid.choose_studied(evaluation, cells, folder, settings.study.cell, settings.stress.cells)
+    records.write_record(paths.locate_chosen(name), chosen)
     for table in TABLES:
         tables.write_csv(reports / f"{table}.csv", escape_sheet(getattr(evaluation, table)))
-    text = summary.render_summary(evaluation)
-    files.write_text(reports / "summary.md", text)
     figures = {
         "accuracy": plots.draw_heat_map(evaluation.summary),
         "per_genre_f1": plots.draw_genre_f1(*grid.select_genres_of_best(evaluation.summary, evaluation.per_genre)),
@@ -38,7 +34,7 @@ def main(settings: Settings) -> None:
     }
     for figure_name, figure in figures.items():
         plots.save_figure(reports / f"figures/{figure_name}.png", figure)
-    print(text)
+    print(f"evaluate {name}: {len(cells)} cells; {chosen.cell} is studied")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Put the results on one page.
+"""Put the results into words: a summary, one page, and a card for each model.
 
 Reads: reports/*.csv, study.json, data/cells/<dataset>/, data/index/<dataset>.previews.parquet, conf/published.yaml,
-params.yaml. Writes: reports/index.html.
+params.yaml. Writes: reports/summary.md, index.html, cards/<cell>.md and figures/confusion/<cell>.svg.
 """
 
 import json
@@ -9,39 +9,42 @@ import json
 from regenre import config, files, paths, records, tables
 from regenre.config import Settings
 from regenre.errors import escape_terminal
-from regenre.evaluation import grid
-from regenre.evaluation.comparison import Hits
-from regenre.learning.cells import Cell
+from regenre.evaluation import grid, metrics
+from regenre.evaluation.grid import TestedCell
 from regenre.paths import CellName
 from regenre.quality.preview import read_previews
-from regenre.reporting import page
+from regenre.reporting import model_card, page, summary
 
 READS = ("seed",)
 
 
 def main(settings: Settings) -> None:
-    """Write the page."""
-    name, reports, cells = config.get_choice("dataset"), paths.locate_reports(), config.read_grid().cells
+    """Write the texts and print the summary."""
+    name, reports, seed = config.get_choice("dataset"), paths.locate_reports(), settings.seed
+    cells = {cell: TestedCell.read(paths.locate_cells(name) / str(cell)) for cell in config.read_grid().cells}
     by_table = {table: tables.read_report(reports / f"{table}.csv", columns) for table, columns in page.TABLES.items()}
     best = CellName.read_row(grid.select_best(by_table["summary"]).to_dict())
-    folder = paths.locate_cells(name)
-    predictions = {
-        cell: tables.read_predictions(folder / str(cell) / "predictions.csv")
-        for cell in cells
-        if cell.split == best.split
-    }
-    best_cell = records.convert_to_plain(Cell.read(folder / str(best)))
+    honest = {cell: tested for cell, tested in cells.items() if cell.split == best.split}
+    best_cell = records.convert_to_plain(cells[best].cell)
     configuration = {"grid": config.read_yaml(paths.locate_params()), "best cell": best_cell}
     content = page.Reports(
         **by_table,
         study=records.read_record(reports / "study.json", grid.Study, "run `dvc repro`"),
-        expected=grid.estimate_chosen({cell: Hits.count(rows) for cell, rows in predictions.items()}, settings.seed),
-        predictions=predictions,
+        expected=grid.estimate_chosen({cell: tested.hits for cell, tested in honest.items()}, seed),
+        predictions={cell: tested.predictions for cell, tested in honest.items()},
         previews=read_previews(paths.locate_previews(name), page.choose_clips(by_table["audit"], by_table["suspects"])),
         published=config.read_leaf(paths.locate_conf() / "published.yaml", page.Published),
         configuration=json.dumps(configuration, indent=1, sort_keys=True),
     )
     files.write_text(reports / "index.html", page.render_page(content))
+    excluded, texts = tables.read_report(reports / "excluded.csv"), grid.find_texts(cells.values())
+    text = summary.render_summary(content.summary, content.leak, content.stress, excluded, content.expected, texts)
+    files.write_text(reports / "summary.md", text)
+    for cell, tested in cells.items():
+        card, figure = reports / f"cards/{cell}.md", reports / f"figures/confusion/{cell}.svg"
+        stress = grid.select_cell(content.stress, cell)
+        model_card.write_views(tested, metrics.score(tested.predictions, seed), stress, card, figure)
+    print(text)
     print(escape_terminal(f"report {name}: {paths.shorten(reports / 'index.html')}"))
 
 

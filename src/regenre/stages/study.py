@@ -21,7 +21,7 @@ def main(settings: Settings) -> None:
     chosen = settings.study.cell
     if chosen is None:
         chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`").cell
-    cell_name = grid.find_studied(config.read_grid().cells, chosen)
+    cell_name = grid.find_cell(config.read_grid().cells, chosen, "study.cell")
     index, features, search = paths.locate_index(name), paths.locate_features(name), settings.search
     cell = Planner(name, index, features, settings.seed, search, config.build).plan_cell(
         cell_name,

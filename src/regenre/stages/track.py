@@ -31,7 +31,8 @@ def main(settings: Settings) -> None:
         tested = TestedCell.read(folder)
         if tested.cell.inputs not in logged:
             figure, card = folder / "confusion.svg", folder / "card.md"
-            model_card.write_views(tested, metrics.score(tested.predictions, settings.seed), card, figure)
+            scores = metrics.score(tested.predictions, settings.seed)
+            model_card.write_views(tested, scores, tables.stress.iloc[:0], card, figure)
             runs.append(describe_cell(tested, folder, tables, figure, card, settings.seed, "sweep"))
     n_logged, uri, link = tracking.log_runs(name, runs, describe_overview(name, vars(grid), reports))
     files.write_json(paths.locate_tracked(name), {"cells": len(grid.cells), "store": tracking.describe_store()})

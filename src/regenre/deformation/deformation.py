@@ -1,0 +1,57 @@
+"""What every deformation offers, and the random numbers of a clip.
+
+A deformation changes how a recording sounds and not what was played (the irrelevant transformations of Sturm 2014, "A
+simple method to determine if a music information retrieval system is a 'horse'"). Its leaf is in conf/deformation.
+
+    Deformation  base of all deformations
+    deform       a deformation of one clip
+"""
+
+from abc import ABC, abstractmethod
+from hashlib import sha256
+
+import numpy as np
+
+from regenre.kinds import strict_dataclass
+
+
+@strict_dataclass
+class Deformation(ABC):
+    """Base of all deformations.
+
+    Parameters
+    ----------
+    action : what is done, in words, as a command: "turn the treble up by 6 dB"
+    irrelevant : whether no listener would take the clip for another genre afterwards
+    """
+
+    action: str
+    irrelevant: bool
+
+    @abstractmethod
+    def __call__(self, y: np.ndarray, sr: int, rng: np.random.Generator) -> np.ndarray:
+        """Deform samples.
+
+        Parameters
+        ----------
+        y : float32 array, shape (n_samples,) or (n_samples, n_channels), at least one sample; it is not changed
+        sr : sampling rate in Hz
+        rng : all random numbers come from it
+
+        Returns
+        -------
+        float32 array at the same rate with as many dimensions, at least one sample; finite, nothing is clipped that the
+        deformation does not clip; silence yields silence
+        """
+
+
+def deform(deformation: Deformation, name: str, y: np.ndarray, sr: int, clip_id: str) -> np.ndarray:
+    """Deform a clip; its random numbers follow from its name and the deformation's alone, on any machine.
+
+    Parameters
+    ----------
+    name : of the deformation's leaf
+    y, sr : as `Deformation` takes them
+    """
+    seed = int.from_bytes(sha256(f"{name}\0{clip_id}".encode(errors="surrogateescape")).digest()[:16])
+    return deformation(y, sr, np.random.default_rng(seed)).astype(np.float32, copy=False)

@@ -1,0 +1,55 @@
+"""Change the tested clips in ways that leave their genre as it is: do the answers stay?
+
+Off as long as `stress.deformations` is empty: then the table has no rows.
+
+Reads: data/chosen/<dataset>.json (which cell), data/raw/<dataset>/, data/features/<dataset>/,
+data/index/<dataset>.parquet. Writes: reports/stress.csv.
+"""
+
+import pandas as pd
+
+from regenre import config, paths, records, tables
+from regenre.config import Settings
+from regenre.deformation.deformation import Deformation
+from regenre.errors import escape_terminal
+from regenre.evaluation import grid, stress
+from regenre.learning.plan import Planner
+from regenre.reporting.escaping import escape_sheet
+from regenre.reporting.summary import phrase_stress
+
+READS = ("search.*", "stress.*", "seed", "compute.*")
+
+
+def main(settings: Settings) -> None:
+    """Write the table."""
+    name, target = config.get_choice("dataset"), paths.locate_reports() / "stress.csv"
+    names = config.match_names("stress.deformations", "deformation", settings.stress.deformations)
+    if not names:
+        tables.write_csv(target, pd.DataFrame(columns=stress.COLUMNS))
+        print(f"stress {name}: off; name deformations in stress.deformations of conf/config.yaml, ['*'] for all")
+        return
+    leaves = config.read_leaves("deformation", names, settings.seed)
+    deformations = {leaf: config.build(leaves[leaf], f"conf/deformation/{leaf}.yaml", Deformation) for leaf in names}
+    chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`").cell
+    cells = config.read_grid().cells
+    own = [grid.find_cell(cells, text, "stress.cells") for text in [chosen, *settings.stress.cells]]
+    splits, classifiers = (
+        config.read_leaves(group, sorted({getattr(cell, group) for cell in own}), settings.seed)
+        for group in ("split", "classifier")
+    )
+    index, features = paths.locate_index(name), paths.locate_features(name)
+    planner = Planner(name, index, features, settings.seed, settings.search, config.build)
+    planned = [planner.plan_cell(cell, splits[cell.split], classifiers[cell.classifier]) for cell in dict.fromkeys(own)]
+    with config.make_compute(settings).use():
+        table, left_out = stress.stress_cells(
+            planned, deformations, paths.locate_raw(name), config.build, settings.seed
+        )
+    tables.write_csv(target, escape_sheet(table))
+    for cell_name, reason in left_out.items():
+        print(escape_terminal(f"stress {name}: {cell_name} is left out: {reason}"))
+    for sentence in phrase_stress(table):
+        print(escape_terminal(f"stress {name}: {sentence}"))
+
+
+if __name__ == "__main__":
+    config.run_stage(main, READS)

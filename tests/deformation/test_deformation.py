@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from helpers import ROOT, SR, build_leaf, noise, silence, sine
+
+from regenre.deformation.deformation import deform
+
+LEAVES = sorted(path.stem for path in (ROOT / "conf/deformation").glob("*.yaml"))
+RANDOM = {"equalizer", "white", "pink", "babble", "room", "hall"}
+STEREO = np.stack([noise(0.3), sine(440, 0.3)], axis=1)
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_deformation_keeps_its_promises(name: str) -> None:
+    deformation = build_leaf("deformation", name)
+    for y in (STEREO, STEREO[:, :1], STEREO[:, 0], silence(0.3), np.ones(1, np.float32)):
+        before = y.copy()
+        changed = deform(deformation, name, y, SR, "clip")
+        np.testing.assert_array_equal(y, before)
+        assert (changed.dtype, changed.ndim) == (np.float32, y.ndim)
+        assert len(changed) >= 1
+        assert np.isfinite(changed).all()
+    assert np.abs(deform(deformation, name, silence(0.3), SR, "clip")).max() < 1e-6
+    for sr in (8_000, 96_000):
+        assert np.isfinite(deform(deformation, name, STEREO, sr, "clip")).all()
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_deformation_follows_from_the_clip_and_its_name_alone(name: str) -> None:
+    deformation = build_leaf("deformation", name)
+    first, again, other = (deform(deformation, name, STEREO, SR, clip) for clip in ("a", "a", "b"))
+    np.testing.assert_array_equal(first, again)
+    is_random = name.split("_")[0] in RANDOM
+    assert np.array_equal(first, other) != is_random
+    assert np.array_equal(first, deform(deformation, "another name", STEREO, SR, "a")) != is_random
+
+
+def test_a_clip_may_have_a_name_that_is_no_utf_8() -> None:
+    deform(build_leaf("deformation", "white_10"), "white_10", noise(0.1), SR, "song\udcff")
