@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import ROOT, SR, blobs, frames_of, noise, run_folds
+from helpers import ROOT, SR, blobs, frames_of, noise, run_folds, skip_without_keras
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -194,6 +194,8 @@ def test_every_family_bounds_what_it_computes(name: str) -> None:
 
 @pytest.mark.parametrize("name", list_leaves("classifier"))
 def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
+    if name == "cnn":
+        skip_without_keras()
     learner, (X, clips) = build_once("classifier", name), blobs()
     for unfitted in [member.estimator for member in learner.members.values()] or [learner.estimator]:
         assert clone(unfitted).get_params() == unfitted.get_params()
