@@ -168,7 +168,9 @@ def _choose(
         try:
             search.fit(X, genre, **groups)
         except ValueError:
-            search.set_params(error_score="raise").fit(X, genre, **groups)  # give the reason instead of "all fits failed"
+            search.set_params(error_score="raise").fit(
+                X, genre, **groups
+            )  # give the reason instead of "all fits failed"
     for params, score in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True):
         if np.isnan(score):  # e.g. 15 neighbours among 12 clips
             warnings.warn(f"{_name_params(params)} cannot be fitted on so few clips", FitFailedWarning, stacklevel=2)

@@ -1,9 +1,10 @@
 """`Cnn`: a small residual network, trained from scratch on frames."""
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
@@ -68,7 +69,7 @@ class Cnn(FrameClassifier):
     def __init__(
         self,
         crop: int = 16,
-        widths: Sequence[int] = (16, 32, 64),
+        widths: Sequence[int] = (16, 32),
         epochs: int = 60,
         patience: int = 20,
         batch_size: int = 32,
@@ -114,30 +115,27 @@ class Cnn(FrameClassifier):
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         train, valid = _deal(labels, np.arange(len(labels)) if groups is None else groups, int(rng.integers(2**31)))
         weight = compute_class_weight("balanced", classes=np.arange(len(self.classes_)), y=labels)
-        targets = (np.eye(len(self.classes_)) * weight)[labels].astype(np.float32)
+        targets = (np.eye(len(weight)) * weight)[labels].astype(np.float32)
+        n_steps = -(-len(train) // self.batch_size)
+        least, best = np.inf, 0
         with _LOCK:
             network = self._open_network()
+            network.set_weights([_draw(rng, initial) for initial in network.initial])
             for variable in network.optimizer.variables:
                 variable.assign(np.zeros(variable.shape, variable.dtype))
-            network.set_weights([_draw(rng, initial) for initial in network.initial])
-            least, best = np.inf, 0
             for epoch in tqdm(range(self.epochs), desc="cnn", unit=" epochs", leave=False, disable=None):
                 network.optimizer.learning_rate = self.learning_rate * (1 + np.cos(np.pi * epoch / self.epochs)) / 2
-                n_steps = -(-len(train) // self.batch_size)
                 for rows in np.resize(rng.permutation(train), (n_steps, self.batch_size)):
                     crops = _mask(np.stack([_crop(clips[row], self.crop, rng) for row in rows]), self.mask, rng)
                     network.train_on_batch(*_mix(crops, targets[rows], self.mixup, rng))
+                loss = -epoch  # with no clip to validate, the last epoch is the best
                 if len(valid):
-                    proba = self._average(network, [clips[row] for row in valid])
-                    loss = log_loss(
-                        labels[valid], proba, sample_weight=weight[labels[valid]], labels=np.arange(len(weight))
-                    )
-                    if loss < least:
-                        least, best, self.weights_ = loss, epoch, _copy_weights(network)
-                    elif epoch - best >= self.patience:
-                        break
-            if not len(valid):
-                self.weights_ = _copy_weights(network)
+                    proba, true = self._average(network, [clips[row] for row in valid]), labels[valid]
+                    loss = log_loss(true, proba, sample_weight=weight[true], labels=np.arange(len(weight)))
+                if loss < least:
+                    least, best, self.weights_ = loss, epoch, _copy_weights(network)
+                elif epoch - best == self.patience:
+                    break
         self.n_iter_ = epoch + 1
         return self
 
@@ -156,17 +154,18 @@ class Cnn(FrameClassifier):
 
     def _average(self, network: Any, clips: list[np.ndarray]) -> np.ndarray:
         """Return the mean probabilities over the fewest evenly spaced crops that cover each clip."""
-        starts = [
-            np.linspace(0, len(clip) - self.crop, -(-len(clip) // self.crop)).round().astype(int) for clip in clips
-        ]
+        counts = [-(-len(clip) // self.crop) for clip in clips]
         crops = np.stack(
-            [clip[start : start + self.crop] for clip, own in zip(clips, starts, strict=True) for start in own]
+            [
+                clip[start : start + self.crop]
+                for clip, n in zip(clips, counts, strict=True)
+                for start in np.linspace(0, len(clip) - self.crop, n).round().astype(int)
+            ]
         )
         fill = np.zeros((-len(crops) % self.batch_size, *crops.shape[1:]), np.float32)  # one shape: compiled once
         batches = np.split(np.concatenate([crops, fill]), -(-len(crops) // self.batch_size))
         logits = np.concatenate([network.predict_on_batch(batch) for batch in batches])[: len(crops)]
         proba = scipy.special.softmax(logits.astype(np.float64), axis=1)
-        counts = [len(own) for own in starts]
         means: np.ndarray = np.add.reduceat(proba, np.cumsum([0, *counts[:-1]])) / np.array(counts)[:, None]
         return means
 
@@ -210,11 +209,9 @@ def _mix(
     """Return each crop and its target, mixed with those of another."""
     share = (rng.beta(alpha, alpha, len(crops)) if alpha else np.ones(len(crops))).astype(np.float32)
     other = rng.permutation(len(crops))
-    weight = share[:, None, None]
-    return (
-        weight * crops + (1 - weight) * crops[other],
-        weight[:, 0] * targets + (1 - weight[:, 0]) * targets[other],
-    )
+    own, rest = share[:, None], 1 - share[:, None]
+    mixed = own[..., None] * crops + rest[..., None] * crops[other]
+    return mixed, own * targets + rest * targets[other]
 
 
 @lru_cache(maxsize=4)
@@ -224,39 +221,54 @@ def _build(backend: str, shape: tuple[int, int], widths: tuple[int, ...], n_genr
     layers = keras.layers
     x = inputs = layers.Input(shape)
     x = layers.Reshape((*shape, 1))(x)
+    convolve = partial(layers.Conv2D, padding="same", use_bias=False, kernel_initializer="zeros")  # `fit` draws them
     for width in widths:
-        y = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
+        y = convolve(width, 3)(x)
         y = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(y))
-        y = layers.Conv2D(width, 3, padding="same", use_bias=False)(y)
+        y = convolve(width, 3)(y)
         y = layers.BatchNormalization(momentum=0.9)(y)
-        x = layers.Activation("relu")(layers.Add()([y, layers.Conv2D(width, 1)(x)]))
+        x = layers.Activation("relu")(layers.Add()([y, convolve(width, 1)(x)]))
         x = layers.MaxPooling2D(2, padding="same")(x)
-    network = keras.Model(inputs, layers.Dense(n_genres)(layers.GlobalAveragePooling2D()(x)))
-    network.compile(
-        keras.optimizers.AdamW(weight_decay=weight_decay), keras.losses.CategoricalCrossentropy(from_logits=True)
-    )
+    logits = layers.Dense(n_genres, kernel_initializer="zeros")(layers.GlobalAveragePooling2D()(x))
+    network = keras.Model(inputs, logits)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.AdamW(weight_decay=weight_decay), loss)
     network.optimizer.build(network.trainable_variables)
     network.initial = _copy_weights(network)
     return network
 
 
 def _copy_weights(network: Any) -> list[np.ndarray]:
+    """Return copies; `network.get_weights()` warns."""
     import keras
 
     return [keras.ops.convert_to_numpy(variable.value) for variable in network.weights]
 
 
+@cache
 def _import_keras(backend: str) -> Any:
-    """Import Keras with one thread; a library reads these variables when it is imported or first computes."""
+    """Import Keras, to compute in one thread; the libraries read these variables when they are imported or start."""
+    if backend not in ("jax", "torch"):
+        raise UserError(f"backend: jax or torch expected, {backend!r} found; correct it, or unset KERAS_BACKEND")
+    flags = [os.environ.get("XLA_FLAGS", ""), "--xla_gpu_deterministic_ops=true"]
     os.environ.update(
         KERAS_BACKEND=backend,
-        KERAS_HOME=os.devnull,  # a file of the user's settings is neither read nor written
-        NPROC="1",  # threads of JAX
+        KERAS_HOME=os.devnull,  # settings of the user's are neither read nor written
+        NPROC="1",  # threads of JAX on processors
+        XLA_FLAGS=" ".join(flags),
         XLA_PYTHON_CLIENT_PREALLOCATE="false",  # workers share a GPU
     )
+    logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)  # it lists devices that are not there
     try:
-        import jax  # noqa: F401 # its version decides cells, see `digest`
+        if backend == "torch":
+            import torch
+
+            torch.set_num_threads(1)
+        else:
+            import jax  # noqa: F401 # for `digest`
         import keras
     except ImportError as error:
         raise UserError(f"keras and {backend} expected, none found; run pip install 'regenre[neural]'") from error
+    if keras.backend.backend() != backend:
+        raise UserError(f"backend: {keras.backend.backend()}, which this process uses, expected, {backend} found")
     return keras
