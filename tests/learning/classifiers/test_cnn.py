@@ -1,6 +1,7 @@
 """What surrounds the network is tested with a stand-in that records; the network itself is tiny."""
 
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -93,7 +94,7 @@ def test_a_model_is_arrays_and_names_of_types(keras, sample_clips) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::Warning")
 def test_the_checks_of_scikit_learn_pass(keras) -> None:
-    check_estimator(Cnn(**TINY | {"crop": 2, "epochs": 60}))
+    check_estimator(Cnn(**TINY | {"crop": 2, "epochs": 20}))
 
 
 def test_a_clone_has_the_settings_of_the_original() -> None:
@@ -198,8 +199,11 @@ def test_a_missing_library_is_one_line(library: str, monkeypatch: pytest.MonkeyP
 
 
 def test_another_backend_is_refused_in_one_line(keras, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = dict(os.environ)
+    cnn._import_keras.cache_clear()
     cnn._import_keras("jax")
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=int))
     for backend, message in (("os", "jax or torch"), ("torch", "jax, which this process uses,")):
         with pytest.raises(UserError, match=f"^backend: {message} expected, '?{backend}'? found"):
             cnn._import_keras(backend)
+    assert os.environ == before  # a leaf reads KERAS_BACKEND

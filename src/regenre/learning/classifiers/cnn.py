@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from functools import cache, lru_cache, partial
 from typing import Any, Self
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ class Cnn(FrameClassifier):
     one. Frames are standardised with the mean and variance of the training frames; silence yields what the network
     makes of them.
 
-    One thread computes, on a GPU if Keras' backend finds one. Two fits on one machine have the same bytes.
+    One thread computes, or a GPU if Keras' backend finds one. Two fits on one processor have the same bytes.
 
     Parameters
     ----------
@@ -214,7 +215,7 @@ def _mix(
     return mixed, own * targets + rest * targets[other]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _build(backend: str, shape: tuple[int, int], widths: tuple[int, ...], n_genres: int, weight_decay: float) -> Any:
     """Return a network with its optimiser; each process builds and compiles it once for all fits."""
     keras = _import_keras(backend)
@@ -247,26 +248,28 @@ def _copy_weights(network: Any) -> list[np.ndarray]:
 
 @cache
 def _import_keras(backend: str) -> Any:
-    """Import Keras, to compute in one thread; the libraries read these variables when they are imported or start."""
+    """Import Keras, to compute in one thread; its libraries read these variables when they are imported or start."""
     if backend not in ("jax", "torch"):
         raise UserError(f"backend: jax or torch expected, {backend!r} found; correct it, or unset KERAS_BACKEND")
-    flags = [os.environ.get("XLA_FLAGS", ""), "--xla_gpu_deterministic_ops=true"]
-    os.environ.update(
-        KERAS_BACKEND=backend,
-        KERAS_HOME=os.devnull,  # settings of the user's are neither read nor written
-        NPROC="1",  # threads of JAX on processors
-        XLA_FLAGS=" ".join(flags),
-        XLA_PYTHON_CLIENT_PREALLOCATE="false",  # workers share a GPU
-    )
     logging.getLogger("jax._src.xla_bridge").setLevel(logging.WARNING)  # it lists devices that are not there
+    variables = {
+        "KERAS_BACKEND": backend,
+        "KERAS_HOME": os.devnull,  # settings of the user's are neither read nor written
+        "NPROC": "1",  # threads of JAX on processors
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_gpu_deterministic_ops=true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # workers share a GPU
+    }
     try:
-        if backend == "torch":
-            import torch
+        with patch.dict(os.environ, variables):
+            if backend == "torch":
+                import torch
 
-            torch.set_num_threads(1)
-        else:
-            import jax  # noqa: F401 # for `digest`
-        import keras
+                torch.set_num_threads(1)
+            else:
+                import jax
+
+                jax.devices()  # starts it
+            import keras
     except ImportError as error:
         raise UserError(f"keras and {backend} expected, none found; run pip install 'regenre[neural]'") from error
     if keras.backend.backend() != backend:
