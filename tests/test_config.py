@@ -214,6 +214,13 @@ def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(loaded.predict_proba(X[fold.test]), first.proba)
 
 
+def test_the_backend_of_keras_is_a_setting_of_the_leaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it decides the digest of a cell."""
+    for name, backend in ((None, "jax"), ("torch", "torch")):
+        monkeypatch.setenv("KERAS_BACKEND", name) if name else monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        assert read_leaf.__wrapped__("classifier", "cnn")["estimator"]["backend"] == backend
+
+
 @pytest.mark.parametrize("n", [200, 201, 202])
 def test_the_network_is_no_worse_with_one_clip_more(n: int) -> None:
     """A last batch of one or two clips would spoil it."""
