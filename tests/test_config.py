@@ -241,7 +241,7 @@ def test_the_grid_of_params_names_what_exists() -> None:
     [
         (
             {"classifiers": ["svm"]},
-            r"params.yaml: classifiers: 'svm' is not in conf/classifier/; choose from dummy, extra_trees",
+            r"params.yaml: classifiers: 'svm' is not in conf/classifier/; choose from cnn, dummy, extra_trees",
         ),
         ({"features": ["mfccs"]}, "params.yaml: features: 'mfccs' is not in conf/features/; choose from all, bfcc"),
         ({"features": "mfcc"}, "params.yaml: features: a valid list expected, 'mfcc' found"),
@@ -435,7 +435,7 @@ TRAIN = [*SWEEPS, "seed", "compute.*"]
         ("features.families=[mfcc]", "features.families=.* changes nothing here"),
         ("dataset.n_clips=3", "dataset.n_clips=3 changes nothing here"),
         ("~classifier", "~classifier removes a setting that this stage needs"),
-        ("classifier=svm", "classifier: 'svm' is not in conf/classifier/; choose from dummy"),
+        ("classifier=svm", "classifier: 'svm' is not in conf/classifier/; choose from cnn, dummy"),
         ("classifier=knn,lda", "classifier=knn,lda has several values, a run each; add --multirun"),
         ("classifier=[knn,lda]", r"classifier: the name of one leaf expected, classifier=\[knn,lda\] found"),
         ("compute=nope", "compute: 'nope' is not in conf/compute/; choose from dask, local"),
