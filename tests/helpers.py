@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,12 @@ def predict_folds(learner: Learner, X: np.ndarray, clips: pd.DataFrame, folds: l
 def fit_all(learner: Learner, X: np.ndarray, clips: pd.DataFrame) -> Any:
     genre, group = (clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
     return estimator.fit(learner, X, genre, group, [], "balanced_accuracy")[0]
+
+
+def skip_without_keras() -> None:
+    """Skip the test if the extra `neural` is missing; to import it here would give Keras its default backend."""
+    if not (find_spec("keras") and find_spec("jax")):
+        pytest.skip("pip install 'regenre[neural]'")
 
 
 def sum_squares(value: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import ROOT, SR, blobs, frames_of, noise, run_folds
+from helpers import ROOT, SR, blobs, frames_of, noise, run_folds, skip_without_keras
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -230,6 +230,8 @@ def test_every_family_bounds_what_it_computes(name: str) -> None:
 
 @pytest.mark.parametrize("name", list_leaves("classifier"))
 def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
+    if name == "cnn":
+        skip_without_keras()
     learner, (X, clips) = build_once("classifier", name), blobs()
     for unfitted in [member.estimator for member in learner.members.values()] or [learner.estimator]:
         assert clone(unfitted).get_params() == unfitted.get_params()
@@ -246,6 +248,13 @@ def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
         (tmp_path / "model.skops").write_bytes(first.model)
         loaded = models.load_model(tmp_path / "model.skops")  # refuses types that are not in its list
         np.testing.assert_array_equal(loaded.predict_proba(X[fold.test]), first.proba)
+
+
+def test_the_backend_of_keras_is_a_setting_of_the_leaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it decides the digest of a cell."""
+    for name, backend in ((None, "jax"), ("torch", "torch")):
+        monkeypatch.setenv("KERAS_BACKEND", name) if name else monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        assert read_leaf.__wrapped__("classifier", "cnn")["estimator"]["backend"] == backend
 
 
 @pytest.mark.parametrize("n", [200, 201, 202])
@@ -268,7 +277,7 @@ def test_the_grid_of_params_names_what_exists() -> None:
     [
         (
             {"classifiers": ["svm"]},
-            r"params.yaml: classifiers: 'svm' is not in conf/classifier/; choose from dummy, extra_trees",
+            r"params.yaml: classifiers: 'svm' is not in conf/classifier/; choose from cnn, dummy, extra_trees",
         ),
         ({"features": ["mfccs"]}, "params.yaml: features: 'mfccs' is not in conf/features/; choose from all, bfcc"),
         ({"features": "mfcc"}, "params.yaml: features: a valid list expected, 'mfcc' found"),
@@ -474,7 +483,7 @@ TRAIN = [*SWEEPS, "seed", "compute.*"]
         ("features.families=[mfcc]", "features.families=.* changes nothing here"),
         ("dataset.n_clips=3", "dataset.n_clips=3 changes nothing here"),
         ("~classifier", "~classifier removes a setting that this stage needs"),
-        ("classifier=svm", "classifier: 'svm' is not in conf/classifier/; choose from dummy"),
+        ("classifier=svm", "classifier: 'svm' is not in conf/classifier/; choose from cnn, dummy"),
         ("classifier=knn,lda", "classifier=knn,lda has several values, a run each; add --multirun"),
         ("classifier=[knn,lda]", r"classifier: the name of one leaf expected, classifier=\[knn,lda\] found"),
         ("compute=nope", "compute: 'nope' is not in conf/compute/; choose from dask, local"),

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import blobs
+from helpers import blobs, skip_without_keras
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from regenre.learning import digest, splits
+from regenre.learning.classifiers.cnn import Cnn
 from regenre.learning.classifiers.hmm import Hmm
 from regenre.learning.estimator import Learner
 from regenre.learning.tasks import Task, Values
@@ -48,7 +49,7 @@ def test_the_vectoriser_decides_cells_with_texts_alone() -> None:
 
 def test_a_classifier_decides_its_own_cells_alone() -> None:
     more = list_code(make_task(Learner(Hmm()))) - list_code(make_task())
-    assert more == {"regenre.learning.classifiers.hmm", "regenre.learning.classifiers.densities"}
+    assert more == {"regenre.learning.classifiers." + name for name in ("hmm", "densities", "frame_classifier")}
     vote = Learner(members={"one": KNN, "other": Learner(Hmm())})
     assert more <= list_code(make_task(vote))
 
@@ -60,6 +61,13 @@ def test_the_libraries_of_a_cell_are_those_that_its_code_imports() -> None:
     assert "hmmlearn" in digest.find_libraries(list_code(make_task(Learner(Hmm()))))
     assert "scipy" in digest.find_libraries({"scipy.optimize"})
     assert {"scipy", "joblib"} <= set(digest.find_libraries({"sklearn.svm"}))  # which scikit-learn needs
+
+
+def test_libraries_that_are_imported_late_count() -> None:
+    skip_without_keras()
+    libraries = digest.list_requirements(Learner(Cnn()))
+    assert {"keras", "jax", "jaxlib"} <= set(libraries)
+    assert not {"keras", "jax", "jaxlib"} & set(digest.list_requirements(Learner(Hmm())))
 
 
 @pytest.mark.parametrize(

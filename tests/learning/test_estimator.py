@@ -1,7 +1,7 @@
 """The choice of hyper-parameters and the fit of one estimator."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pytest
@@ -134,3 +134,24 @@ def test_the_learner_is_not_changed_by_a_fit() -> None:
     fit_all(learner, X, clips)
     assert learner.estimator.C == 1.0
     assert not hasattr(learner.estimator, "coef_")
+
+
+class Grouped(DummyClassifier):
+    """Records the groups that it gets, and the first column."""
+
+    fits: ClassVar[list[tuple[list, list]]] = []
+
+    def fit(self, X: np.ndarray, y: np.ndarray, groups: Any = None) -> Self:
+        self.fits.append((list(groups), list(X[:, 0])))
+        return super().fit(X, y)
+
+
+def test_an_estimator_that_asks_for_groups_gets_those_of_its_clips() -> None:
+    X, clips = blobs()
+    X[:, 0] = group = np.arange(60) // 6
+    inner = splits.deal_inner(clips, Fold(np.arange(60), splits.NOBODY), 2, 1)
+    learner = Learner(Grouped(), search={"strategy": ["prior", "uniform"]})
+    estimator.fit(learner, X, clips["genre"].to_numpy(dtype=object), group, inner, "accuracy")
+    rows = [fold.fit for fold in inner] * 2 + [np.arange(60)]
+    assert sorted(groups for groups, _ in Grouped.fits) == sorted(list(group[part]) for part in rows)
+    assert all(groups == column for groups, column in Grouped.fits)

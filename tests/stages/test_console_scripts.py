@@ -79,7 +79,7 @@ def test_a_script_is_its_stage(scripts: Path) -> None:
     assert "Settings that it reads: dataset, split, features, classifier, search, seed, compute." in process.stdout
     assert "By hand: " in process.stdout
     process = run(scripts, "regenre-train classifier=nope", ROOT)
-    assert process.stderr.startswith("regenre: train: classifier: 'nope' is not in conf/classifier/; choose from dummy")
+    assert process.stderr.startswith("regenre: train: classifier: 'nope' is not in conf/classifier/; choose from cnn")
     assert (process.returncode, process.stderr.count("\n")) == (1, 1)
 
 

@@ -165,7 +165,7 @@ def test_words_of_train_choose_cells(start: Start, words: str, cells: list[str])
         ("classifier", "SETTING=VALUE expected, 'classifier' found"),
         ("hydra/launcher=nope", "Could not find 'hydra/launcher/nope'"),
         ("hydra.nope=1", "Key 'nope' not in 'HydraConf'"),
-        ("--multirun classifier=glob(zz*)", "classifier: 'zz*' is not in conf/classifier/; choose from dummy"),
+        ("--multirun classifier=glob(zz*)", "classifier: 'zz*' is not in conf/classifier/; choose from cnn, dummy"),
         (
             "--multirun classifier.search.C=glob(*)",
             "values expected (classifier.search.C=VALUE,VALUE), for glob() chooses among names",

@@ -25,6 +25,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 
 from regenre.errors import UserError
 from regenre.kinds import strict_dataclass
@@ -94,7 +95,7 @@ def fit(
     Parameters
     ----------
     X : features, shape (n_clips, n_columns), or an object array of n_clips sequences
-    genre, group : of each clip
+    genre, group : of each clip; an estimator whose `fit` has a parameter `groups` gets the groups
     inner : folds to choose hyper-parameters by; positions in X
     metric : scikit-learn's name of the score to choose by
     words : which column of X holds texts, if one does
@@ -121,12 +122,13 @@ def fit(
         if learner.scale:
             candidates[_WORTH] = [{"words": float(np.sqrt(worth))} for worth in words.worth]
     pipeline = Pipeline([*steps, (_STEP, clone(learner.estimator))])
-    best, score = _choose(candidates, pipeline, X, genre, inner, metric)
+    groups = {f"{_STEP}__groups": group} if has_fit_parameter(learner.estimator, "groups") else {}
+    best, score = _choose(candidates, pipeline, X, genre, groups, inner, metric)
     pipeline.set_params(**best)
     if not hasattr(pipeline, "predict_proba"):
         folds = _deal_calibration_folds(genre, group)
         pipeline = CalibratedClassifierCV(pipeline, method="temperature", ensemble=False, cv=folds)
-    return Fit(pipeline.fit(X, genre), _name_params(best), score)
+    return Fit(pipeline.fit(X, genre, **groups), _name_params(best), score)
 
 
 def _join_columns(words: "Words", n_columns: int, numbers: Pipeline) -> ColumnTransformer:
@@ -147,6 +149,7 @@ def _choose(
     pipeline: Pipeline,
     X: np.ndarray,
     genre: np.ndarray,
+    groups: Mapping[str, np.ndarray],
     inner: Sequence[Fold],
     metric: str,
 ) -> tuple[dict[str, Any], float | None]:
@@ -163,14 +166,16 @@ def _choose(
         warnings.filterwarnings("ignore", message="Scoring failed|One or more of the test scores", category=UserWarning)
         warnings.simplefilter("ignore", FitFailedWarning)
         try:
-            search.fit(X, genre)
+            search.fit(X, genre, **groups)
         except ValueError:
-            search.set_params(error_score="raise").fit(X, genre)  # give the reason instead of "all fits failed"
+            search.set_params(error_score="raise").fit(
+                X, genre, **groups
+            )  # give the reason instead of "all fits failed"
     for params, score in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True):
         if np.isnan(score):  # e.g. 15 neighbours among 12 clips
             warnings.warn(f"{_name_params(params)} cannot be fitted on so few clips", FitFailedWarning, stacklevel=2)
     if np.isnan(search.best_score_):
-        search.set_params(error_score="raise").fit(X, genre)
+        search.set_params(error_score="raise").fit(X, genre, **groups)
     return search.best_params_, float(search.best_score_)
 
 

@@ -22,6 +22,7 @@ from regenre.errors import UserError
 
 TRUSTED = frozenset(  # what skops does not trust by itself in the models of conf/classifier; a test holds each to it
     {
+        "regenre.learning.classifiers.cnn.Cnn",
         "regenre.learning.classifiers.gmm.Gmm",
         "regenre.learning.classifiers.hmm.Hmm",
         "regenre.learning.classifiers.hmm.KMeansGMMHMM",

@@ -192,8 +192,8 @@ def _read_features(folder: Path, features: str, reads: str, clip_ids: pd.Series,
         for name, family in framewise.items():
             if family.frames_md5 is None:
                 raise UserError(
-                    f"{folder}: frames of {name} expected, none found; add a classifier that reads frames (gmm, hmm) to"
-                    " params.yaml and run `dvc repro extract` first"
+                    f"{folder}: frames of {name} expected, none found; add a classifier that reads frames (gmm, hmm,"
+                    " cnn) to params.yaml and run `dvc repro extract` first"
                 )
         paths = [folder / f"{name}.npz" for name in framewise]
         families = {name: replace(family, md5=None) for name, family in framewise.items()}

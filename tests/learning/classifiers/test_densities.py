@@ -57,15 +57,6 @@ def test_one_warning_lists_the_genres_that_did_not_converge(model, sample_clips)
     ]
 
 
-@BOTH
-def test_an_error_names_the_clip_without_frames_or_with_other_features(model, sample_clips, stack_clips) -> None:
-    X, y = sample_clips(9)
-    with pytest.raises(ValueError, match=r"clip 1: finite frames of shape \(n_frames, 3\) expected, \(0, 3\) found"):
-        model.fit(stack_clips([X[0], X[1][:0], X[2]]), y[:3])
-    with pytest.raises(ValueError, match=r"clip 0: .* \(\d+, 2\) found"):
-        model.fit(X, y).predict(stack_clips([X[0][:, :2]]))
-
-
 @pytest.mark.parametrize(("n_frames", "n_components"), [(0, 1), (9, 1), (29, 2), (30, 3), (1000, 3)])
 def test_a_component_needs_ten_frames(n_frames: int, n_components: int) -> None:
     assert limit_components(3, n_frames) == n_components

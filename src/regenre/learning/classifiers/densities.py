@@ -10,16 +10,15 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.special
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from regenre.learning.classifiers.frame_classifier import FrameClassifier
 
 FRAMES_A_COMPONENT = 10  # with fewer, the mean and the variance of each dimension are unreliable
 
 
-class Densities(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Densities(FrameClassifier):
     """Base class of classifiers that fit one density per genre to frames.
 
     P(genre | clip) is proportional to P(genre) exp(mean over frames of log p(frame | genre)). Bayes' rule has the sum
@@ -32,7 +31,6 @@ class Densities(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_ : genres, sorted
     n_iter_ : number of EM iterations, the maximum over the genres
     converged_ : one flag per genre, whether EM converged; a `ConvergenceWarning` lists the genres where it did not
-    n_features_in_ : number of features of a frame
     scaler_ : `StandardScaler` of the frames
     priors_ : share of each genre in the training clips, shape (n_genres,)
     densities_ : fitted density of each genre
@@ -51,14 +49,7 @@ class Densities(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             A clip has no frames, another number of features, or values that are not finite.
         """
-        if _are_sequences(X):
-            clips, y = list(X), column_or_1d(y)
-            self.n_features_in_ = clips[0].shape[1]
-            self._check_clips(clips)
-        else:
-            X, y = validate_data(self, X, y, dtype=np.float64)
-            clips = list(X[:, None, :])
-        check_classification_targets(y)
+        clips, y = self._read_training(X, y)
         self.classes_, counts = np.unique(y, return_counts=True)
         self.scaler_ = StandardScaler().fit(np.concatenate(clips))
         self.priors_ = counts / counts.sum()
@@ -79,33 +70,13 @@ class Densities(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def compute_log_likelihood(self, X: Any) -> np.ndarray:
         """Return the mean log density of each clip's frames under each genre, shape (n_clips, n_genres)."""
-        check_is_fitted(self)
-        if _are_sequences(X):
-            clips = list(X)
-            self._check_clips(clips)
-        else:
-            clips = list(validate_data(self, X, reset=False, dtype=np.float64)[:, None, :])
-        clips = [self.scaler_.transform(clip) for clip in clips]
+        clips = [self.scaler_.transform(clip) for clip in self._read(X)]
         return np.array([[self._compute_log_density(density, clip) for density in self.densities_] for clip in clips])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each genre, shape (n_clips, n_genres)."""
         proba: np.ndarray = scipy.special.softmax(self.compute_log_likelihood(X) + np.log(self.priors_), axis=1)
         return proba
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable genre of each clip, shape (n_clips,)."""
-        check_is_fitted(self)
-        genres: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return genres
-
-    def _check_clips(self, clips: list[np.ndarray]) -> None:
-        for number, clip in enumerate(clips):
-            if clip.ndim != 2 or clip.shape[1] != self.n_features_in_ or not len(clip) or not np.isfinite(clip).all():
-                raise ValueError(
-                    f"clip {number}: finite frames of shape (n_frames, {self.n_features_in_}) expected,"
-                    f" {clip.shape} found, finite: {np.isfinite(clip).all()}"
-                )
 
     @abstractmethod
     def _fit_density(self, frames: np.ndarray, lengths: list[int]) -> tuple[Any, int, bool]:
@@ -129,7 +100,3 @@ class Densities(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def limit_components(n_components: int, n_frames: int) -> int:
     """Return `n_components`, or the lower number that `n_frames` can support, at least 1."""
     return max(1, min(n_components, n_frames // FRAMES_A_COMPONENT))
-
-
-def _are_sequences(X: Any) -> bool:
-    return isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype == object and len(X) > 0
