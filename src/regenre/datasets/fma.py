@@ -132,11 +132,10 @@ def read_tracks(path: Path) -> pd.DataFrame:
     rows = tables.read_file(path, pd.read_csv, remedy, skiprows=3, usecols=list(columns), **options)
     tracks = rows.rename(columns=columns)
     tracks["clip_id"] = tracks["clip_id"].str.zfill(6)
-    short = tracks["clip_id"][tracks.isna().any(axis=1)]
-    if len(short):
-        raise UserError(
-            f"{path}: {len(names)} cells in each row expected, fewer found in that of track {short.iloc[0]}; {remedy}"
-        )
+    others = tracks[~tracks["subset"].isin(SUBSETS)]
+    if len(others):
+        found = f"{others['subset'].iloc[0]!r} found for {others['clip_id'].iloc[0]}"
+        raise UserError(f"{path}: small, medium or large expected in set.subset, {found}; {remedy}")
     twice = tracks["clip_id"][tracks["clip_id"].duplicated()]
     if len(twice):
         raise UserError(f"{path}: one row for each track expected, two found for {twice.iloc[0]}; {remedy}")
