@@ -17,6 +17,7 @@ from helpers import SR, build_leaf, noise
 
 from regenre.datasets.dataset import CLIP_FACTS, MORE_FACTS
 from regenre.datasets.fma import Fma, read_tracks
+from regenre.datasets.sources import list_unwatched
 from regenre.errors import UserError
 from regenre.learning.splits import Official
 from regenre.quality import clip_table
@@ -121,7 +122,7 @@ def test_archive_and_metadata_are_fetched_checked_and_split_as_published(
     assert by_clip["path"].to_dict() == {name: f"{name[:3]}/{name}.mp3" for name in sorted(set(ROWS) - {"000190"})}
     assert list(by_clip["genre"]) == ["Hip-Hop", "Hip-Hop", "Pop", "Pop", "Hip-Hop", "", "Pop"]
     assert list(by_clip["group"]) == [
-        "AWOL (1)", "AWOL (1)", "NA (6)", "AWOL (54)", "AWOL (54)", " (58)", "Cutter (7)"
+        "AWOL (1)", "AWOL (1)", "NA (6)", "AWOL (54)", "AWOL (54)", "(58)", "Cutter (7)"
     ]  # fmt: skip
     faults = by_clip["fault"][by_clip["fault"] != ""].to_dict()
     assert faults == {"000140": "unreadable", "000182": "unlabelled", "098565": "broken"}
@@ -149,6 +150,8 @@ def test_own_files_are_used_without_the_network(tmp_path: Path, folder: Path) ->
     path = write_tracks(tmp_path / "tracks.csv")
     linked = list_clips(make_fma(folder=str(folder), metadata=path, mirrors=[], metadata_mirrors=[]), tmp_path / "raw")
     assert (tmp_path / "raw/000/000002.mp3").is_symlink()
+    (line,) = list_unwatched(make_fma(folder=str(folder), metadata=path), folder)
+    assert line.startswith(f"dataset: metadata: {path} is not in `source`")
     metadata = tmp_path / "fma_metadata.zip"
     write_zip(metadata, {"fma_metadata/tracks.csv": Path(path).read_bytes()})
     write_zip(tmp_path / "a.zip", {name.name: name.read_bytes() for name in folder.rglob("*.mp3")})

@@ -97,7 +97,7 @@ class Fma(Collection):
         paths = {path.stem: path.relative_to(raw).as_posix() for path in raw.rglob("*.mp3")}
         clip_ids = sorted({*tracks["clip_id"], *paths})
         clips = tracks.set_index("clip_id").reindex(clip_ids, fill_value="").reset_index()
-        artist = (clips["artist"] + " (" + clips["artist_id"] + ")").where(clips["artist_id"] != "", "")
+        artist = (clips["artist"] + " (" + clips["artist_id"] + ")").where(clips["artist_id"] != "", "").str.strip()
         return clips.assign(
             path=clips["clip_id"].map(paths).fillna(""),
             group=tables.fill_groups(artist, clips["clip_id"]),
