@@ -201,10 +201,12 @@ def test_metadata_of_another_kind_are_one_line(tmp_path: Path, content: str | No
         read_tracks(tmp_path / "tracks.csv")
 
 
-def test_a_metadata_archive_without_tracks_and_a_folder_without_clips_are_one_line(tmp_path: Path) -> None:
+def test_metadata_without_tracks_and_a_folder_without_clips_are_one_line(tmp_path: Path) -> None:
     write_zip(tmp_path / "m.zip", {"fma_metadata/genres.csv": "x"})
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"tracks.csv is missing; get tracks.csv of FMA, or fma_metadata.zip"):
         make_fma(metadata=str(tmp_path / "m.zip")).download(tmp_path)
+    with pytest.raises(UserError, match=r"nowhere.zip is missing; get tracks.csv of FMA, or fma_metadata.zip"):
+        make_fma(metadata="nowhere.zip").download(tmp_path)
     with pytest.raises(UserError, match=r"no clip of fma_small found; files such as 000/000002.mp3 expected"):
         make_fma(metadata=write_tracks(tmp_path / "t.csv"), folder=str(tmp_path / "empty")).download(tmp_path)

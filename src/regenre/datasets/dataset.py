@@ -19,8 +19,10 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import pandas as pd
 
+from regenre.tables import PART
+
 CLIP_FACTS = ["clip_id", "path", "genre", "group"]
-MORE_FACTS = ["part", "broken"]
+MORE_FACTS = [PART, "broken"]
 FACTS = "clips.parquet"  # in the raw folder
 
 
