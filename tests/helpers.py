@@ -136,7 +136,7 @@ def die_once(marker: str, value: float) -> float:
     return value
 
 
-def build_leaf(group: str, name: str, **settings: Any) -> Any:
+def build_leaf(group: str, name: str, /, **settings: Any) -> Any:
     """What a leaf of conf/ makes, with some of its settings changed; for leaves that interpolate nothing."""
     leaf = OmegaConf.merge(OmegaConf.load(ROOT / "conf" / group / f"{name}.yaml"), settings)
     return hydra.utils.instantiate(leaf, _convert_="all")

@@ -31,7 +31,8 @@ from regenre.errors import UserError, join_lines
 from regenre.kinds import MAX_RATE, MIN_RATE
 
 FAULTS = (
-    "missing", "unreadable", "truncated", "empty", "not_finite", "out_of_range", "silent", "too_short", "too_long",
+    "missing", "broken", "unreadable", "truncated", "empty", "not_finite", "out_of_range", "silent", "too_short",
+    "too_long",
 )  # fmt: skip
 FORMATS = {f".{name.lower()}": name for name in soundfile.available_formats() if name not in ("RAW", "SD2")} | {
     ".aif": "AIFF", ".aifc": "AIFF", ".oga": "OGG", ".opus": "OGG", ".snd": "AU",

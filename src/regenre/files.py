@@ -1,6 +1,7 @@
 """Files: their digests, and writing them so that a reader never sees half a file.
 
 compute_md5        digest of a file's bytes
+compute_sha1       the same, where others publish it
 compute_sha256     the same, where others might choose the bytes
 check_raw          refuse a folder of clips that is not on this machine
 check_clip         refuse a clip that is not the one that was indexed
@@ -34,6 +35,12 @@ def compute_md5(path: Path) -> str:
     """Return the MD5 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def compute_sha1(path: Path) -> str:
+    """Return the SHA-1 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha1").hexdigest()
 
 
 def compute_sha256(path: Path) -> str:

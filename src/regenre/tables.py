@@ -1,6 +1,6 @@
 """Tables on disk: their columns, how they are written, read and checked.
 
-    clips        one row per clip, sorted by clip_id (Parquet)
+    clips        one row per clip, sorted by clip_id (Parquet); with `PART` if the dataset has a published split
     pooled       clip_id and float32 columns `<family>__<feature>__<statistic>` (Parquet)
     sequences    the frames of all clips, one clip after the other: values, lengths, clip_ids, names (npz)
     predictions  one row per tested clip and fold: clip_id, group, fold, actual, predicted, proba__<genre> (CSV)
@@ -33,6 +33,7 @@ from regenre.settings import AudioSettings, FrameSettings, SequenceSettings
 
 CLIPS = ["clip_id", "path", "genre", "group", "duration_s", "sr", "channels", "md5", "status", "fault", "reason"]
 PREDICTIONS = ["clip_id", "group", "fold", "actual", "predicted"]
+PART = "part"  # of the clip table of a dataset with a published split: train, valid, test or ""
 PROBA = "proba__"
 CSV_FLOAT = "%.6f"
 PIECES = "pieces"  # folder of the features of pieces, below those of clips
@@ -117,7 +118,7 @@ def format_csv(frame: pd.DataFrame, header: bool = True) -> str:
 
 def write_clips(path: Path, clips: pd.DataFrame) -> None:
     """Write the clip table, sorted by clip_id."""
-    _check_columns(path, list(clips.columns), CLIPS)
+    _check_columns(path, [name for name in clips.columns if name != PART], CLIPS)
     repeated = clips["clip_id"][clips["clip_id"].duplicated()]
     if len(repeated):
         raise UserError(
@@ -131,7 +132,7 @@ def write_clips(path: Path, clips: pd.DataFrame) -> None:
 def read_clips(path: Path) -> pd.DataFrame:
     """Read the clip table, including the excluded clips."""
     clips = read_file(path, pd.read_parquet, "run `dvc repro index`")
-    _check_columns(path, list(clips.columns), CLIPS)
+    _check_columns(path, [name for name in clips.columns if name != PART], CLIPS)
     return clips
 
 

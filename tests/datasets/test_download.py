@@ -57,8 +57,8 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, request, client_address) -> None:
         """Ignore clients that hang up: they are part of the tests."""
 
-    def mirror(self, manner: str, md5: str = MD5) -> dict[str, str]:
-        return {"url": f"http://127.0.0.1:{self.server_port}/{manner}", "md5": md5}
+    def mirror(self, manner: str, md5: str = MD5, kind: str = "md5") -> dict[str, str]:
+        return {"url": f"http://127.0.0.1:{self.server_port}/{manner}", kind: md5}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -128,6 +128,16 @@ def fetch(mirrors: list[dict[str, str]], target: Path, remedy: str = "", most_s:
 
 def list_partial_files(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name.endswith(".part")]
+
+
+def test_a_mirror_may_publish_the_sha1(server: Server, tmp_path: Path) -> None:
+    sha1 = hashlib.sha1(CONTENT).hexdigest()
+    with pytest.raises(UserError, match=f"sha1 {MD5} expected, {sha1} found"):
+        fetch([server.mirror("whole", MD5, "sha1")], tmp_path / "file")
+    fetch([server.mirror("whole", sha1, "sha1")], tmp_path / "file")
+    fetch([server.mirror("whole", sha1, "sha1")], tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert len(server.ranges) == 2
 
 
 def test_a_complete_file_is_not_fetched_twice(server: Server, tmp_path: Path) -> None:

@@ -156,6 +156,7 @@ def test_the_best_of_many_guessing_cells_is_expected_to_guess(monkeypatch) -> No
 
 def test_the_most_honest_split_is_chosen() -> None:
     assert comparison.choose_honest(["stratified_kfold", "grouped_kfold", "fault_filtered"]) == "fault_filtered"
+    assert comparison.choose_honest(["stratified_kfold", "grouped_kfold", "official"]) == "official"
     assert comparison.choose_honest(["segment_kfold", "stratified_kfold"]) == "segment_kfold"
 
 

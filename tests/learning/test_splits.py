@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regenre.errors import UserError
-from regenre.learning.splits import NOBODY, FaultFiltered, Fold, GroupedKFolds, StratifiedKFolds, deal_inner
+from regenre.learning.splits import NOBODY, FaultFiltered, Fold, GroupedKFolds, Official, StratifiedKFolds, deal_inner
 
 
 def build_fault_filtered(**settings: str) -> FaultFiltered:
@@ -132,3 +132,23 @@ def test_inner_folds_keep_groups_apart_and_stay_among_the_training_clips() -> No
 def test_few_groups_make_fewer_inner_folds_or_none(groups: str, n_folds: int) -> None:
     clips = clip_table(list("aabb") * 2, [*groups[:2], *groups[:2]] * 2)
     assert len(deal_inner(clips, Fold(np.arange(8), NOBODY), 3, 1)) == n_folds
+
+
+def test_official_fits_on_train_and_valid_and_tests_on_test() -> None:
+    parts = ["train", "train", "valid", "valid", "test", "test", "", "test"]
+    clips = clip_table(["a", "b"] * 4, list("uvwxyzqr")).assign(part=parts)
+    (fold,) = Official().deal(clips)
+    assert [list(rows) for rows in (fold.train, fold.valid, fold.test)] == [[0, 1], [2, 3], [4, 5, 7]]
+    (inner,) = deal_inner(clips, fold, 3, seed=1)
+    assert [list(rows) for rows in (inner.train, inner.test)] == [[0, 1], [2, 3]]
+    assert Official().list_excluded(clips) == {"a.00006": "in no part of the published split"}
+
+
+def test_official_needs_a_published_split_with_every_genre_in_it() -> None:
+    clips = clip_table(["a", "b"] * 4, list("uvwxyzqr"))
+    with pytest.raises(
+        UserError, match=r"training part has no clip of a, b; official needs .*; use grouped_kfold here"
+    ):
+        Official().deal(clips)
+    with pytest.raises(UserError, match="the published test part has no clip of b; official needs"):
+        Official().deal(clips.assign(part=["train"] * 6 + ["test", "train"]))

@@ -38,6 +38,24 @@ def test_every_clip_has_a_row_with_its_facts_or_its_fault(raw: Path) -> None:
     assert (table["reason"] != "").sum() == 3
 
 
+def test_a_clip_that_is_broken_or_has_no_genre_is_left_out_of_all_that_is_measured(raw: Path) -> None:
+    clips = make_clips(("0.wav", "a", "u"), ("1.wav", "b", "v"), ("2.wav", "b", "v"), ("copy.wav", "", "w"))
+    clips["broken"] = ["", "", "cut too early", ""]
+    table, findings, previews = clip_table.index_clips(clips, raw, 1.0)
+    assert list(table["fault"]) == ["", "", "broken", "unlabelled"]
+    assert table["reason"][2] == "cut too early"
+    assert table["md5"][2] != ""
+    assert list(previews) == ["0.wav", "1.wav"]
+    assert list(findings["finding"]) == ["broken", "unlabelled"]
+
+
+def test_the_published_part_stays_in_the_table(raw: Path) -> None:
+    clips = make_clips(("0.wav", "a", "u"), ("1.wav", "b", "v")).assign(part=["train", "test"])
+    table, _, _ = clip_table.index_clips(clips, raw, 1.0)
+    tables.write_clips(raw / "clips.parquet", table)
+    assert list(tables.read_clips(raw / "clips.parquet")["part"]) == ["train", "test"]
+
+
 def test_groups_with_exact_replicas_are_joined(raw: Path) -> None:
     clips = make_clips(
         ("0.wav", "a", "u"), ("1.wav", "a", "u"), ("copy.wav", "b", "v"), ("2.wav", "b", "v"), ("3.wav", "b", "w")

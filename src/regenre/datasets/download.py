@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from regenre.datasets.limits import MB, PIECE, Bound
 from regenre.errors import UserError, find_cause
-from regenre.files import compute_md5
+from regenre.files import compute_md5, compute_sha1
 
 TIMEOUT_S = (10, 60)  # to connect; between two bytes
 ATTEMPTS = 5  # per mirror; each resumes where the one before was cut
@@ -43,23 +43,23 @@ def download(
     remedy: str,
     most_mb: Bound,
     most_s: Bound,
-    digest: Callable[[Path], str] = compute_md5,
+    digest: Callable[[Path], str] | None = None,
 ) -> None:
     """Fetch `target` from the first mirror that delivers the expected digest.
 
-    The partial file is `<target>.<md5>.part`. The next attempt, in this run or a later one, requests the rest
+    The partial file is `<target>.<digest>.part`. The next attempt, in this run or a later one, requests the rest
     (HTTP Range), and starts again if the server ignores the range. Nothing is fetched if `target` has the digest.
 
     An alarm (SIGALRM) ends a mirror that takes too long, whatever it is doing. So this runs in the main thread.
 
     Parameters
     ----------
-    mirrors : mappings with `url` and `md5`, in order of preference
+    mirrors : mappings with `url`, and `md5` or `sha1`, in order of preference
     target : file to write
     remedy : what the user can do if every mirror fails
     most_mb : size of the file
     most_s : seconds that each mirror has
-    digest : file -> digest, compared with the mirror's `md5`
+    digest : file -> digest, compared with the mirror's; None for that of the bytes
 
     Raises
     ------
@@ -68,10 +68,12 @@ def download(
     """
     reasons = []
     for mirror in mirrors:
-        if target.is_file() and digest(target) == mirror["md5"]:
+        kind = "sha1" if "sha1" in mirror else "md5"
+        compute = digest or {"md5": compute_md5, "sha1": compute_sha1}[kind]
+        if target.is_file() and compute(target) == mirror[kind]:
             return
         try:
-            _fetch_from_mirror(mirror["url"], mirror["md5"], target, most_mb, most_s, digest)
+            _fetch_from_mirror(mirror["url"], kind, mirror[kind], target, most_mb, most_s, compute)
             return
         except _MirrorError as error:
             reasons.append(f"{mirror['url']}: {error}")
@@ -79,11 +81,11 @@ def download(
 
 
 def _fetch_from_mirror(
-    url: str, md5: str, target: Path, most_mb: Bound, most_s: Bound, digest: Callable[[Path], str]
+    url: str, kind: str, expected: str, target: Path, most_mb: Bound, most_s: Bound, digest: Callable[[Path], str]
 ) -> None:
     """Fetch `target` from one mirror, with several attempts; raise `_MirrorError` if it does not deliver."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{md5}.part")
+    part = target.with_name(f"{target.name}.{expected}.part")
     deadline = time.monotonic() + most_s.value
     for attempt in range(1, ATTEMPTS + 1):
         resumed = part.is_file() and part.stat().st_size > 0
@@ -97,13 +99,13 @@ def _fetch_from_mirror(
         except _UselessError:
             part.unlink(missing_ok=True)
             raise
-        actual_md5 = digest(part)
-        if actual_md5 == md5:
+        actual = digest(part)
+        if actual == expected:
             os.replace(part, target)
             return
         part.unlink()
         if not resumed or attempt == ATTEMPTS:
-            raise _MirrorError(f"md5 {md5} expected, {actual_md5} found")
+            raise _MirrorError(f"{kind} {expected} expected, {actual} found")
 
 
 @contextmanager

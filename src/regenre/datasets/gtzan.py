@@ -13,18 +13,14 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 import pandas as pd
 
 from regenre import tables
-from regenre.datasets import download
-from regenre.datasets.archives import unpack_archive
+from regenre.datasets.collection import Collection, Mirrors
 from regenre.datasets.dataset import CLIP_FACTS
-from regenre.datasets.limits import Bound, Limits
-from regenre.datasets.sources import link_files
 from regenre.errors import UserError
 from regenre.files import compute_md5
 from regenre.kinds import CountOrZero, strict_dataclass
@@ -35,66 +31,36 @@ INDEX = "artists.txt"
 
 
 @strict_dataclass
-class Gtzan:
-    """GTZAN from a folder, an archive or the network: the first of them that is set.
+class Gtzan(Collection):
+    """GTZAN from a folder, an archive or the network, see `Collection`.
 
     Parameters
     ----------
-    folder : folder with the clips at any depth; they are linked, not copied
-    archive : tar or zip file with the clips
-    mirrors : `url` and `md5` of archives to fetch
-    downloads : folder for the files that are fetched
     artists : a local copy of Sturm's index (GTZANindex.txt), or a CSV or Parquet file with clip_id and artist
     artists_mirrors : `url` and `md5` of the index; md5 as `digest_artists` computes it
     numbers : number of clips that a genre should have, numbered from 0; a missing clip has a row with path ""
-    limits : the most that is fetched and unpacked
     """
 
-    mirrors: Sequence[Mapping[str, str]]
-    artists_mirrors: Sequence[Mapping[str, str]]
-    downloads: str
+    artists_mirrors: Mirrors
     numbers: CountOrZero
-    limits: Limits
-    folder: str | None = None
-    archive: str | None = None
     artists: str | None = None
 
     audio: ClassVar[bool] = True
-    conf: ClassVar[str] = "conf/dataset/gtzan.yaml"
+
+    @property
+    def conf(self) -> str:
+        """The leaf that has the settings."""
+        return "conf/dataset/gtzan.yaml"
 
     def download(self, raw: Path) -> str:
         """Link, unpack or fetch the clips, and write the index of artists beside them."""
-        n_files, source = self._collect_clips(raw)
+        n_files, source = self.collect(_place_clip, raw)
         if n_files == 0:
             raise UserError(
                 f"{source}: no GTZAN clip found; files such as blues.00000.wav (or .au, .flac) expected at any depth"
             )
         (raw / INDEX).write_text(self._read_artists(), encoding="utf-8")
         return f"{n_files} clips from {source}"
-
-    def _collect_clips(self, raw: Path) -> tuple[int, str]:
-        """Link or unpack the clips into `raw`; return their number and the source."""
-        if self.folder:
-            return link_files(Path(self.folder).expanduser(), _place_clip, raw), f"folder {self.folder}"
-        archive = Path(self.archive).expanduser() if self.archive else self._fetch_archive()
-        if not archive.is_file():
-            raise UserError(f"archive {archive}: a tar or zip archive expected, no file found; check dataset.archive")
-        most_mb, most_entries = self._get_bound("unpack_mb"), self._get_bound("entries")
-        return unpack_archive(archive, _place_clip, raw, most_mb, most_entries), f"archive {archive}"
-
-    def _get_bound(self, name: str) -> Bound:
-        return self.limits.get_bound(name, self.conf)
-
-    def _fetch_archive(self) -> Path:
-        """Download the archive, unless it is there already; return its path."""
-        if not self.mirrors:
-            raise UserError(f"{self.conf}: mirrors: at least one expected, none found; or set `folder:` or `archive:`")
-        target = Path(self.downloads) / PurePosixPath(self.mirrors[0]["url"]).name
-        remedy = (
-            "get the archive by other means and pass dataset.archive=/path, or dataset.folder=/path to unpacked clips"
-        )
-        download.download(self.mirrors, target, remedy, self._get_bound("fetch_mb"), self._get_bound("fetch_s"))
-        return target
 
     def _read_artists(self) -> str:
         """Return the text of the index of artists, from the local copy or the network."""
@@ -105,16 +71,8 @@ class Gtzan:
                     f"artists {path}: Sturm's GTZANindex.txt expected, no file found; check dataset.artists"
                 )
             return _read_own_artists(path)
-        target = Path(self.downloads) / "GTZANindex.txt"
-        download.download(
-            self.artists_mirrors,
-            target,
-            "get Sturm's GTZANindex.txt by other means and pass dataset.artists=/path",
-            self._get_bound("index_mb"),
-            self._get_bound("fetch_s"),
-            digest=digest_artists,
-        )
-        return _decode_text(target)
+        remedy = "get Sturm's GTZANindex.txt by other means and pass dataset.artists=/path"
+        return _decode_text(self.fetch(self.artists_mirrors, "GTZANindex.txt", remedy, "index_mb", digest_artists))
 
     def list_clips(self, raw: Path) -> pd.DataFrame:
         """Return one row per file and per missing number; the groups are Sturm's artists."""

@@ -19,7 +19,7 @@ class Limits:
     Parameters
     ----------
     fetch_mb : size of the archive to fetch
-    index_mb : size of the index of artists to fetch
+    index_mb : size of the file to fetch that has the artists
     fetch_s : seconds that a file may take, from each mirror
     unpack_mb : size of all members of the archive
     entries : number of members of the archive, folders included

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from regenre.errors import UserError
 
-SOURCES = ("folder", "archive", "table", "groups", "artists")  # settings that name what a dataset is read from
+SOURCES = ("folder", "archive", "table", "groups", "artists", "metadata")  # settings that name a file or folder
 
 Place = Callable[[PurePosixPath], str | None]
 """Path in an archive or folder -> path in the raw folder, or None for a file that is not used."""

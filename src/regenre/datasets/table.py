@@ -6,11 +6,9 @@ from typing import ClassVar
 import pandas as pd
 
 from regenre import tables
-from regenre.datasets.dataset import CLIP_FACTS
+from regenre.datasets.dataset import read_facts, write_facts
 from regenre.errors import UserError
 from regenre.kinds import strict_dataclass
-
-CLIPS = "clips.parquet"
 
 
 @strict_dataclass
@@ -48,13 +46,12 @@ class Table:
             group = tables.read_groups(Path(self.groups).expanduser(), clip_ids, self.group)
         else:
             group = tables.fill_groups(table[self.group], clip_ids) if self.group in table else clip_ids
-        clips = pd.DataFrame({"clip_id": clip_ids, "genre": table[self.genre], "group": group})
-        clips.to_parquet(raw / CLIPS, index=False)
-        return f"{len(clips)} rows of {self.table}"
+        write_facts(raw, pd.DataFrame({"clip_id": clip_ids, "path": "", "genre": table[self.genre], "group": group}))
+        return f"{len(clip_ids)} rows of {self.table}"
 
     def list_clips(self, raw: Path) -> pd.DataFrame:
         """Return one row per clip; `path` is "" for all of them."""
-        return pd.read_parquet(raw / CLIPS).assign(path="")[CLIP_FACTS].astype(object)
+        return read_facts(raw)
 
 
 def _check_rows(path: Path, clip_ids: pd.Series) -> None:

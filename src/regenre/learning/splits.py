@@ -11,6 +11,7 @@ their settings are chosen on `train` and `valid` only; `test` is used once, for 
     SegmentKFolds     random pieces of clips, genres balanced
     GroupedKFolds     genres balanced, each group on one side of a fold
     FaultFiltered     GTZAN's published split without faults
+    Official          the split that was published with the dataset (FMA)
     list_used         rows that are in any fold
     deal_inner        folds inside the training clips, for the search of hyper-parameters
     NOBODY            no rows
@@ -26,6 +27,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from regenre.errors import UserError
 from regenre.kinds import FoldCount, Seed, strict_dataclass
+from regenre.tables import PART
 
 _MAX_SEEDS = 100
 _REMEDY = "add clips of other groups, or use fewer folds (n_folds in conf/split)"
@@ -214,13 +216,8 @@ class FaultFiltered:
         UserError
             A genre has no clip in the parts to fit on, or none in the part to test on.
         """
-        part = self._find_parts(clips)
-        train, valid, test = (np.flatnonzero(part == name) for name in ("train", "valid", "test"))
-        fold = Fold(train, test, valid) if self.test_on == "test" else Fold(train, valid)
         remedy = "fault_filtered needs all of GTZAN (dataset=gtzan); use grouped_kfold here"
-        _check_genres(clips, fold.fit, "the published training part has no clip of", remedy)
-        _check_genres(clips, fold.test, f"the published {self.test_on} part has no clip of", remedy)
-        return [fold]
+        return _deal_parts(clips, self._find_parts(clips), self.test_on, remedy)
 
     def list_excluded(self, clips: pd.DataFrame) -> dict[str, str]:
         """Return the clips that are not in the published split, and the test part if it is not used.
@@ -245,6 +242,46 @@ class FaultFiltered:
             for number in _parse_ranges(ranges)
         }
         return clips["clip_id"].map(part_by_clip).fillna("")
+
+
+@strict_dataclass
+class Official:
+    """The split that was published with the dataset: the column `tables.PART` of its clip table.
+
+    FMA's has four fifths of the clips of each genre in train and a tenth each in valid and in test, and no artist in
+    two parts (M. Defferrard, K. Benzi, P. Vandergheynst and X. Bresson, "FMA: A Dataset for Music Analysis", ISMIR
+    2017). Recordings that the audit finds in two parts stay there, as published.
+    """
+
+    pieces: ClassVar[bool] = False
+
+    def deal(self, clips: pd.DataFrame) -> list[Fold]:
+        """Return one fold, whose valid part chooses the settings.
+
+        Raises
+        ------
+        UserError
+            The dataset has no published split, or a genre has no clip in a part.
+        """
+        remedy = "official needs a dataset with a published split (fma_small, fma_medium, fma_large), whole; use"
+        return _deal_parts(clips, _get_parts(clips), "test", f"{remedy} grouped_kfold here")
+
+    def list_excluded(self, clips: pd.DataFrame) -> dict[str, str]:
+        """Return the clips that are in no part."""
+        return dict.fromkeys(clips["clip_id"][_get_parts(clips) == ""], "in no part of the published split")
+
+
+def _get_parts(clips: pd.DataFrame) -> pd.Series:
+    return clips[PART] if PART in clips else pd.Series("", clips.index)
+
+
+def _deal_parts(clips: pd.DataFrame, part: pd.Series, test_on: str, remedy: str) -> list[Fold]:
+    """Return the fold of a published split, which has clips of every genre to fit on and to test on."""
+    train, valid, test = (np.flatnonzero(part == name) for name in ("train", "valid", "test"))
+    fold = Fold(train, test, valid) if test_on == "test" else Fold(train, valid)
+    _check_genres(clips, fold.fit, "the published training part has no clip of", remedy)
+    _check_genres(clips, fold.test, f"the published {test_on} part has no clip of", remedy)
+    return [fold]
 
 
 def _parse_ranges(ranges: str) -> list[int]:

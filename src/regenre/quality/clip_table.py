@@ -5,6 +5,7 @@ Clips of the same recording (`audit`) join one group, so that a grouped split ke
     index_clips   clips of a dataset -> clip table, findings of the audit, previews
 """
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -33,14 +34,14 @@ def index_clips(
 
     Parameters
     ----------
-    clips : columns `dataset.CLIP_FACTS`
+    clips : columns `dataset.CLIP_FACTS`, and any of `dataset.MORE_FACTS`
     raw : folder that `path` is relative to
     min_duration_s : shorter clips are excluded as `too_short`
     audio_given : False for clips that are rows of a table: no file is opened and every clip is usable
 
     Returns
     -------
-    clip table : columns `tables.CLIPS`
+    clip table : columns `tables.CLIPS`, and `tables.PART` if `clips` has it
     findings : columns `audit.FINDINGS`
     previews : clip_id -> preview, of every usable clip
 
@@ -54,15 +55,18 @@ def index_clips(
     measurements: dict[str, audit.Measurements] = {}
     previews: dict[str, Preview] = {}
     if audio_given:
+        broken = clips["broken"] if "broken" in clips else [""] * len(clips)
         results = Parallel(return_as="generator")(
-            delayed(_inspect_clip)(raw.absolute(), path, min_duration_s) for path in clips["path"]
+            delayed(_inspect_clip)(raw.absolute(), path, reason, min_duration_s)
+            for path, reason in zip(clips["path"], broken, strict=True)
         )
         facts, measured_clips = zip(
             *tqdm(results, total=len(clips), desc="index", unit=" clips", disable=None), strict=True
         )
-        usable = {clip_id: both for clip_id, both in zip(clips["clip_id"], measured_clips, strict=True) if both}
-        measurements = {clip_id: measured for clip_id, (measured, _) in usable.items()}
-        previews = {clip_id: preview for clip_id, (_, preview) in usable.items()}
+        labelled = ~tables.is_blank(clips["genre"])
+        for clip_id, measured in itertools.compress(zip(clips["clip_id"], measured_clips, strict=True), labelled):
+            if measured:
+                measurements[clip_id], previews[clip_id] = measured
     else:
         facts = tuple([_DEFAULT_FACTS] * len(clips))
     table = pd.concat([clips, pd.DataFrame(facts, index=clips.index)], axis=1)
@@ -71,11 +75,11 @@ def index_clips(
     _check_genres(table)
     findings = audit.list_findings(table, measurements) if audio_given else pd.DataFrame(columns=audit.FINDINGS)
     table["group"] = _join_groups(table, findings)
-    return table[tables.CLIPS], findings, previews
+    return table.filter([*tables.CLIPS, tables.PART]), findings, previews
 
 
 def _inspect_clip(
-    raw: Path, path: str, min_duration_s: float
+    raw: Path, path: str, broken: str, min_duration_s: float
 ) -> tuple[dict[str, object], tuple[audit.Measurements, Preview] | None]:
     """Return a clip's columns of the clip table, and its measurements and preview if it is usable."""
     facts, measured = dict(_DEFAULT_FACTS), None
@@ -83,6 +87,8 @@ def _inspect_clip(
         if not path:
             raise AudioError("missing", "the source does not hold this clip")
         facts["md5"] = compute_md5(raw / path) if (raw / path).is_file() else ""
+        if broken:
+            raise AudioError("broken", broken)
         samples, sr = audio.decode(raw / path)
         facts |= {"duration_s": len(samples) / sr, "sr": sr, "channels": samples.shape[1]}
         y = audio.check_samples(samples, sr, min_duration_s)
