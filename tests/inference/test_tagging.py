@@ -27,7 +27,7 @@ def root(networks: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_network(root: Path, y: np.ndarray) -> np.ndarray:
     """The network's tags for samples that fill one patch, by librosa's front end."""
-    power = librosa.feature.melspectrogram(y=y, sr=SR, n_fft=512, hop_length=256, n_mels=96, pad_mode="constant")
+    power = librosa.feature.melspectrogram(y=y, sr=SR, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect")
     session = onnxruntime.InferenceSession(root / "data/pretrained/musicnn_msd.onnx")
     return session.run(["tags"], {"log_mel": np.log10(10_000 * power + 1).T[None, :187].astype(np.float32)})[0][0]
 

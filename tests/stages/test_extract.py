@@ -22,17 +22,17 @@ def test_each_family_is_a_table_and_each_feature_set_a_record(project: Project) 
 
 def test_a_feature_set_written_by_another_version_is_refused_by_train(project: Project) -> None:
     path = project.folder / "data/features/synthetic/mfcc.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    path.write_text(path.read_text().replace('"format": 2', '"format": 99'))
     output = project.run_stage("train", ok=False)
     assert (
-        "mfcc.json: format 1 expected, 99 found; another version wrote it, run `dvc repro extract` with mfcc" in output
+        "mfcc.json: format 2 expected, 99 found; another version wrote it, run `dvc repro extract` with mfcc" in output
     )
     assert len(output.strip().splitlines()) == 1
 
 
 def test_settings_are_read_from_the_command_line(project: Project) -> None:
     output = project.run_stage("extract", "pooling=five_statistics", "family.mfcc.n_mfcc=13")
-    assert "extract synthetic: 72 clips; columns: mfcc 65, spectral_shape 55" in output
+    assert "extract synthetic: 72 clips; columns: mfcc 65, spectral_shape 50" in output
 
 
 def test_wrong_settings_are_one_line(project: Project) -> None:

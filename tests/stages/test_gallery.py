@@ -8,7 +8,7 @@ def test_the_gallery_is_drawn_with_the_settings_of_the_leaves(project: Project) 
     figure = project.folder / "reports/figures/gallery.png"
     before = figure.read_bytes()
     assert len(before) > 50_000
-    project.edit("conf/family/rhythm.yaml", n_mels=40)
+    project.edit("conf/family/mfcc.yaml", n_mfcc=10)
     project.run_stage("gallery")
     assert figure.read_bytes() != before
 
