@@ -119,13 +119,7 @@ def _define_learn(parser: argparse.ArgumentParser) -> None:
     )
     words = f'_regenre_sources() {{ compgen -d -- "$1"; compgen -W "{" ".join(_Names("dataset"))}" -- "$1"; }}'
     _complete(source, shtab.DIRECTORY | {"bash": "_regenre_sources", "preamble": {"bash": words}})
-    parser.add_argument(
-        "--recipe",
-        default="speech_music_birds",
-        choices=_Names("recipe"),
-        metavar="NAME",
-        help="what is compared: the name of a file in conf/recipe (default: speech_music_birds)",
-    )
+    _add_leaf(parser, "recipe", "what is compared", "speech_music_birds")
     parser.set_defaults(run=commands.learn)
 
 
@@ -251,12 +245,7 @@ def _define_transcribe(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "Example: regenre transcribe ~/sounds"
     _add_files(parser)
-    parser.add_argument(
-        "--transcriber",
-        default="pocketsphinx",
-        metavar="NAME",
-        help="the recogniser: the name of a file in conf/transcriber (default: pocketsphinx)",
-    )
+    _add_leaf(parser, "transcriber", "the recogniser", "pocketsphinx")
     parser.set_defaults(run=commands.transcribe)
 
 
@@ -276,6 +265,16 @@ def _define_register(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     parser.add_argument("--name", metavar="NAME", help="name in the registry (default: regenre-DATASET)")
     parser.set_defaults(run=commands.register)
+
+
+def _add_leaf(parser: argparse.ArgumentParser, group: str, what: str, default: str) -> None:
+    parser.add_argument(
+        f"--{group}",
+        default=default,
+        choices=_Names(group),
+        metavar="NAME",
+        help=f"{what}: the name of a file in conf/{group} (default: {default})",
+    )
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:

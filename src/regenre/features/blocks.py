@@ -47,8 +47,7 @@ def compute_levels(frames: Frames) -> np.ndarray:
     Hz, since `frames` has no bins above 10 kHz at 22,050 Hz.
     """
     bank = filterbanks.make_semitones(frames.sr, frames.n_fft, N_SEMITONES, _FMIN_HZ)
-    half = frames.n_fft // 2
-    inside = slice(-(-half // frames.hop_length), (len(frames.y) - half) // frames.hop_length + 1)
+    inside = frames.inside
     power = frames.sum_bands(bank)[:, inside if inside.start < inside.stop else slice(None)]
     lowest = max(TINY, power.max() * np.float32(10 ** (-_RANGE_DB / 10)))
     levels: np.ndarray = np.float32(10) * np.log10(np.maximum(power, lowest))

@@ -177,6 +177,12 @@ class Frames:
         return 1 + len(self.y) // self.hop_length
 
     @property
+    def inside(self) -> slice:
+        """Places of the frames whose window lies inside the clip; others see its end twice, mirrored."""
+        half = self.n_fft // 2
+        return slice(-(-half // self.hop_length), (len(self.y) - half) // self.hop_length + 1)
+
+    @property
     def frequencies_hz(self) -> np.ndarray:
         """Centre of each bin in Hz, float32, shape (n_bins,)."""
         if self.whole:

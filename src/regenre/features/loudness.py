@@ -29,7 +29,7 @@ _ONE_SONE_DB = 40.0
 def compute_sonogram(frames: Frames) -> np.ndarray:
     """Compute the loudness in sone, float32, shape (24, n_frames).
 
-    Bands above sr / 2 hold only what spreads into them. Silence yields 0.
+    Bands above the last bin hold only what spreads into them. Silence yields 0.
     """
     intensity = frames.sum_bands(_make_bank(frames.sr, frames.n_fft))
     level_db = 10 * np.log10(np.maximum(intensity, np.float32(1)))

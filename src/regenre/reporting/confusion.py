@@ -4,14 +4,11 @@ A grid has one for each cell, and a cell may have 161 genres. matplotlib takes 0
 millisecond.
 """
 
-from functools import cache
-from pathlib import Path
 from unicodedata import east_asian_width
 
-import jinja2
 import numpy as np
 
-from regenre.reporting.escaping import escape_page
+from regenre.reporting.escaping import read_template
 
 _SIDE = 36  # of a square, pixels
 _LETTER = 7  # width of a letter, pixels
@@ -31,7 +28,7 @@ def render_svg(counts: np.ndarray, genres: list[str], cell: str) -> str:
     left, top = 40 + names, 40
     right, below = left + _SIDE * len(genres), top + _SIDE * len(genres)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return _read_template().render(
+    return read_template("confusion.svg").render(
         title=title,
         genres=genres,
         counts=[(row, column, counts[row, column], shares[row, column]) for row, column in np.argwhere(counts)],
@@ -43,14 +40,6 @@ def render_svg(counts: np.ndarray, genres: list[str], cell: str) -> str:
         width=max(right + 20, _LETTER * _count_letters(title) + 120),
         height=below + round(0.75 * names) + 50,
     )
-
-
-@cache
-def _read_template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=escape_page
-    )
-    return environment.from_string((Path(__file__).parent / "templates/confusion.svg").read_text(encoding="utf-8"))
 
 
 def _count_letters(text: str) -> int:

@@ -4,6 +4,7 @@ Tables on disk hold the names as they are. A name is escaped once, where the tex
 than the others: Jinja escapes its markup.
 
     escape_page      for HTML, before Jinja escapes the markup
+    read_template    a template of HTML or SVG that does so
     escape_markdown  for cards and summaries
     escape_figure    for texts of matplotlib
     escape_sheet     for CSV tables that people open in a spreadsheet; `tables.read_report` removes it
@@ -11,13 +12,18 @@ than the others: Jinja escapes its markup.
 """
 
 import re
+from functools import cache
 from hashlib import md5
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from regenre.errors import escape_terminal
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 LONGEST_METRIC = 250  # characters; MLflow refuses a longer name
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$&#]|(?<![^\W_])_|_(?![^\W_])")  # an underscore inside a word marks nothing
@@ -32,6 +38,17 @@ def escape_page(value: Any) -> Any:
     direction of the rest of the line.
     """
     return escape_terminal(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def read_template(name: str) -> "Template":
+    """Return a file of templates/, in which every value is escaped and has to be there."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=escape_page
+    )
+    return environment.from_string((Path(__file__).parent / "templates" / name).read_text(encoding="utf-8"))
 
 
 def escape_markdown(text: str) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import soundfile
 
@@ -19,7 +18,7 @@ from regenre.features.extraction import Analysis
 from regenre.features.family import Family
 from regenre.features.frames import Frames
 from regenre.reporting import plots
-from regenre.reporting.escaping import escape_page
+from regenre.reporting.escaping import read_template
 from regenre.reporting.gallery import draw_gallery
 
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # in Hz
@@ -90,9 +89,7 @@ class FilePage:
             name: dict(zip(self.analysis.name_columns(name), map(float, row), strict=True))
             for name, row in rows.items()
         }
-        template = (Path(__file__).parent / "templates" / "file_page.html").read_text(encoding="utf-8")
-        environment = jinja2.Environment(autoescape=True, trim_blocks=True, finalize=escape_page)
-        return environment.from_string(template).render(
+        return read_template("file_page.html").render(
             name=self.title,
             facts=self._collect_facts(),
             sr=self.analysis.sr,

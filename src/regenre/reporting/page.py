@@ -7,10 +7,8 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
@@ -20,7 +18,7 @@ from regenre.evaluation import grid, metrics
 from regenre.kinds import Share, strict_dataclass
 from regenre.paths import CellName
 from regenre.reporting import plots, summary
-from regenre.reporting.escaping import escape_page
+from regenre.reporting.escaping import read_template
 
 if TYPE_CHECKING:
     from regenre.quality.preview import Preview
@@ -58,7 +56,6 @@ TABLES = {
 }  # fmt: skip
 _MOST = 12  # clips, confusions and suspects in a list
 _FINDINGS = ("clipped", "dc", "wrong_length", "wrong_rate", "replica", "exact_replica")
-_TEMPLATE = Path(__file__).parent / "templates/page.html"
 
 
 @strict_dataclass
@@ -114,10 +111,7 @@ def render_page(reports: Reports) -> str:
     name = CellName.read_row(best.to_dict())
     honest = cells[cells["split"] == name.split]
     genres, title = grid.select_genres_of_best(cells, reports.per_genre)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=escape_page
-    )
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    return read_template("page.html").render(
         dataset=best["dataset"],
         answer=_mark_code(summary.phrase_answer(cells, reports.leak, reports.expected)),
         more_data=reports.study.more_data,

@@ -44,7 +44,7 @@ class Fluctuation:
         n = max(2, round(self.segment_s / frames.hop_s))
         if frames.n_frames < n:
             return np.zeros(len(self.names), np.float32)
-        segments = cut_segments(compute_sonogram(frames), n)
+        segments = cut_segments(frames.compute_once(compute_sonogram), n)
         window = np.hanning(n + 2)[1:-1]
         amplitude = np.abs(np.fft.rfft((segments - segments.mean(axis=2, keepdims=True)) * window)) * 2 / window.sum()
         pattern: np.ndarray = (amplitude @ self._make_step_weights(n, frames.hop_s)).mean(axis=1).astype(np.float32)

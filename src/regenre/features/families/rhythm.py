@@ -86,12 +86,11 @@ class Rhythm:
 
         The shape is (n_onsets,); a clip without such frames has one 0.
         """
-        margin = frames.n_fft // 2
-        first, last = -(-margin // frames.hop_length), (len(frames.y) - margin) // frames.hop_length
-        if first >= last:
+        inside = frames.inside
+        if inside.stop - inside.start < 2:
             return np.zeros(1, np.float32)
         bank = filterbanks.make_mel(frames.sr, frames.n_fft, self.n_mels, 0.0, None)
-        power = frames.sum_bands(bank)[:, first : last + 1]
+        power = frames.sum_bands(bank)[:, inside]
         level = convert_to_db(power / max(power.max(), TINY), self.top_db)
         strength: np.ndarray = np.maximum(np.diff(level, axis=1), 0).mean(axis=0)
         return strength

@@ -33,7 +33,7 @@ class SpectrumDescriptors:
     def __call__(self, frames: Frames) -> np.ndarray:
         """Compute the statistics, float32, shape (168,)."""
         n = max(1, round(self.segment_s / frames.hop_s))
-        segments = cut_segments(compute_sonogram(frames), n).astype(np.float64)
+        segments = cut_segments(frames.compute_once(compute_sonogram), n).astype(np.float64)
         mean = segments.mean(axis=2)
         deviation = segments - mean[..., None]
         variance = np.square(deviation).mean(axis=2)
