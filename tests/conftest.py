@@ -146,10 +146,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run slow modules first, so that no process is left with a long one at the end.
 
-    The first one makes the finished project; the next ones do without it, so that no process waits for it.
+    The first one makes the finished project; the next ones do without it, so that no process waits for it. Those of
+    the outermost folder are about the whole project, and the longest.
     """
     first = next((item.path for item in items if uses_finished(item)), None)
-    items.sort(key=lambda item: (item.path != first, item.get_closest_marker("slow") is None, uses_finished(item)))
+    items.sort(key=lambda item: (item.path != first, is_quick(item), uses_finished(item), len(item.path.parts)))
+
+
+def is_quick(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is None
 
 
 def uses_finished(item: pytest.Item) -> bool:

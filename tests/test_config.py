@@ -34,6 +34,8 @@ from regenre.learning.estimator import Learner
 from regenre.paths import CellName
 from regenre.transcription.transcriber import Transcriber
 
+pytestmark = pytest.mark.slow
+
 CONF = ROOT / "conf"
 LEAVES = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "recipe"]
 KINDS = {

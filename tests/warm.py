@@ -1,10 +1,10 @@
 """A `python` for tests that has the libraries imported already: it forks for each command.
 
 A stage of a tiny project takes a fifth of a second, and its imports take two. A command of a test that begins with
-`python` or `regenre`, also one that DVC runs, is sent to a process that waits with the libraries, but without regenre,
-for each project has sources of its own. Tests of signals, threads, installation and of the first run do without it.
+`python`, `regenre` or `dvc`, also one that DVC runs, is sent to a process that waits with the libraries, but without
+regenre, for each project has sources of its own. Tests of signals, installation and of the first run do without it.
 
-    start  a server; returns the folder with its `python` and `regenre`
+    start  a server; returns the folder with its commands
 """
 
 import atexit
@@ -24,9 +24,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LIBRARIES = (
-    "av", "hydra", "joblib", "matplotlib.figure", "mlflow", "mlflow.models", "pandas", "pyarrow.parquet", "pydantic",
-    "scipy.ndimage", "scipy.signal", "scipy.spatial", "scipy.stats", "sklearn.compose", "sklearn.discriminant_analysis",
-    "sklearn.ensemble", "sklearn.model_selection", "sklearn.neighbors", "sklearn.svm", "skops.io", "soundfile", "soxr",
+    "av", "dvc.cli", "dvc.repo", "hydra", "joblib", "matplotlib.figure", "mlflow", "mlflow.models", "pandas",
+    "pyarrow.parquet", "pydantic", "scipy.ndimage", "scipy.signal", "scipy.spatial", "scipy.stats", "sklearn.compose",
+    "sklearn.discriminant_analysis", "sklearn.ensemble", "sklearn.model_selection", "sklearn.neighbors", "sklearn.svm",
+    "skops.io", "soundfile", "soxr",
 )  # fmt: skip
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
@@ -37,19 +38,21 @@ server.sendall(json.dumps([{command!r} + sys.argv[1:], os.getcwd(), dict(os.envi
 server.shutdown(socket.SHUT_WR)
 sys.exit((server.recv(1) or b"\\1")[0])
 """
-COMMANDS = {"python": [], "regenre": ["-m", "regenre"]}
+COMMANDS = {"python": [], "regenre": ["-m", "regenre"], "dvc": ["-m", "dvc"]}
 
 
 @contextmanager
-def start(folder: Path) -> Iterator[Path]:
-    """Start a server, and yield the folder with its commands."""
+def start(folder: Path, **variables: str) -> Iterator[Path]:
+    """Start a server with these variables, and yield the folder with its commands."""
     address, programs = folder / "socket", folder / "bin"
     programs.mkdir()
     for name, command in COMMANDS.items():
         text = CLIENT.format(python=sys.executable, address=str(address), command=command)
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
-    server = subprocess.Popen([sys.executable, __file__, str(address)], stdout=subprocess.PIPE)
+    server = subprocess.Popen(
+        [sys.executable, __file__, str(address)], stdout=subprocess.PIPE, env=os.environ | variables
+    )
     try:
         assert server.stdout
         assert server.stdout.readline() == b"ready\n"

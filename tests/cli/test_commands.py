@@ -20,6 +20,8 @@ from regenre.inference.tagging import open_tagger
 from regenre.pretrained import musicnn
 from regenre.tabular.transcript import Word
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sounds(tmp_path: Path, monkeypatch) -> Path:

@@ -6,6 +6,8 @@ from sklearn import metrics as reference
 
 from regenre.evaluation import metrics
 
+pytestmark = pytest.mark.slow
+
 
 def make_predictions(actual: list[str], predicted: list[str], groups: list[str] | None = None) -> pd.DataFrame:
     genres = {f"proba__{genre}": 0.25 for genre in "abcd"}

@@ -15,6 +15,8 @@ from regenre.features import extraction
 from regenre.features.extraction import Analysis, extract
 from regenre.features.frames import Frames
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = {name: build_family(name) for name in ("mfcc", "spectral_shape")}
 POOLING = build_leaf("pooling", "mean_std")
 

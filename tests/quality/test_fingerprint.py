@@ -11,6 +11,8 @@ from helpers import SR, noise, silence, sine
 
 from regenre.quality.fingerprint import find_peaks, find_replicas
 
+pytestmark = pytest.mark.slow
+
 
 def encode_mp3(y: np.ndarray) -> np.ndarray:
     stream = io.BytesIO()

@@ -34,6 +34,8 @@ from regenre.reporting.escaping import (
     name_metric,
 )
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ["R&B", "Ba$$in", "01", "nan", "a|b", "<b>x", "=cmd()", "a\nb", "ü/ö", "${oc.env:HOME}"]
 NASTY = [
     *CLASSES,

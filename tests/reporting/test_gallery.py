@@ -6,6 +6,8 @@ from matplotlib.figure import Figure
 
 from regenre.reporting import gallery, plots
 
+pytestmark = pytest.mark.slow
+
 
 def list_panels(figure: Figure) -> dict[str, Axes]:
     return {axes.get_title(): axes for axes in figure.axes if axes.get_title()}

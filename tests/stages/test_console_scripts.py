@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from helpers import ROOT
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 STAGES = sorted(path.stem for path in (ROOT / "src/regenre/stages").glob("[a-z]*.py"))
 

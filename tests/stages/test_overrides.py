@@ -18,6 +18,8 @@ from regenre.config import Settings
 from regenre.learning.estimator import Learner
 from regenre.learning.splits import Split
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., list[Any]]
 
 
