@@ -28,6 +28,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from regenre.errors import UserError
 from regenre.learning.plan import PlannedCell
 from regenre.learning.tasks import Task, fit_fold, limit_threads
 
@@ -48,7 +49,7 @@ class Training:
     ----------
     X : features, shape (n_clips, n_columns)
     columns : names of the columns, `<family>__...`
-    clips : clip_id and genre of each row
+    clips : row of the clip table for each row
     seed : of the draws
     """
 
@@ -56,6 +57,20 @@ class Training:
     columns: Sequence[str]
     clips: pd.DataFrame
     seed: int
+
+    @classmethod
+    def select(cls, cell: PlannedCell, rows: np.ndarray) -> "Training":
+        """Return these clips of a cell.
+
+        Raises
+        ------
+        UserError
+            The classifier reads frames, and so has no columns that another clip could fill.
+        """
+        if cell.values.lengths is not None:
+            raise UserError(f"{cell.name} reads frames; they are computed for classifiers that read rows")
+        X, clips = cell.values.select(rows), cell.clips.iloc[rows].reset_index(drop=True)
+        return cls(X, cell.values.columns, clips, cell.plan.seed)
 
     @property
     def background(self) -> np.ndarray:

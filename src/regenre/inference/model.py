@@ -117,10 +117,10 @@ class Model:
         """Its genres, sorted."""
         return tuple(map(str, self.estimator.classes_))
 
-    def compute_features(self, y: np.ndarray, text: str = "") -> np.ndarray:
+    def compute_features(self, y: np.ndarray, text: ClipText | None = None) -> np.ndarray:
         """Return what the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
         with threadpool_limits(1):  # as in training: another number of threads sums in another order
-            return self._compute_features(y, ClipText.assume(text, len(y) / self.sr))
+            return self._compute_features(y, text or ClipText())
 
     def classify_samples(self, samples: np.ndarray, sr: int, text: str = "") -> Answer:
         """Classify samples of any rate, shape (n_samples,) or (n_samples, n_channels), as one clip.
