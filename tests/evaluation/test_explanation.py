@@ -1,15 +1,19 @@
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
-import pandas as pd
 import pytest
-from helpers import LEARNERS, blobs, fit_all
+from helpers import LEARNERS, blobs, fit_all, make_plan
 from sklearn.ensemble import RandomForestClassifier
 
 from regenre.evaluation import explanation
 from regenre.evaluation.explanation import Training
+from regenre.learning import splits
 from regenre.learning.estimator import Learner
+from regenre.learning.plan import Deal, PlannedCell
+from regenre.learning.tasks import Values
 
+COLUMNS = ("one__0__mean", "two__0__mean", "one__1__mean", "two__1__mean")
 RNG = np.random.default_rng(0)
 BLOCKS = [np.array([0, 3]), np.array([1]), np.array([2])]
 X, BACKGROUND = RNG.normal(size=4), RNG.normal(size=(5, 4))
@@ -66,7 +70,7 @@ def test_sampled_values_are_near_the_exact_ones_and_sum_to_the_same(monkeypatch:
 
 def make_training(n: int = 120) -> Training:
     values, clips = blobs(n)
-    return Training(values, ["one__0__mean", "two__0__mean", "one__1__mean", "two__1__mean"], clips, 1)
+    return Training(values, COLUMNS, clips.assign(path=""), 1)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -110,3 +114,28 @@ def test_the_nearest_clips_are_those_of_a_search_by_hand(learner: Learner) -> No
     assert nearest["clip_id"].tolist() == training.clips["clip_id"].iloc[order].tolist()
     assert nearest["genre"].tolist() == training.clips["genre"].iloc[order].tolist()
     np.testing.assert_allclose(nearest["distance"], distances[order])
+
+
+def test_tested_clips_are_explained_by_the_model_that_did_not_see_them() -> None:
+    values, clips = blobs(60)
+    clips = clips.assign(path="")
+    folds = splits.GroupedKFolds(3, seed=1).deal(clips)
+    deal = Deal(folds, [(fold, []) for fold in folds], {})
+    cell = PlannedCell(make_plan(), clips, deal, LEARNERS["knn"], Values(values, columns=COLUMNS))
+    rows = [folds[1].test[0], folds[0].test[2]]
+    clip_ids = [*clips["clip_id"].iloc[rows], "not there"]
+    table = explanation.explain_tested(cell, clip_ids)
+    assert table.columns.tolist() == explanation.COLUMNS
+    assert table["clip_id"].tolist() == [clip_ids[0]] * 5 + [clip_ids[1]] * 5
+    assert table["part"].tolist() == (["family"] * 2 + ["clip"] * 3) * 2
+    for row, fold in zip(rows, (folds[1], folds[0]), strict=True):
+        own = table[table["clip_id"] == clips["clip_id"].iloc[row]]
+        training = clips.iloc[fold.fit]
+        estimator = fit_all(LEARNERS["knn"], values[fold.fit], training)
+        assert set(own["of"].iloc[2:]) <= set(training["clip_id"])
+        assert own["proba"].iloc[0] == estimator.predict_proba(values[row][None]).max()
+        added = own["proba"].iloc[0] - own["background"].iloc[0]
+        assert own["value"].iloc[:2].sum() == pytest.approx(added, abs=1e-12)
+    assert explanation.explain_tested(cell, []).columns.tolist() == explanation.COLUMNS
+    frames = replace(cell, values=Values(np.zeros((60, 2)), np.ones(60, int)))
+    assert explanation.explain_tested(frames, clip_ids).empty

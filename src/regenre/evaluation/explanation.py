@@ -1,7 +1,7 @@
 """Why a model answers as it does: what each family adds to the probability, and which training clips are nearest.
 
-The Shapley value of a family (Shapley 1953; of a model: Lundberg and Lee 2017, eq. 8) is what it adds to the probability
-of the predicted genre, averaged over all orders in which the families may join. A family that has not joined has the
+The Shapley value of a family (Shapley 1953; Lundberg and Lee 2017, eq. 8) is what it adds to the probability of the
+predicted genre, averaged over all orders in which the families may join. A family that has not joined has the
 values of a training clip instead, and the probability is averaged over the training clips of the background. So the
 values sum to the probability less its mean over the background.
 
@@ -10,13 +10,12 @@ values sum to the probability less its mean over the background.
     explain_clip      features of a clip -> explanation
     compute_shapley   features of a clip -> Shapley values of groups of columns
     find_nearest      features of a clip -> the nearest training clips
-    choose_clips      the clips that reports/explanations.csv explains
     explain_tested    tested clips of a cell -> the table of reports/explanations.csv
     COLUMNS           of that table
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +94,7 @@ class Explanation:
     background, n_background : mean probability of that genre over the background, and number of its clips
     families : family, value (Shapley value) and error (standard error; 0 if exact), the largest value first; no rows
         for a single family
-    nearest : clip_id, genre and distance of the nearest training clips, in standard deviations
+    nearest : clip_id, genre, path and distance of the nearest training clips (`find_nearest`)
     """
 
     genre: str
@@ -191,7 +190,7 @@ def compute_shapley(
 
 
 def find_nearest(estimator: Any, x: np.ndarray, training: Training) -> pd.DataFrame:
-    """Return the `N_NEAREST` training clips: clip_id, genre, distance.
+    """Return the `N_NEAREST` nearest training clips: clip_id, genre, path, distance.
 
     The distance is Euclidean in what the classifier reads, over the square root of the number of its columns. Columns
     that the model does not scale, as those of trees, are standardised on the training clips first.
@@ -200,7 +199,7 @@ def find_nearest(estimator: Any, x: np.ndarray, training: Training) -> pd.DataFr
     rows = space.transform(training.X)
     finder = NearestNeighbors(n_neighbors=min(N_NEAREST, len(rows)), algorithm="brute").fit(rows)
     distances, places = finder.kneighbors(space.transform(x[None]))
-    clips = training.clips[["clip_id", "genre"]].iloc[places[0]].reset_index(drop=True)
+    clips = training.clips[["clip_id", "genre", "path"]].iloc[places[0]].reset_index(drop=True)
     return clips.assign(distance=distances[0] / np.sqrt(rows.shape[1]))
 
 
@@ -213,3 +212,44 @@ def _find_space(estimator: Any) -> Pipeline | None:
     if not isinstance(estimator, Pipeline):  # a frozen member of a vote
         return _find_space(estimator.estimator) if hasattr(estimator, "estimator") else None
     return estimator[:-1] if len(estimator) > 1 else None
+
+
+def explain_tested(cell: PlannedCell, clip_ids: Sequence[str]) -> pd.DataFrame:
+    """Explain the answers to tested clips, each by the model of its fold, which did not see it.
+
+    Returns
+    -------
+    `COLUMNS`; for each clip the rows of its families (`part` is family: `value` is the Shapley value of `of`), then
+    those of the nearest clips (`part` is clip: `value` is the distance of `of`, `of_genre` its genre). No rows for
+    clips that the cell does not test, and for a classifier that reads frames.
+    """
+    if cell.values.lengths is not None:
+        return pd.DataFrame(columns=COLUMNS)
+    ids = cell.clips["clip_id"].to_numpy(dtype=object)
+    tasks = [
+        (task, task.fold.test[np.isin(ids[task.fold.test], clip_ids)]) for task in cell.tasks[: len(cell.deal.folds)]
+    ]
+    parts = Parallel(return_as="list")(
+        delayed(_explain_fold)(task, Training.select(cell, task.fold.fit), rows) for task, rows in tasks if len(rows)
+    )
+    rows = [row for _, tested in tasks for row in tested]
+    explained = dict(zip(rows, [found for part in parts for found in part], strict=True))
+    tables = [
+        _tabulate(explained[row], cell.clips.iloc[row])
+        for row in sorted(rows, key=lambda row: clip_ids.index(ids[row]))
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def _explain_fold(task: Task, training: Training, rows: np.ndarray) -> list[Explanation]:
+    with limit_threads(task):
+        estimator = fit_fold(task).estimator
+        return [explain_clip(estimator, x, training) for x in task.values.select(rows)]
+
+
+def _tabulate(found: Explanation, clip: pd.Series) -> pd.DataFrame:
+    families = found.families.rename(columns={"family": "of"}).assign(part=FAMILY, of_genre="")
+    nearest = found.nearest.rename(columns={"clip_id": "of", "genre": "of_genre", "distance": "value"})
+    table = pd.concat([families, nearest.assign(part=CLIP, error=0.0)], ignore_index=True)
+    facts = {"clip_id": clip["clip_id"], "genre": clip["genre"], "predicted_genre": found.genre}
+    return table.assign(**facts, proba=found.proba, background=found.background)[COLUMNS]

@@ -1,11 +1,11 @@
 """Why a model answers as it does, for any audio: which families and which seconds decide, and what it resembles.
 
-    FileExplanation  the answer to a file, and why
-    read_training    what the model of a cell was fitted on
-    explain_file     file -> explanation
-    find_seconds     samples -> what each piece of time adds to a probability
-    format_lines     an explanation as text
-    format_json      an explanation as one line of JSON
+FileExplanation  the answer to a file, and why
+read_training    what the model of a cell was fitted on
+explain_file     file -> explanation
+find_seconds     samples -> what each piece of time adds to a probability
+format_lines     an explanation as text
+format_json      an explanation as one line of JSON
 """
 
 import json
@@ -100,7 +100,9 @@ def explain_file(model: Model, path: Path, start_s: float | None = None) -> File
     if start_s is not None and start_s > end_s:
         raise UserError(f"--start: at most {end_s:.1f} s expected for {path}, {start_s:g} found")
     if len(y) and np.abs(y).max() < audio.SILENCE_PEAK:
-        raise UserError(f"{path}: sound expected from {window_start_s:g} to {end_s:g} s, silence found; choose a --start")
+        raise UserError(
+            f"{path}: sound expected from {window_start_s:g} to {end_s:g} s, silence found; choose a --start"
+        )
     row = answer.timeline[place]
     genre = int(row.argmax())
     notes, rows, seconds = list[str](), None, pd.DataFrame(columns=_SECONDS)
