@@ -111,3 +111,16 @@ def test_the_lines_name_what_decides(in_corpus) -> None:
     content = json.loads(explanation.format_json("a.wav", found))
     assert content["families"] == found.rows.families.round(6).to_dict("records")
     assert len(content["seconds"]) == 19
+
+
+def test_the_page_has_the_explanation_and_the_nearest_clips_to_hear(in_corpus, recording: Path) -> None:
+    model = in_corpus.read("spectral_shape_text-logistic")
+    found = explanation.explain_file(model, recording)
+    html = explanation.render_page(recording, model, found)
+    assert f"<h1>long.flac, {found.start_s:g} to {found.end_s:g} s of 6.0 s</h1>" in html
+    assert "<h2>Why this answer</h2>" in html
+    assert html.count('src="data:audio/mpeg;base64,') == 1 + len(found.rows.nearest)
+    for name, value in found.rows.families[["family", "value"]].itertuples(index=False):
+        assert f'<th scope="row">{name}</th><td class="n">{value:+.3f}' in html
+    assert html.count('<tr><td class="n">') == 19
+    assert "http" not in html.replace("http://www.w3.org/", "")

@@ -113,7 +113,7 @@ def test_the_page_says_which_results_are_empty(tmp_path: Path) -> None:
     """These are the reports of a table without audio, in a grid of one split whose best cell reads frames."""
     full = make_reports()
     empty = {}
-    for name in ("audit", "suspects", "importance", "leak", "stress"):
+    for name in ("audit", "suspects", "importance", "leak", "stress", "explanations"):
         tables.write_csv(tmp_path / f"{name}.csv", getattr(full, name).iloc[:0])
         empty[name] = tables.read_report(tmp_path / f"{name}.csv")
     assert page.choose_clips(empty["audit"], empty["suspects"]) == []

@@ -38,6 +38,7 @@ def _make_parser() -> argparse.ArgumentParser:
     _define_sweep(subparsers.add_parser("sweep", help="choose settings by Optuna inside each fold"))
     _define_classify(subparsers.add_parser("classify", help="print the genres of files"))
     _define_tag(subparsers.add_parser("tag", help="print the tags of files, by a network that is trained already"))
+    _define_explain(subparsers.add_parser("explain", help="say why a model names this genre"))
     _define_show(subparsers.add_parser("show", help="draw a file and its features, as a figure or an HTML page"))
     _define_clean(subparsers.add_parser("clean", help="write files without their pauses"))
     _define_convert(subparsers.add_parser("convert", help="write files in another format or at another sampling rate"))
@@ -156,6 +157,26 @@ def _define_tag(parser: argparse.ArgumentParser) -> None:
     )
     _add_output(parser, "one row per 3 s: the probabilities of all tags", "tags", 5)
     parser.set_defaults(run=commands.tag)
+
+
+def _define_explain(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Say why a model names this genre for a file: what each family of features adds to the probability (Shapley"
+        " values), without which seconds it would change most, and which training clips are nearest."
+    )
+    parser.epilog = "Example: regenre explain song.mp3 --out song.html"
+    _complete(parser.add_argument("file", type=Path, metavar="FILE", help="audio file"), shtab.FILE)
+    _add_model(parser)
+    parser.add_argument(
+        "--start",
+        type=read_as(PositiveOrZero),
+        metavar="S",
+        help="a time in the window of a long recording that is explained, in seconds (default: the window in which the"
+        " predicted genre is most probable)",
+    )
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    _add_page(parser)
+    parser.set_defaults(run=commands.explain)
 
 
 def _define_show(parser: argparse.ArgumentParser) -> None:
@@ -321,6 +342,11 @@ def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
         "--out", type=Path, metavar="PATH", help=f"new file, or folder of new files (default: {default})"
     )
     _complete(out, shtab.FILE)
+    _add_force(parser)
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
+    _complete(parser.add_argument("--out", type=Path, metavar="HTML", help="write a page too"), shtab.FILE)
     _add_force(parser)
 
 

@@ -6,10 +6,11 @@ explain_file     file -> explanation
 find_seconds     samples -> what each piece of time adds to a probability
 format_lines     an explanation as text
 format_json      an explanation as one line of JSON
+render_page      an explanation as a page: what `show` shows of the window, the explanation, nearest clips to hear
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,18 @@ from regenre import audio, config, paths
 from regenre.errors import UserError
 from regenre.evaluation.explanation import Explanation, Training, explain_clip
 from regenre.inference.answers import Answer
+from regenre.inference.api import make_analysis
 from regenre.inference.model import Model
 from regenre.learning.cells import Cell
 from regenre.learning.plan import Planner
 from regenre.paths import TEXT
+from regenre.reporting.explanation import Item, render_items
+from regenre.reporting.file_page import FilePage, encode_mp3
+from regenre.reporting.gallery import FAMILIES
 from regenre.tabular.text import ClipText
 
 N_PIECES = 10  # of time, in the length of a clip; each begins in the middle of the one before it
+_HEARD_S = 30.0  # of a training clip, at most
 _SECONDS = ["start_s", "end_s", "change"]
 
 
@@ -180,7 +186,7 @@ def format_lines(path: str, explained: FileExplanation) -> list[str]:
                     f" {explained.proba - row['change']:.3f}"
                 )
     if rows:
-        for clip_id, genre, distance in rows.nearest.itertuples(index=False):
+        for clip_id, genre, _, distance in rows.nearest.itertuples(index=False):
             lines.append(f"  near: {clip_id} ({genre}), distance {distance:.2f}")
     return [*lines, *(f"  {note}" for note in explained.notes)]
 
@@ -200,6 +206,33 @@ def format_json(path: str, explained: FileExplanation) -> str:
         content |= {
             "background": {"proba": round(rows.background, 6), "n_clips": rows.n_background},
             "families": rows.families.round(6).to_dict("records"),
-            "nearest": rows.nearest.round(6).to_dict("records"),
+            "nearest": rows.nearest.drop(columns="path").round(6).to_dict("records"),
         }
     return json.dumps(content)
+
+
+def render_page(path: Path, model: Model, explained: FileExplanation) -> str:
+    """Return an HTML page that needs no network: the window as `file_page` shows it, and the explanation."""
+    rows = explained.rows
+    nearest = rows.nearest if rows else pd.DataFrame(columns=["clip_id", "genre", "distance", "path"])
+    item = Item(
+        path.name,
+        explained.genre,
+        format_lines(path.name, explained)[0],
+        list(rows.families.itertuples(index=False, name=None)) if rows else [],
+        list(nearest[["clip_id", "genre", "distance"]].itertuples(index=False, name=None)),
+        list(explained.seconds.itertuples(index=False, name=None)),
+        dict(_encode_sounds(nearest, paths.locate_raw(model.cell.plan.dataset), model)),
+        explained.notes,
+    )
+    panels = make_analysis(FAMILIES, model.sr).families
+    length_s = explained.end_s - explained.start_s
+    return FilePage.read(path, model.analysis, panels, explained.start_s, length_s).render_page(render_items([item]))
+
+
+def _encode_sounds(nearest: pd.DataFrame, raw: Path, model: Model) -> Iterator[tuple[str, str]]:
+    """Yield the clips that are on this machine, as MP3, no longer than `_HEARD_S`."""
+    for clip_id, name in nearest[["clip_id", "path"]].itertuples(index=False):
+        if name and (raw / name).is_file():
+            y, _ = audio.read_excerpt(raw / name, model.sr, 0, _HEARD_S)
+            yield clip_id, encode_mp3(y, model.sr)
