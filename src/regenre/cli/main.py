@@ -187,9 +187,9 @@ def _define_explain(parser: argparse.ArgumentParser) -> None:
 
 def _define_compare(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Compare B with A on the clips that both test: the difference of accuracy with its interval, each genre, and the"
-        " clips that only one of them classifies correctly. A and B are cells of this project, or git revisions, DVC"
-        " experiments or folders of other projects: of these their best honest cell, or the one after a colon."
+        "Compare B with A on the clips that both test: the difference of accuracy with its interval, each genre, and"
+        " the clips that only one of them classifies correctly. A and B are cells of this project, or git revisions,"
+        " DVC experiments or folders of other projects: of these their best honest cell, or the one after a colon."
     )
     parser.epilog = (
         "Example: regenre compare grouped_kfold-mfcc-knn grouped_kfold-mfcc-svm_rbf;"
