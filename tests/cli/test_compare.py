@@ -74,7 +74,7 @@ def test_the_table_and_the_page_list_the_clips_that_changed_sides(here: Path, ca
     assert table["right"].tolist() == ["B", "B"]
     assert printed.err == "page.html\n"
     html = Path("page.html").read_text()
-    assert "<h1>B is right in +33.3 of 100 clips more than A</h1>" in html
+    assert "<h1>Accuracy of B less that of A: +0.333</h1>" in html
     assert '<th scope="row">=c3</th>' in html
     assert "http" not in html
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,15 @@ def test_the_lines_name_what_decides(in_corpus) -> None:
     assert lines[0].startswith(f"a.wav: low {found.proba:.3f}; {found.rows.background:.3f} on average over 12 training")
     assert [line.split(":")[0] for line in lines[1:3]] == [f"  {name}" for name in found.rows.families["family"]]
     assert lines[-3] == "  near: low/4.wav (low), distance 0.00"
+    seconds = found.seconds.assign(change=0.0)
+    quiet = explanation.format_lines("a.wav", replace(found, seconds=seconds))
+    assert quiet[3] == "  no piece of time changes the probability by 0.001 or more"
+    seconds.loc[[3, 5], "change"] = 0.25, -0.125
+    loud = explanation.format_lines("a.wav", replace(found, proba=0.75, seconds=seconds))
+    assert loud[3:5] == [
+        f"  most for it: {seconds['start_s'][3]:.1f} to {seconds['end_s'][3]:.1f} s; without them 0.500",
+        f"  most against it: {seconds['start_s'][5]:.1f} to {seconds['end_s'][5]:.1f} s; without them 0.875",
+    ]
     content = json.loads(explanation.format_json("a.wav", found))
     assert content["families"] == found.rows.families.round(6).to_dict("records")
     assert len(content["seconds"]) == 19

@@ -82,8 +82,8 @@ def test_the_answers_are_explained_if_they_are_wanted() -> None:
     reports = make_reports()
     html = page.render_page(reports)
     assert '<a href="#why">why</a>' in html
-    assert "<h3>clip &lt;2&gt;</h3>" in html
-    assert "Answer: &lt;rock&gt;, with probability 0.800 (0.400 on average over training clips)." in html
+    answer = "classified as &lt;rock&gt; with probability 0.800 (0.400 on average over training clips)"
+    assert f"<summary>clip &lt;2&gt;: pop, {answer}</summary>" in html
     assert [value in html for value in ("+0.500", "-0.100", "&lt;near&gt;</th><td>pop</td>")] == [True] * 3
     html = page.render_page(replace(reports, explanations=reports.explanations.iloc[:0]))
     assert 'id="why"' not in html

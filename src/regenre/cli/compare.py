@@ -4,10 +4,10 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regenre.cli.commands import check_page
 from regenre.errors import UserError, escape_terminal, join_lines
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from regenre.evaluation.pair import Pair
 
-_SHOWN = 20  # clips that changed sides
+_SHOWN = 10  # clips that are right on one side, in the text
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -138,16 +138,17 @@ def format_lines(a: str, b: str, pair: "Pair") -> list[str]:
         recalls = f"{row['recall_a']:.3f} -> {row['recall_b']:.3f}"
         lines.append(f"  {row['genre']}: {recalls}: {_format_change(row)}, {row['n_clips']} clips")
     lines.append(f"right in B alone: {scores['n_only_b']} clips; in A alone: {scores['n_only_a']}")
-    for row in changed.head(_SHOWN).to_dict("records"):
+    shown = changed.groupby("right", sort=False).head(_SHOWN)
+    for row in shown.to_dict("records"):
         lines.append(
             f"  {row['right']}: {row['clip_id']} ({row['actual_b']}): {row['predicted_a']} -> {row['predicted_b']}"
         )
-    if len(changed) > _SHOWN:
-        lines.append(f"  and {len(changed) - _SHOWN} others (--csv lists them)")
+    if len(changed) > len(shown):
+        lines.append(f"  and {len(changed) - len(shown)} others (--csv lists them)")
     return lines
 
 
-def _format_change(row: dict[str, float]) -> str:
+def _format_change(row: Mapping[Any, Any]) -> str:
     return f"{row['difference']:+.3f} ({row['difference_low']:+.3f} to {row['difference_high']:+.3f})"
 
 

@@ -199,7 +199,7 @@ def find_nearest(estimator: Any, x: np.ndarray, training: Training) -> pd.DataFr
     rows = space.transform(training.X)
     finder = NearestNeighbors(n_neighbors=min(N_NEAREST, len(rows)), algorithm="brute").fit(rows)
     distances, places = finder.kneighbors(space.transform(x[None]))
-    clips = training.clips[["clip_id", "genre", "path"]].iloc[places[0]].reset_index(drop=True)
+    clips: pd.DataFrame = training.clips[["clip_id", "genre", "path"]].iloc[places[0]].reset_index(drop=True)
     return clips.assign(distance=distances[0] / np.sqrt(rows.shape[1]))
 
 

@@ -61,7 +61,8 @@ def compare_pair(a: pd.DataFrame, b: pd.DataFrame, seed: int) -> Pair:
             f" {b['clip_id'].iloc[0]}; compare cells of the same clips"
         )
     hits = {side: (both[f"actual_{side}"] == both[f"predicted_{side}"]).to_numpy(float) for side in "ab"}
-    difference, group = hits["b"] - hits["a"], _join_groups(both["group_a"], both["group_b"])
+    group = _join_groups(both["group_a"], both["group_b"])
+    difference: np.ndarray = hits["b"] - hits["a"]
     scores = {
         "n_clips": len(both),
         "n_groups": len(np.unique(group)),

@@ -35,6 +35,7 @@ from regenre.tabular.text import ClipText
 
 N_PIECES = 10  # of time, in the length of a clip; each begins in the middle of the one before it
 _HEARD_S = 30.0  # of a training clip, at most
+_SHOWN = 0.001  # change of a probability
 _SECONDS = ["start_s", "end_s", "change"]
 
 
@@ -179,12 +180,12 @@ def format_lines(path: str, explained: FileExplanation) -> list[str]:
             lines.append(f"  {name}: {value:+.3f}" + (f" (standard error {error:.3f})" if error else ""))
     if len(explained.seconds):
         by_change = explained.seconds.sort_values("change", kind="stable")
-        for words, row in (("for", by_change.iloc[-1]), ("against", by_change.iloc[0])):
-            if row["change"] * (1 if words == "for" else -1) > 0:
-                lines.append(
-                    f"  most {words} it: {row['start_s']:.1f} to {row['end_s']:.1f} s; without them"
-                    f" {explained.proba - row['change']:.3f}"
-                )
+        for words, sign, row in (("for", 1, by_change.iloc[-1]), ("against", -1, by_change.iloc[0])):
+            if sign * row["change"] >= _SHOWN:
+                without = f"without them {explained.proba - row['change']:.3f}"
+                lines.append(f"  most {words} it: {row['start_s']:.1f} to {row['end_s']:.1f} s; {without}")
+        if explained.seconds["change"].abs().max() < _SHOWN:
+            lines.append(f"  no piece of time changes the probability by {_SHOWN} or more")
     if rows:
         for clip_id, genre, _, distance in rows.nearest.itertuples(index=False):
             lines.append(f"  near: {clip_id} ({genre}), distance {distance:.2f}")
@@ -218,7 +219,7 @@ def render_page(path: Path, model: Model, explained: FileExplanation) -> str:
     item = Item(
         path.name,
         explained.genre,
-        format_lines(path.name, explained)[0],
+        format_lines("", explained)[0].removeprefix(": "),
         list(rows.families.itertuples(index=False, name=None)) if rows else [],
         list(nearest[["clip_id", "genre", "distance"]].itertuples(index=False, name=None)),
         list(explained.seconds.itertuples(index=False, name=None)),

@@ -57,8 +57,8 @@ def list_items(explanations: pd.DataFrame) -> list[Item]:
             Item(
                 str(clip_id),
                 first["predicted_genre"],
-                f"Label: {first['genre']}. Answer: {first['predicted_genre']}, with probability {first['proba']:.3f}"
-                f" ({first['background']:.3f} on average over training clips).",
+                f"{first['genre']}, classified as {first['predicted_genre']} with probability {first['proba']:.3f}"
+                f" ({first['background']:.3f} on average over training clips)",
                 list(families[["of", "value", "error"]].itertuples(index=False, name=None)),
                 list(nearest[["of", "of_genre", "value"]].itertuples(index=False, name=None)),
             )

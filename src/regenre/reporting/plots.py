@@ -263,7 +263,9 @@ def draw_seconds(seconds: Sequence[tuple[float, float, float]], genre: str) -> F
     axes = figure.add_subplot()
     axes.bar((starts + ends) / 2, changes, width=0.9 * np.diff(starts).mean())
     axes.axhline(0, color=INK, linewidth=0.8)
-    axes.set(xlim=(starts[0], ends[-1]), xlabel="middle of the piece that is cut out, s", ylabel="adds")
+    bound = 1.1 * max(0.01, np.abs(changes).max())  # nobody should see differences that are none
+    axes.set(xlim=(starts[0], ends[-1]), ylim=(-bound, bound), ylabel="adds")
+    axes.set_xlabel("middle of the piece that is cut out, s")
     axes.set_title(escape_figure(f"What the seconds add to the probability of {genre}"), fontsize="medium")
     return figure
 
