@@ -137,5 +137,7 @@ def test_tested_clips_are_explained_by_the_model_that_did_not_see_them() -> None
         added = own["proba"].iloc[0] - own["background"].iloc[0]
         assert own["value"].iloc[:2].sum() == pytest.approx(added, abs=1e-12)
     assert explanation.explain_tested(cell, []).columns.tolist() == explanation.COLUMNS
+    alone = replace(cell, values=Values(values, columns=tuple(f"one__{place}__mean" for place in range(4))))
+    assert explanation.explain_tested(alone, clip_ids)["part"].tolist() == ["clip"] * 6
     frames = replace(cell, values=Values(np.zeros((60, 2)), np.ones(60, int)))
     assert explanation.explain_tested(frames, clip_ids).empty
