@@ -38,6 +38,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a project of two cells, as the working directory, beside another project with one clip more."""
     root = tmp_path / "here"
     write_project(root, {A: "xxyyyy", B: "xxxxyy"})
+    (root / "old.html").touch()
     write_project(tmp_path / "there", {A: "yyyyyyx", B: "xyyyyyx"})
     monkeypatch.delenv("REGENRE_ROOT", raising=False)
     monkeypatch.chdir(root)
@@ -111,7 +112,7 @@ def test_a_git_revision_is_compared_with_the_files_of_now(here: Path, capsys) ->
         (("../there:x", str(B)), f"../there:x: one of its cells expected after the colon ({A}, {B}), 'x' found"),
         (("data", str(B)), "data: a cell's folder, or that of a project with results (reports/summary.csv), expected"),
         ((str(A), str(B), "--out", "a.png"), "--out: a name that ends in .html expected, a.png found"),
-        ((str(A), str(B), "--out", "params.yaml"), "--out: a name that ends in .html expected, params.yaml found"),
+        ((str(A), str(B), "--out", "old.html"), "old.html: a new file expected, but it is there already"),
     ],
 )
 def test_a_wrong_side_is_one_line(here: Path, arguments: tuple[str, ...], message: str) -> None:

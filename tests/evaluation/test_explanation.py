@@ -89,6 +89,15 @@ def test_the_families_of_any_model_sum_to_what_it_adds_to_the_background(name: s
     )
 
 
+def test_more_families_have_a_smaller_background_as_long_as_they_are_exact() -> None:
+    _, clips = blobs(120)
+    sizes = {}
+    for n in (2, 8, 9, 10, 11):
+        training = Training(np.zeros((120, n)), [f"{place}__0" for place in range(n)], clips, 1)
+        sizes[n] = len(training.background)
+    assert sizes == {2: 100, 8: 100, 9: 50, 10: 25, 11: 100}
+
+
 def test_a_single_family_has_no_value() -> None:
     training = make_training()
     alone = Training(training.X, [f"one__{place}__mean" for place in range(4)], training.clips, 1)

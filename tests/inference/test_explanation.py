@@ -101,6 +101,11 @@ def test_other_training_clips_than_those_of_the_fit_are_refused(in_corpus, monke
     assert len(found.seconds) == 19
     assert found.rows is None
     assert "none/spectral_shape.json" in found.notes[0]
+    monkeypatch.undo()
+    monkeypatch.setenv("REGENRE_ROOT", str(in_corpus.root))
+    cell = replace(model.cell, plan=replace(model.cell.plan, index_md5="0"))
+    with pytest.raises(UserError, match=r"corpus: the features of the fit expected, others found; run `dvc repro`"):
+        explanation.read_training(cell)
 
 
 def test_the_lines_name_what_decides(in_corpus) -> None:

@@ -37,6 +37,7 @@ N_ORDERS = 1000  # of more families, drawn in all
 N_NEAREST = 3
 FAMILY, CLIP = "family", "clip"  # kinds of rows of the table
 COLUMNS = ["clip_id", "genre", "predicted_genre", "proba", "background", "part", "of", "of_genre", "value", "error"]
+_MOST_MIXED = 25_600  # rows to predict for the exact values of a clip: a minute of a slow model
 _ROWS = 4096  # given to a model at once
 
 
@@ -73,9 +74,13 @@ class Training:
 
     @property
     def background(self) -> np.ndarray:
-        """Rows that stand for a family that is absent: `N_BACKGROUND` at most, drawn without replacement."""
-        rng = np.random.default_rng([self.seed, 19])
-        return self.X[np.sort(rng.permutation(len(self.X))[:N_BACKGROUND])]
+        """Rows that stand for a family that is absent, drawn without replacement.
+
+        `N_BACKGROUND` at most; 50 for nine families and 25 for ten, whose coalitions are many.
+        """
+        n_families, rng = len(self.blocks), np.random.default_rng([self.seed, 19])
+        n = min(N_BACKGROUND, _MOST_MIXED >> n_families) if n_families <= MOST_EXACT else N_BACKGROUND
+        return self.X[np.sort(rng.permutation(len(self.X))[:n])]
 
     @property
     def blocks(self) -> dict[str, np.ndarray]:
