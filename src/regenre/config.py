@@ -51,7 +51,17 @@ from pydantic import ValidationError
 from regenre import paths
 from regenre.compute import Compute, Local
 from regenre.errors import UserError, end_process, join_lines, report_errors
-from regenre.kinds import Count, Names, NamesOrNone, Positive, Seed, Shares, explain_invalid, strict_dataclass
+from regenre.kinds import (
+    Count,
+    CountOrZero,
+    Names,
+    NamesOrNone,
+    Positive,
+    Seed,
+    Shares,
+    explain_invalid,
+    strict_dataclass,
+)
 from regenre.paths import CellName
 from regenre.settings import AudioSettings, FrameSettings, SearchSettings, SequenceSettings
 
@@ -78,6 +88,7 @@ class StudySettings:
     shares: Shares
     n_repeats: Count
     n_permutations: Count
+    n_explained: CountOrZero
 
 
 @strict_dataclass

@@ -40,7 +40,7 @@ PIECES = "pieces"  # folder of the features of pieces, below those of clips
 _TEXT = (  # columns of the reports that hold names: a class may be called 01, true or nan
     "clip_id", "related_clip_id", "genre", "suspected_genre", "dataset", "split", "honest_split", "features",
     "best_features", "classifier", "best_classifier", "finding", "fault", "reason", "of", "pretrained_on",
-    "deformation", "worst_genre",
+    "deformation", "worst_genre", "predicted_genre", "of_genre",
 )  # fmt: skip
 _ARRAYS = ("values", "lengths", "clip_ids", "names")
 USER_SUFFIXES = (".csv", ".parquet")

@@ -15,6 +15,8 @@ OPTIONS = {
     "learn": ["FOLDER", "--recipe"],
     "classify": ["FILE", "--jobs", "--model", "--json", "--csv", "--top", "--window", "--plot"],
     "tag": ["FILE", "--jobs", "--model", "--json", "--csv", "--top", "--plot", "--force"],
+    "explain": ["FILE", "--model", "--start", "--json", "--out", "--force"],
+    "compare": ["A", "B", "--json", "--csv", "--out", "--force", "--mlflow"],
     "show": ["FILE", "--families", "--out", "--start", "--length", "--sr"],
     "clean": ["FILE", "--jobs", "--out", "--force", "--below", "--pause", "--ends"],
     "convert": ["FILE", "--jobs", "--out", "--force", "--to", "--rate", "--bits", "--mono"],

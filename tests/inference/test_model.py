@@ -17,6 +17,7 @@ from regenre.errors import UserError
 from regenre.features.families.spectral_shape import SpectralShape
 from regenre.inference.model import Model, convert_samples, find_best, find_cell, read_model
 from regenre.learning.cells import Cell
+from regenre.tabular.text import ClipText
 
 
 @pytest.mark.parametrize("name", ["spectral_shape-logistic", "spectral_shape_text-logistic"])
@@ -27,7 +28,7 @@ def test_a_training_clip_has_the_features_of_the_tables_bit_for_bit(corpus, name
     stored = tables.read_pooled(families, clip_ids)
     for clip_id in clip_ids:
         path = corpus.raw / clip_id
-        text = path.with_suffix(".txt").read_text() if model.texts else ""
+        text = ClipText.read(path) if model.texts else None
         features = model.compute_features(audio.load(path, model.sr), text)
         np.testing.assert_array_equal(features[0], stored.loc[clip_id].to_numpy())
         expected = model.estimator.predict_proba(stored.loc[[clip_id]].to_numpy())

@@ -227,6 +227,12 @@ def test_cards_show_each_class_in_a_row_of_its_own(cells: dict[CellName, TestedC
     assert "n_neighbors = 5" in origin
 
 
+def make_explanations(clip_id: str, genres: list[str]) -> pd.DataFrame:
+    """Return the table of one clip whose nearest clips have these genres."""
+    table = pd.DataFrame({"of": clip_id, "of_genre": genres, "part": "clip", "value": 0.5, "error": 0.0})
+    return table.assign(clip_id=clip_id, genre=genres[0], predicted_genre=genres[1], proba=0.8, background=0.4)
+
+
 def test_summaries_and_pages_show_the_names(cells, evaluation: grid.Evaluation, tmp_path: Path) -> None:
     stress = make_stress(next(iter(cells)))
     assert summary.render_summary(
@@ -248,6 +254,7 @@ def test_summaries_and_pages_show_the_names(cells, evaluation: grid.Evaluation, 
             **read,
             audit=pd.DataFrame([(clip_id, "dc", "${x}|", 0.1)], columns=page.TABLES["audit"]),
             importance=pd.DataFrame([("$$", 1, 0.2, 0.1, 0.3)], columns=page.TABLES["importance"]),
+            explanations=make_explanations(clip_id, CLASSES),
             learning_curve=points.assign(measured=[True, False]),
             study=grid.Study("c", "No."),
             expected=grid.estimate_chosen({cell: Hits.count(tested.predictions) for cell, tested in cells.items()}, 0),

@@ -38,6 +38,14 @@ def make_predictions(seed: int) -> pd.DataFrame:
     return table.assign(**{f"proba__{genre}": shares[:, n] / shares.sum(axis=1) for n, genre in enumerate(GENRES)})
 
 
+def make_explanations() -> pd.DataFrame:
+    """Return the table of one clip: two families, and the nearest clip."""
+    parts = [("family", "mfcc", "", 0.5, 0.0), ("family", "gfcc", "", -0.1, 0.0), ("clip", "<near>", "pop", 1.5, 0.0)]
+    table = pd.DataFrame(parts, columns=["part", "of", "of_genre", "value", "error"])
+    facts = {"clip_id": "clip <2>", "genre": "pop", "predicted_genre": "<rock>", "proba": 0.8, "background": 0.4}
+    return table.assign(**facts)
+
+
 def make_reports() -> page.Reports:
     predictions = {cell: make_predictions(seed) for seed, cell in enumerate(CELLS)}
     hits = {cell: Hits.count(rows, [40]) for cell, rows in predictions.items()}
@@ -58,6 +66,7 @@ def make_reports() -> page.Reports:
         importance=pd.DataFrame(
             [("mfcc", 40, 0.2, 0.1, 0.3)], columns=["of", "n_columns", "loss", "loss_low", "loss_high"]
         ),
+        explanations=make_explanations(),
         learning_curve=pd.DataFrame(points).assign(measured=[True, True, False]),
         stress=make_stress(CELLS[4]),
         study=grid.Study("grouped_kfold-mfcc-svm", "Is more data needed? Yes."),
@@ -67,6 +76,18 @@ def make_reports() -> page.Reports:
         published=page.Published("fault_filtered", {"them": {"MFCC": 0.448}}),
         configuration='{"seed": 1}',
     )
+
+
+def test_the_answers_are_explained_if_they_are_wanted() -> None:
+    reports = make_reports()
+    html = page.render_page(reports)
+    assert '<a href="#why">why</a>' in html
+    answer = "classified as &lt;rock&gt; with probability 0.800 (0.400 on average over training clips)"
+    assert f"<summary>clip &lt;2&gt;: pop, {answer}</summary>" in html
+    assert [value in html for value in ("+0.500", "-0.100", "&lt;near&gt;</th><td>pop</td>")] == [True] * 3
+    html = page.render_page(replace(reports, explanations=reports.explanations.iloc[:0]))
+    assert 'id="why"' not in html
+    assert 'href="#why"' not in html
 
 
 def test_the_leaderboard_marks_cells_of_networks_if_there_are_any() -> None:
@@ -92,7 +113,7 @@ def test_the_page_says_which_results_are_empty(tmp_path: Path) -> None:
     """These are the reports of a table without audio, in a grid of one split whose best cell reads frames."""
     full = make_reports()
     empty = {}
-    for name in ("audit", "suspects", "importance", "leak", "stress"):
+    for name in ("audit", "suspects", "importance", "leak", "stress", "explanations"):
         tables.write_csv(tmp_path / f"{name}.csv", getattr(full, name).iloc[:0])
         empty[name] = tables.read_report(tmp_path / f"{name}.csv")
     assert page.choose_clips(empty["audit"], empty["suspects"]) == []

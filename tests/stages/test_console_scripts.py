@@ -97,12 +97,13 @@ def test_completion_imports_no_heavy_library(scripts: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("regenre c", {"classify", "clean", "convert"}),
+        ("regenre c", {"classify", "clean", "compare", "convert"}),
         ("regenre convert --bits ", {"8", "16", "24", "32"}),
         ("regenre classify --m", {"--model"}),
         ("regenre classify --model da", {"data"}),
         ("regenre show READ", {"README.md"}),
         ("regenre show --families gf", {"gfcc"}),
+        ("regenre compare dat", {"data"}),
         ("regenre sweep ", {"svm_mfcc"}),
         ("regenre learn --recipe sp", {"speech_music_birds"}),
         ("regenre learn d", {"data", "docs"}),

@@ -76,6 +76,35 @@ def tag(arguments: argparse.Namespace) -> None:
     _report_failed(failed, len(paths))
 
 
+def explain(arguments: argparse.Namespace) -> None:
+    """Print why a model answers as it does, and write the page."""
+    from regenre import files
+    from regenre.inference import explanation
+    from regenre.inference.model import read_model
+
+    if arguments.out:
+        check_page(arguments.out)
+        files.check_target(arguments.out, [arguments.file], arguments.force)
+    folder = _find_model(arguments)
+    model, name = read_model(folder), str(arguments.file)
+    explained = explanation.explain_file(model, arguments.file, arguments.start)
+    if arguments.json:
+        _print(explanation.format_json(name, explained))
+    else:
+        _print(f"model {folder.name} ({model.cell.plan.dataset}, {len(model.genres)} genres)", sys.stderr)
+        for line in explanation.format_lines(name, explained):
+            _print(line)
+    if arguments.out:
+        files.write_text(arguments.out, explanation.render_page(arguments.file, model, explained))
+        _print(str(arguments.out), sys.stderr)
+
+
+def check_page(target: Path) -> None:
+    """Raise `UserError` if the name of a page does not end in .html."""
+    if target.suffix != ".html":
+        raise UserError(f"--out: a name that ends in .html expected, {target} found")
+
+
 def show(arguments: argparse.Namespace) -> None:
     """Write the figure or the page of one file."""
     from regenre import files

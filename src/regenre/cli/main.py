@@ -11,13 +11,18 @@ import shtab
 from pydantic import TypeAdapter, ValidationError
 
 from regenre import paths
-from regenre.cli import commands, init
+from regenre.cli import commands, compare, init
 from regenre.errors import UserError, report_errors
 from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, ShownRate, explain_invalid
 
 _EPILOG = (
     "Begin with `regenre learn FOLDER`, then `regenre classify FILE`. `regenre COMMAND --help` explains a command."
     ' Completion of words: eval "$(regenre --print-completion bash)" in ~/.bashrc, or zsh in ~/.zshrc.'
+)
+
+_SIDES = (  # cells are listed when a word is completed, for they come and go
+    '_regenre_sides() { compgen -d -- "$1"; compgen -W "$(ls -d data/cells/*/*/ 2>/dev/null | xargs -rn1 basename)'
+    ' $(git for-each-ref --format="%(refname:lstrip=-1)" refs/heads refs/tags refs/exps 2>/dev/null)" -- "$1"; }'
 )
 
 
@@ -38,6 +43,8 @@ def _make_parser() -> argparse.ArgumentParser:
     _define_sweep(subparsers.add_parser("sweep", help="choose settings by Optuna inside each fold"))
     _define_classify(subparsers.add_parser("classify", help="print the genres of files"))
     _define_tag(subparsers.add_parser("tag", help="print the tags of files, by a network that is trained already"))
+    _define_explain(subparsers.add_parser("explain", help="say why a model names this genre"))
+    _define_compare(subparsers.add_parser("compare", help="compare two cells, experiments or projects clip by clip"))
     _define_show(subparsers.add_parser("show", help="draw a file and its features, as a figure or an HTML page"))
     _define_clean(subparsers.add_parser("clean", help="write files without their pauses"))
     _define_convert(subparsers.add_parser("convert", help="write files in another format or at another sampling rate"))
@@ -156,6 +163,49 @@ def _define_tag(parser: argparse.ArgumentParser) -> None:
     )
     _add_output(parser, "one row per 3 s: the probabilities of all tags", "tags", 5)
     parser.set_defaults(run=commands.tag)
+
+
+def _define_explain(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Say why a model names this genre for a file: what each family of features adds to the probability (Shapley"
+        " values), without which seconds it would change most, and which training clips are nearest."
+    )
+    parser.epilog = "Example: regenre explain song.mp3 --out song.html"
+    _complete(parser.add_argument("file", type=Path, metavar="FILE", help="audio file"), shtab.FILE)
+    _add_model(parser)
+    parser.add_argument(
+        "--start",
+        type=read_as(PositiveOrZero),
+        metavar="S",
+        help="a time in the window of a long recording that is explained, in seconds (default: the window in which the"
+        " predicted genre is most probable)",
+    )
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    _add_page(parser)
+    parser.set_defaults(run=commands.explain)
+
+
+def _define_compare(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Compare B with A on the clips that both test: the difference of accuracy with its interval, each genre, and"
+        " the clips that only one of them classifies correctly. A and B are cells of this project, or git revisions,"
+        " DVC experiments or folders of other projects: of these their best honest cell, or the one after a colon."
+    )
+    parser.epilog = (
+        "Example: regenre compare grouped_kfold-mfcc-knn grouped_kfold-mfcc-svm_rbf;"
+        " regenre compare main knn-9; regenre compare ../before:grouped_kfold-mfcc-knn grouped_kfold-mfcc-knn"
+    )
+    for side in ("A", "B"):
+        name = parser.add_argument(
+            side.lower(), metavar=side, help="CELL, REVISION, EXPERIMENT or FOLDER; or one of the last three, and :CELL"
+        )
+        _complete(name, shtab.DIRECTORY | {"bash": "_regenre_sides", "preamble": {"bash": _SIDES}})
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="one line of JSON")
+    output.add_argument("--csv", action="store_true", help="a table of the clips that only one classifies correctly")
+    _add_page(parser)
+    parser.add_argument("--mlflow", action="store_true", help="log a run to MLflow too")
+    parser.set_defaults(run=compare.run)
 
 
 def _define_show(parser: argparse.ArgumentParser) -> None:
@@ -321,6 +371,11 @@ def _add_out(parser: argparse.ArgumentParser, default: str) -> None:
         "--out", type=Path, metavar="PATH", help=f"new file, or folder of new files (default: {default})"
     )
     _complete(out, shtab.FILE)
+    _add_force(parser)
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
+    _complete(parser.add_argument("--out", type=Path, metavar="HTML", help="write a page too"), shtab.FILE)
     _add_force(parser)
 
 

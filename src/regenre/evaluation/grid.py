@@ -156,14 +156,16 @@ class Chosen:
     inputs : digest of what decides it
     predictions : MD5 of its predictions
     stressed : name -> inputs, of the others that `stress` looks at
+    explained : clip_id of the clips whose answers `study` explains
     """
 
-    FORMAT: ClassVar[int] = 2
+    FORMAT: ClassVar[int] = 3
 
     cell: str
     inputs: str
     predictions: str
     stressed: dict[str, str]
+    explained: list[str]
 
 
 def find_cell(cells: Iterable[CellName], text: str, key: str) -> CellName:
@@ -181,13 +183,29 @@ def find_cell(cells: Iterable[CellName], text: str, key: str) -> CellName:
 
 
 def choose_studied(
-    evaluation: Evaluation, cells: Mapping[CellName, TestedCell], folder: Path, text: str | None, stressed: list[str]
+    evaluation: Evaluation,
+    cells: Mapping[CellName, TestedCell],
+    folder: Path,
+    text: str | None,
+    stressed: list[str],
+    n_explained: int,
 ) -> Chosen:
     """Return the record of the cell of this name (`find_cell`), or of the best one, and of those that are stressed."""
     best = CellName.read_row(select_best(evaluation.summary).to_dict())
     name = best if text is None else find_cell(cells, text, "study.cell")
     others = {other: cells[find_cell(cells, other, "stress.cells")].cell.inputs for other in stressed}
-    return Chosen(str(name), cells[name].cell.inputs, compute_md5(folder / str(name) / "predictions.csv"), others)
+    explained = choose_explained(cells[name].predictions, evaluation.suspects, n_explained)
+    predictions = compute_md5(folder / str(name) / "predictions.csv")
+    return Chosen(str(name), cells[name].cell.inputs, predictions, others, explained)
+
+
+def choose_explained(predictions: pd.DataFrame, suspects: pd.DataFrame, n: int) -> list[str]:
+    """Return n clips whose answers are worth explaining: a cell's surest mistakes, for one half, and suspect labels."""
+    wrong = predictions[predictions["actual"] != predictions["predicted"]]
+    proba = wrong[[tables.PROBA + genre for genre in tables.list_genres(wrong)]].max(axis=1)
+    by_proba = wrong.assign(proba=proba).sort_values(["proba", "clip_id"], ascending=[False, True])["clip_id"]
+    tested = suspects["clip_id"][suspects["clip_id"].isin(predictions["clip_id"])]
+    return list(dict.fromkeys([*by_proba.head(n - n // 2), *tested, *by_proba]))[:n]
 
 
 @strict_dataclass

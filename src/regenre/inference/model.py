@@ -7,6 +7,7 @@ and refuses a model that was trained on others. Loading runs no code from the mo
     read_model       the model of a cell's folder, read once
     find_best        the best honest cell of the last `dvc repro`
     find_cell        a cell by its name
+    list_cells       all cells of the grids
     convert_samples  an array of any type and rate -> what the features are computed from
 """
 
@@ -117,10 +118,10 @@ class Model:
         """Its genres, sorted."""
         return tuple(map(str, self.estimator.classes_))
 
-    def compute_features(self, y: np.ndarray, text: str = "") -> np.ndarray:
+    def compute_features(self, y: np.ndarray, text: ClipText | None = None) -> np.ndarray:
         """Return what the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
         with threadpool_limits(1):  # as in training: another number of threads sums in another order
-            return self._compute_features(y, ClipText.assume(text, len(y) / self.sr))
+            return self._compute_features(y, text or ClipText())
 
     def classify_samples(self, samples: np.ndarray, sr: int, text: str = "") -> Answer:
         """Classify samples of any rate, shape (n_samples,) or (n_samples, n_channels), as one clip.
@@ -218,7 +219,7 @@ def find_cell(name: str) -> Path:
     """Return the folder of a cell by its name, in any dataset's grid, or by its path."""
     if name and (Path(name) / RECORD).is_file():
         return Path(name)
-    folders = sorted(path.parent for path in paths.locate_cells("").glob(f"*/*/{RECORD}"))
+    folders = list_cells()
     matches = [folder for folder in folders if folder.name == name]
     if not matches and name and Path(name).is_dir():
         raise UserError(
@@ -230,6 +231,11 @@ def find_cell(name: str) -> Path:
         listed = ", ".join([*names[:_SHOWN], *others]) or "none"
         raise UserError(f"model {name!r}: no such cell; there are {listed}; run `dvc repro`")
     return matches[0]
+
+
+def list_cells() -> list[Path]:
+    """Return the folders of all cells of the project's grids, sorted."""
+    return sorted(path.parent for path in paths.locate_cells("").glob(f"*/*/{RECORD}"))
 
 
 def convert_samples(samples: np.ndarray, found_sr: int, sr: int) -> np.ndarray:

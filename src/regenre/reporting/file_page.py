@@ -1,6 +1,7 @@
 """One file as the features see it: a figure, or an HTML page with the audio, the figure and the values.
 
-FilePage  an excerpt of a file; `render_png` makes the figure, `render_page` the page
+FilePage    an excerpt of a file; `render_png` makes the figure, `render_page` the page
+encode_mp3  samples -> what a page plays
 """
 
 import base64
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from markupsafe import Markup
 
 from regenre import audio
 from regenre.decoding import open_audio
@@ -82,8 +84,8 @@ class FilePage:
         families = {**self.panels, **self.analysis.families}
         return plots.render_png(draw_gallery(frames, self.title, families, list(self.analysis.families)))
 
-    def render_page(self) -> str:
-        """Return an HTML page that needs no other file and no network."""
+    def render_page(self, explanation: Markup = Markup()) -> str:  # noqa: B008 # immutable
+        """Return an HTML page that needs no other file and no network; `explanation` is its section "Why"."""
         rows, _ = self.analysis(self.y)
         values = {
             name: dict(zip(self.analysis.name_columns(name), map(float, row), strict=True))
@@ -93,9 +95,10 @@ class FilePage:
             name=self.title,
             facts=self._collect_facts(),
             sr=self.analysis.sr,
-            mp3=base64.b64encode(self._encode_mp3()).decode(),
+            mp3=encode_mp3(self.y, self.analysis.sr),
             png=base64.b64encode(self.render_png()).decode(),
             values=values,
+            explanation=explanation,
         )  # fmt: skip
 
     def _collect_facts(self) -> dict[str, str]:
@@ -111,9 +114,10 @@ class FilePage:
             "RMS": f"{20 * np.log10(rms):.1f} dB of full scale",
         }
 
-    def _encode_mp3(self) -> bytes:
-        stream, sr = io.BytesIO(), self.analysis.sr
-        mp3_sr = min(_MP3_RATES, key=lambda rate: abs(rate - sr))
-        y = audio.prepare(self.y[:, None], sr, mp3_sr)
-        soundfile.write(stream, np.clip(y, -1, 1), mp3_sr, format="MP3")
-        return stream.getvalue()
+
+def encode_mp3(y: np.ndarray, sr: int) -> str:
+    """Return samples of shape (n_samples,) as MP3, at the rate nearest to `sr` that MP3 has, in Base64."""
+    stream, mp3_sr = io.BytesIO(), min(_MP3_RATES, key=lambda rate: abs(rate - sr))
+    resampled = audio.prepare(y[:, None], sr, mp3_sr)
+    soundfile.write(stream, np.clip(resampled, -1, 1), mp3_sr, format="MP3")
+    return base64.b64encode(stream.getvalue()).decode()

@@ -19,6 +19,7 @@ from regenre.kinds import Share, strict_dataclass
 from regenre.paths import CellName
 from regenre.reporting import plots, summary
 from regenre.reporting.escaping import read_template
+from regenre.reporting.explanation import list_items, render_items
 
 if TYPE_CHECKING:
     from regenre.quality.preview import Preview
@@ -43,6 +44,9 @@ TABLES = {
     "audit": ["clip_id", "finding", "related_clip_id", "score"],
     "suspects": ["clip_id", "genre", "suspected_genre", "proba_genre", "proba_suspected", "confident"],
     "importance": ["of", "n_columns", "loss", "loss_low", "loss_high"],
+    "explanations": [
+        "clip_id", "genre", "predicted_genre", "proba", "background", "part", "of", "of_genre", "value", "error",
+    ],
     "learning_curve": ["n_train", "accuracy", "accuracy_low", "accuracy_high", "measured"],
     "stress": [
         *CellName.COLUMNS,
@@ -86,6 +90,7 @@ class Reports:
     audit: pd.DataFrame
     suspects: pd.DataFrame
     importance: pd.DataFrame
+    explanations: pd.DataFrame
     learning_curve: pd.DataFrame
     stress: pd.DataFrame
     study: grid.Study
@@ -129,6 +134,7 @@ def render_page(reports: Reports) -> str:
         curve=reports.learning_curve.to_dict("records"),
         studied=reports.study.cell,
         importance=reports.importance.to_dict("records"),
+        why=render_items(list_items(reports.explanations)),
         stress=reports.stress.to_dict("records"),
         survival=_mark_code(summary.phrase_stress(reports.stress)),
         findings=reports.audit["finding"].value_counts().sort_index().to_dict(),

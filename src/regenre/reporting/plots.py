@@ -12,6 +12,7 @@ their numbers, bars have hatches, lines have markers.
     draw_learning_curve  accuracy over the number of training clips
     draw_importance      accuracy lost when a family is shuffled
     draw_stress          accuracy after each deformation
+    draw_seconds         what each piece of time adds to the probability of a genre
     draw_timeline        probabilities of genres over time
     draw_taggram         probabilities of tags over time
     render_preview       waveform and spectrogram of a clip
@@ -247,6 +248,25 @@ def draw_stress(stress: pd.DataFrame) -> Figure:
     axes.set(xlim=(0, 1), xlabel="accuracy and 95 % interval; dashed: unchanged clips")
     axes.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside upper center", frameon=False)
+    return figure
+
+
+def draw_seconds(seconds: Sequence[tuple[float, float, float]], genre: str) -> Figure:
+    """Draw what each piece of time adds to the probability of a genre, above zero where it speaks for it.
+
+    Parameters
+    ----------
+    seconds : start and end of each piece in seconds, and what it adds
+    """
+    starts, ends, changes = (np.array(values) for values in zip(*seconds, strict=True))
+    figure = Figure(figsize=(9, 2.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.bar((starts + ends) / 2, changes, width=0.9 * np.diff(starts).mean())
+    axes.axhline(0, color=INK, linewidth=0.8)
+    bound = 1.1 * max(0.01, np.abs(changes).max())  # nobody should see differences that are none
+    axes.set(xlim=(starts[0], ends[-1]), ylim=(-bound, bound), ylabel="adds")
+    axes.set_xlabel("middle of the piece that is cut out, s")
+    axes.set_title(escape_figure(f"What the seconds add to the probability of {genre}"), fontsize="medium")
     return figure
 
 

@@ -53,6 +53,7 @@ from regenre import paths, records, tables
 from regenre.errors import UserError, escape_terminal
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.grid import CLEAN, RANDOM, TestedCell, read_summary, select_best, select_cell
+from regenre.evaluation.pair import Pair
 from regenre.files import clear_leftovers, write_atomically
 from regenre.learning.cells import RECORD, Cell, Fit
 from regenre.paths import CellName
@@ -392,6 +393,26 @@ def describe_overview(dataset: str, grid: Mapping[str, Any], reports: Path) -> R
         note=(reports / "summary.md").read_text(encoding="utf-8"),
         ended=(reports / "summary.csv").stat().st_mtime,
         texts={"settings.json": json.dumps(grid, indent=2)},
+    )
+
+
+def describe_pair(a: str, b: str, pair: Pair) -> Run:
+    """Return what the run of a comparison of two cells shows."""
+    texts = {
+        "per_genre.json": _format_table(pair.genres, "genre"),
+        "changed.json": _format_table(pair.changed, "clip_id", "right"),
+    }
+    sides = {"a": a, "b": b}
+    return Run(
+        name=f"{b} against {a}",
+        params={side: name for side, name in sides.items() if len(name) <= _LONGEST_PARAM},
+        metrics=pair.scores,
+        tags=sides | {"kind": "comparison"},
+        artifacts={},
+        note="",
+        ended=time.time(),
+        texts=texts,
+        tables=tuple(texts),
     )
 
 

@@ -1,13 +1,14 @@
-"""Study one cell: would more data help, and how much does each family contribute?
+"""Study one cell: would more data help, how much does each family contribute, and why these answers?
 
-Reads: data/chosen/<dataset>.json (which cell), data/cells/<dataset>/, data/features/<dataset>/,
-data/index/<dataset>.parquet. Writes: reports/learning_curve.csv, importance.csv, study.json (which cell, and the
-answer) and figures.
+Reads: data/chosen/<dataset>.json (which cell, and which clips to explain), data/cells/<dataset>/,
+data/features/<dataset>/, data/index/<dataset>.parquet. Writes: reports/learning_curve.csv, importance.csv,
+explanations.csv, study.json (which cell, and the answer) and figures.
 """
 
 from regenre import config, paths, records, tables
 from regenre.config import Settings
 from regenre.evaluation import diagnostics, grid
+from regenre.evaluation.explanation import explain_tested
 from regenre.learning.plan import Planner
 from regenre.reporting import plots
 from regenre.reporting.escaping import escape_sheet
@@ -18,10 +19,8 @@ READS = ("search.*", "study.*", "seed", "compute.*")
 def main(settings: Settings) -> None:
     """Write both tables and the answer."""
     name, reports = config.get_choice("dataset"), paths.locate_reports()
-    chosen = settings.study.cell
-    if chosen is None:
-        chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`").cell
-    cell_name = grid.find_cell(config.read_grid().cells, chosen, "study.cell")
+    chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`")
+    cell_name = grid.find_cell(config.read_grid().cells, settings.study.cell or chosen.cell, "study.cell")
     index, features, search = paths.locate_index(name), paths.locate_features(name), settings.search
     cell = Planner(name, index, features, settings.seed, search, config.build).plan_cell(
         cell_name,
@@ -34,8 +33,10 @@ def main(settings: Settings) -> None:
             cell, whole, settings.study.shares, settings.study.n_repeats, settings.search.n_folds, settings.seed
         )
         importance = diagnostics.measure_importance(cell, settings.study.n_permutations, settings.seed)
+        explanations = explain_tested(cell, chosen.explained)
     tables.write_csv(reports / "learning_curve.csv", curve.points)
     tables.write_csv(reports / "importance.csv", escape_sheet(importance))
+    tables.write_csv(reports / "explanations.csv", escape_sheet(explanations))
     records.write_record(reports / "study.json", grid.Study(cell.name, curve.answer))
     figure = plots.draw_learning_curve(curve.points, f"{name}: {cell.name}")
     plots.save_figure(reports / "figures" / "learning_curve.png", figure)
