@@ -26,6 +26,7 @@ from sklearn.feature_selection import VarianceThreshold
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
 
 from regenre.errors import UserError
 from regenre.learning.plan import PlannedCell
@@ -38,7 +39,7 @@ N_NEAREST = 3
 FAMILY, CLIP = "family", "clip"  # kinds of rows of the table
 COLUMNS = ["clip_id", "genre", "predicted_genre", "proba", "background", "part", "of", "of_genre", "value", "error"]
 _MOST_MIXED = 25_600  # rows to predict for the exact values of a clip: a minute of a slow model
-_ROWS = 4096  # given to a model at once
+_ROWS = 1024  # given to a model at once
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,8 @@ def compute_shapley(
         """Predict clips that have the groups of `joined` from x, and the others from these rows of the background."""
         starts = range(0, len(rows), _ROWS)
         parts = [(joined[start : start + _ROWS], rows[start : start + _ROWS]) for start in starts]
-        return np.concatenate([predict(np.where(own[:, group], x, background[part])) for own, part in parts])
+        steps = tqdm(parts, desc="families", leave=False, disable=None)
+        return np.concatenate([predict(np.where(own[:, group], x, background[part])) for own, part in steps])
 
     if n <= MOST_EXACT:
         numbers = np.arange(2**n)
