@@ -43,7 +43,7 @@ ui: $(SETUP)
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
 
 docs: $(SETUP)
-	mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 rooms: $(SETUP)
 	python tools/rooms.py

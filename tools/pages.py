@@ -147,7 +147,7 @@ def describe_commands() -> str:
     overview = read_help()
     commands = re.findall(r"^    ([a-z]+) ", overview, flags=re.MULTILINE)
     blocks = [f"## regenre {name}\n\n```text\n{read_help(name)}```" for name in commands]
-    stages = [f"### regenre-{name}\n\n{read_docstring(name)}" for name in read_yaml(ROOT / "dvc.yaml")["stages"]]
+    stages = [f"### regenre-{name}\n\n{read_docstring(name)}" for name in read_yaml(ROOT / "dvc.yaml", resolve=False)["stages"]]
     about = (
         "`dvc repro` runs the stages in this order. Each has a script that takes settings: `regenre-train --help` prints"
         " those of a stage."
