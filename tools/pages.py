@@ -204,7 +204,14 @@ def make_families() -> dict[str, str | bytes]:
 def render_notebook(source: str) -> dict[str, str | bytes]:
     """Return the page of the notebook after it was executed, and its pictures."""
     notebook = nbformat.reads(source, as_version=4)
-    NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(ROOT / "docs")}}).execute()
+    client = NotebookClient(
+        notebook,
+        timeout=None,
+        startup_timeout=600,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(ROOT / "docs")}},
+    )
+    client.execute()
     pages: dict[str, str | bytes] = {}
     parts = []
     for number, cell in enumerate(notebook.cells):
