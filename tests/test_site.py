@@ -1,4 +1,4 @@
-"""The documentation as a site: built strictly, the notebook executed, an entry for everything in conf/, no other site."""
+"""The documentation as a site: built strictly, the notebook executed, an entry for all of conf/."""
 
 import html
 import os
@@ -60,8 +60,10 @@ def test_every_family_has_a_page_with_its_formula_its_settings_and_a_picture(sit
         text = read_text(page)
         assert docstring.replace("`", "").rstrip(".") in text, name
         assert f"_target_: {target}" in text, name
-        assert (f'src="{name}.png"' in page) == (site / f"reference/families/{name}.png").is_file() == (
-            name not in UNHEARD
+        assert (
+            (f'src="{name}.png"' in page)
+            == (site / f"reference/families/{name}.png").is_file()
+            == (name not in UNHEARD)
         ), name
         assert f'href="families/{name}.html"' in read_page(site, "reference/features")
 

@@ -29,7 +29,7 @@ from nbclient import NotebookClient
 from regenre.cli.main import main
 from regenre.config import read_yaml
 from regenre.features.families import musicnn
-from regenre.features.family import Family
+from regenre.features.family import is_per_clip
 from regenre.features.frames import Frames
 from regenre.inference.api import make_analysis
 
@@ -42,7 +42,7 @@ OUTSIDE = {  # page -> the document that it shows
 }
 NOTEBOOK = "docs/notebook.ipynb"
 LINK = re.compile(r"\]\(([^)\s:#]+)(#[^)\s]*)?\)")
-WIDTH = "100"  # of help, in characters
+WIDTH = "84"  # of help, in characters
 UNHEARD = {  # what stands in place of a picture
     "text": "Not heard but read: the words of a text.",
     "external": "Not heard but read: a table that was computed elsewhere.",
@@ -139,7 +139,7 @@ def describe_grid() -> str:
 
 def show_yaml(name: str) -> str:
     """Return a settings file as a block."""
-    return f"```yaml title=\"{name}\"\n{(ROOT / name).read_text().strip()}\n```"
+    return f'```yaml title="{name}"\n{(ROOT / name).read_text().strip()}\n```'
 
 
 def describe_commands() -> str:
@@ -147,10 +147,13 @@ def describe_commands() -> str:
     overview = read_help()
     commands = re.findall(r"^    ([a-z]+) ", overview, flags=re.MULTILINE)
     blocks = [f"## regenre {name}\n\n```text\n{read_help(name)}```" for name in commands]
-    stages = [f"### regenre-{name}\n\n{read_docstring(name)}" for name in read_yaml(ROOT / "dvc.yaml", resolve=False)["stages"]]
+    stages = [
+        f"### regenre-{name}\n\n{read_docstring(name)}"
+        for name in read_yaml(ROOT / "dvc.yaml", resolve=False)["stages"]
+    ]
     about = (
-        "`dvc repro` runs the stages in this order. Each has a script that takes settings: `regenre-train --help` prints"
-        " those of a stage."
+        "`dvc repro` runs the stages in this order. Each has a script that takes settings: `regenre-train --help`"
+        " prints those of a stage."
     )
     return "\n\n".join(
         ["# Commands", f"```text\n{overview}```", *blocks, "## The stages of the pipeline", about, *stages]
@@ -179,13 +182,19 @@ def make_families() -> dict[str, str | bytes]:
     for name in list_leaves("family"):
         folder, facts, picture = "reference/families", UNHEARD.get(name, ""), None
         if name == "musicnn":
-            bands = {what: musicnn._LOG_MEL(Frames(y, pictures.SR, 2048, 512), musicnn._SR) for what, y in sounds.items()}
+            bands = {
+                what: musicnn._LOG_MEL(Frames(y, pictures.SR, 2048, 512), musicnn._SR) for what, y in sounds.items()
+            }
             picture = pictures.draw_rows(tuple(map(str, range(96))), bands)
             facts = "What its networks hear: the log-mel input, 96 bands at 16 kHz."
         elif name not in UNHEARD:
-            family: Family = make_analysis([name]).families[name]
+            analysis = make_analysis([name])
+            family, columns = analysis.families[name], analysis.name_columns(name)
             picture = pictures.draw_family(family, sounds)
-            facts = f"{len(family.names)} values, of the clip or of each frame: `{name}__{family.names[0]}` ..."
+            of = "the clip" if is_per_clip(family) else "each frame, pooled"
+            facts = (
+                f"{len(family.names)} values of {of}: {len(columns)} columns from `{columns[0]}` to `{columns[-1]}`."
+            )
         if picture:
             stream = io.BytesIO()
             picture.savefig(stream, format="png", dpi=110)

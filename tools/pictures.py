@@ -1,8 +1,8 @@
 """Draw the pictures of the documentation: `python tools/pictures.py` writes those in docs/pictures/.
 
-    draw_splits  three ways to deal clips
-    draw_gtzan   the fault-filtered split of GTZAN
-    draw_family  speech, music and birdsong as a family sees them, or the log-mel input of a network
+draw_splits  three ways to deal clips
+draw_gtzan   the fault-filtered split of GTZAN
+draw_family  speech, music and birdsong as a family sees them, or the log-mel input of a network
 """
 
 from collections.abc import Mapping
