@@ -1,5 +1,6 @@
 # An image in which `make repro` works: docker build --tag regenre . && docker run --rm regenre
-FROM python:3.12-slim
+# of 3.12 a locked package has no wheel, and would need a compiler
+FROM python:3.13-slim
 
 RUN apt-get update && apt-get install --yes --no-install-recommends git make && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --shell /bin/bash regenre
