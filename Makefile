@@ -3,6 +3,7 @@
 # make learn FOLDER=folder  set up, then from a folder with one sub-folder per class to a classifier
 # make ui      print the links to what the pipeline logged, and start the MLflow UI
 # make bench   measure speed, memory, recall, stability and reliability; on your clips: make bench AUDIO=folder
+# make docs    build the documentation, strictly, as a site in site/
 # make rooms   print the rooms of the sources, by floor, with what each imports
 # make lock    resolve requirements.lock again from pyproject.toml
 
@@ -11,7 +12,7 @@ VENV ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 SETUP := $(VENV)/.regenre-is-set-up
 
-.PHONY: repro test learn ui rooms lock bench
+.PHONY: repro test learn ui docs rooms lock bench
 
 repro: $(SETUP)
 	@grep -qsF '"$(or $(MLFLOW_TRACKING_URI),mlflow.db)"' data/tracked/*.json || rm -f data/tracked/*.json # log there too
@@ -40,6 +41,9 @@ bench: $(SETUP)
 ui: $(SETUP)
 	@python -m regenre.reporting.tracking
 	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
+
+docs: $(SETUP)
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 rooms: $(SETUP)
 	python tools/rooms.py

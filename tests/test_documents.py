@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 CLIP = "data/raw/synthetic/drone_organ/drone_organ.00000.wav"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data/**/README.md")])
-PROGRAMS = "dvc|regenre|regenre-[a-z]+|mlflow|python|make|pip|git clone|dask|pytest|ruff|curl|rm|for|export|eval"
+PROGRAMS = "dvc|regenre|regenre-[a-z]+|mlflow|python|make|pip|git clone|dask|pytest|ruff|curl|rm|for|export|eval|docker"
 COMMAND = re.compile(rf"(?:[A-Z_]+=\S+ )*(?:{PROGRAMS}) .*")
 ELSEWHERE = {  # how a command begins -> the test that runs it
     "pip install": "test_package.py",
@@ -46,6 +46,7 @@ ELSEWHERE = {  # how a command begins -> the test that runs it
     "dvc queue status": "test_documents.py",
     "dvc exp show": "test_documents.py",
     "dvc params diff": "test_documents.py",
+    "docker ": "test_container.py",
     "export PATH": "conftest.py",
     "ruff ": "../Makefile",
     "pytest ": "../Makefile",

@@ -143,6 +143,6 @@ def test_real_music_is_told_apart_by_artist(project: Project, shared: Path, tmp_
     assert excluded["reason"].str.contains("are of one group").all()
 
 
-def test_the_readmes_python_runs(project: Project) -> None:
-    for code in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL):
+def test_the_documented_python_runs(project: Project) -> None:
+    for code in re.findall(r"```python\n(.*?)```", (ROOT / "docs/howto/classify.md").read_text(), flags=re.DOTALL):
         project.run("python", "-c", code)
