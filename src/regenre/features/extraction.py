@@ -30,6 +30,7 @@ from regenre.features.family import Family, is_per_clip
 from regenre.features.frames import Frames
 from regenre.features.pooling import Pooling, average_blocks
 from regenre.files import check_clip
+from regenre.settings import Loudness
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,7 @@ class Analysis:
     sr : sampling rate in Hz to which each clip is resampled
     n_fft, hop_length : window and hop of the shared transform, in samples
     n_averaged : number of frames averaged into one frame of a sequence; 0: no sequences
+    loudness, floor_db : the level that each clip is brought to; see `audio.level`
     """
 
     families: dict[str, Family]
@@ -56,6 +58,8 @@ class Analysis:
     n_fft: int
     hop_length: int
     n_averaged: int = 0
+    loudness: Loudness = "none"
+    floor_db: float | None = None
 
     def __post_init__(self) -> None:
         trial = Frames(np.zeros(1, np.float32), self.sr, self.n_fft, self.hop_length)
@@ -74,7 +78,7 @@ class Analysis:
         """Compute the features of one clip from its samples at `sr`."""
         if not self.families:
             return {}, {}
-        frames = Frames(y, self.sr, self.n_fft, self.hop_length)
+        frames = Frames(audio.level(y, self.sr, self.loudness, self.floor_db), self.sr, self.n_fft, self.hop_length)
         values = {name: family(frames) for name, family in self.families.items()}
         rows = {name: pool(family, values[name], frames.hop_s, self.pooling) for name, family in self.families.items()}
         if not self.n_averaged:

@@ -42,6 +42,8 @@ def extract_sets(
         settings.frames.n_fft,
         settings.frames.hop_length,
         n_averaged=n_averaged,
+        loudness=settings.audio.loudness,
+        floor_db=settings.audio.floor_db,
     )
     return write_features(folder, clips, raw, families, analysis, piece_s, sets, settings)
 

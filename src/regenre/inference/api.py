@@ -77,7 +77,10 @@ def make_analysis(families: Sequence[str], sr: int | None = None) -> Analysis:
         if isinstance(family, TableFamily):
             raise UserError(f"families: families that are computed from audio expected, {name} found; leave it out")
     pooling = config.build(settings.pooling, "conf/pooling", Pooling)
-    return Analysis(built, pooling, sr or settings.audio.sr, settings.frames.n_fft, settings.frames.hop_length)
+    own, frames = settings.audio, settings.frames
+    return Analysis(
+        built, pooling, sr or own.sr, frames.n_fft, frames.hop_length, loudness=own.loudness, floor_db=own.floor_db
+    )
 
 
 def classify(source: Source, model: str | None = None, sr: int | None = None, text: str = "") -> dict[str, float]:

@@ -87,6 +87,7 @@ class Model:
             analysis = Analysis(
                 computed, pooling, features.audio.sr, features.frames.n_fft, features.frames.hop_length,
                 n_averaged=features.sequences.n_averaged if features.sequences else 0,
+                loudness=features.audio.loudness, floor_db=features.audio.floor_db,
             )  # fmt: skip
             probes, _ = analysis(extraction.make_probe(analysis.sr))
         except Exception as error:  # settings that fit no filter fail anywhere
