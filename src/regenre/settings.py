@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from regenre.kinds import Count, FoldCount, Hop, Positive, PositiveOrZero, Rate, Size, strict_dataclass
+from regenre.kinds import Count, FoldCount, Hop, Names, Positive, PositiveOrZero, Rate, Size, strict_dataclass
 
 Loudness = Literal["none", "rms", "bs1770"]
 """What a clip is brought to: see `audio.level`."""
@@ -50,6 +50,20 @@ class SequenceSettings:
     """The frames that sequence classifiers read: how many of the transform's are averaged into one."""
 
     n_averaged: Count
+
+
+@strict_dataclass
+class Augmentation:
+    """Changed copies of training clips.
+
+    Parameters
+    ----------
+    deformations : patterns of names in conf/deformation
+    copies : of each clip; each is changed by one of the deformations
+    """
+
+    deformations: Names
+    copies: Count
 
 
 @strict_dataclass

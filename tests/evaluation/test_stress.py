@@ -12,6 +12,7 @@ from joblib import parallel_config
 from omegaconf import OmegaConf
 
 from regenre import config, files, tables
+from regenre.config import FeaturesLeaf
 from regenre.deformation.filters import Tilt
 from regenre.deformation.level import Gain
 from regenre.errors import UserError
@@ -69,7 +70,7 @@ def plan_cells(folder: Path, make: Any, cells: Sequence[tuple[str, str]]) -> lis
     leaves = {family: read_leaf("family", family) for family in families}
     settings = make_settings(family=leaves, pooling=read_leaf("pooling", "mean_std"))
     analysis = Analysis(families, build_leaf("pooling", "mean_std"), SR, 2048, 512, n_averaged=8)
-    sets = {family: ([family], ["*"]) for family in families}
+    sets = {family: FeaturesLeaf([family]) for family in families}
     features, search = folder / "features", SearchSettings("accuracy", 2)
     with parallel_config(n_jobs=1):
         feature_files.write_features(features, clips, folder, families, analysis, 0, sets, settings)

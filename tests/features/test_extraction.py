@@ -28,7 +28,7 @@ def clips(tmp_path: Path) -> pd.DataFrame:
 
 def extract_pooled(clips: pd.DataFrame, raw: Path, n_jobs: int = 1) -> dict[str, pd.DataFrame]:
     with Local(n_jobs).use():
-        return extract(clips, raw, Analysis(FAMILIES, POOLING, SR, 2048, 512))[0].pooled
+        return extract(clips, raw, Analysis(FAMILIES, POOLING, SR, 2048, 512)).clips.pooled
 
 
 def test_tables_have_one_row_per_clip_and_one_column_per_feature_and_statistic(
@@ -65,8 +65,9 @@ def test_an_error_names_a_clip_that_became_unreadable(clips: pd.DataFrame, tmp_p
 
 def test_sequences_hold_block_means_of_families_that_describe_each_frame(clips: pd.DataFrame, tmp_path: Path) -> None:
     families = {name: build_family(name) for name in ("mfcc", "rhythm")}
-    features, pieces = extract(clips, tmp_path, Analysis(families, POOLING, SR, 2048, 512, n_averaged=8))
-    assert pieces.pooled == {}
+    found = extract(clips, tmp_path, Analysis(families, POOLING, SR, 2048, 512, n_averaged=8))
+    assert (found.pieces.pooled, found.copies) == ({}, {})
+    features = found.clips
     assert list(features.sequences) == ["mfcc"]
     mfcc = FAMILIES["mfcc"](frames_of(noise(1, seed=0)))
     assert [len(sequence) for sequence in features.sequences["mfcc"]] == [6, 8, 9, 11, 13]
@@ -75,7 +76,7 @@ def test_sequences_hold_block_means_of_families_that_describe_each_frame(clips: 
 
 def test_a_piece_has_the_features_of_a_clip_with_its_samples(clips: pd.DataFrame, tmp_path: Path) -> None:
     analysis = Analysis(FAMILIES, POOLING, SR, 2048, 512, n_averaged=8)
-    _, pieces = extract(clips, tmp_path, analysis, piece_s=0.7)
+    pieces = extract(clips, tmp_path, analysis, piece_s=0.7).pieces
     assert list(pieces.clip_ids) == ["a#0", "b#0", "c#0", "c#1", "d#0", "d#1", "e#0", "e#1", "e#2"]
     y, _ = soundfile.read(tmp_path / "2.wav", dtype="float32")
     n = round(0.7 * SR)
@@ -119,7 +120,7 @@ def test_settings_that_fit_no_bank_are_refused_before_any_clip_is_read() -> None
 
 def test_a_sound_has_the_same_features_from_a_higher_rate(shared) -> None:
     """In standard deviations between clips; the rate of zero crossings also counts what is above the last bin."""
-    names, _ = read_feature_set("all")
+    names = read_feature_set("all").families
     analysis = Analysis({name: build_family(name) for name in names}, POOLING, SR, 2048, 512)
     own, others = [], []
     for path in sorted((shared / "audio/gtzan_mini").glob("*/*0.flac"))[:10]:

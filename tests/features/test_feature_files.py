@@ -9,13 +9,14 @@ import soundfile
 from helpers import SR, build_family, build_leaf, list_clips, make_settings, noise
 
 from regenre import records, tables
+from regenre.config import FeaturesLeaf
 from regenre.errors import UserError
 from regenre.features.extraction import Analysis
 from regenre.features.feature_files import write_features
 from regenre.tables import FeatureSet
 
 NAMES = ["energy", "mfcc", "rhythm"]
-SETS = {"mfcc": (["mfcc"], ["*"]), "both": (["energy", "rhythm"], ["energy__rms__*", "rhythm__*"])}
+SETS = {"mfcc": FeaturesLeaf(["mfcc"]), "both": FeaturesLeaf(["energy", "rhythm"], ["energy__rms__*", "rhythm__*"])}
 SETTINGS = make_settings(family={name: {"_target_": name} for name in (*NAMES, "external")})
 
 
@@ -56,7 +57,11 @@ def test_a_record_says_what_the_network_of_a_family_was_trained_on(tmp_path: Pat
     own = build_family("mfcc")
     families = {"mfcc": Network(**vars(own)), "energy": build_family("energy")}
     analysis = Analysis(families, build_leaf("pooling", "mean_std"), SR, 2048, 512)
-    sets = {"mfcc": (["mfcc"], ["*"]), "both": (["energy", "mfcc"], ["*"]), "energy": (["energy"], ["*"])}
+    sets = {
+        "mfcc": FeaturesLeaf(["mfcc"]),
+        "both": FeaturesLeaf(["energy", "mfcc"]),
+        "energy": FeaturesLeaf(["energy"]),
+    }
     write_features(tmp_path / "features", clips, tmp_path, families, analysis, 0.0, sets, SETTINGS)
     assert [read(tmp_path, f"{name}.json").pretrained_on for name in sets] == [
         "mfcc: songs of others", "mfcc: songs of others", "",

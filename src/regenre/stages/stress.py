@@ -10,7 +10,6 @@ import pandas as pd
 
 from regenre import config, paths, records, tables
 from regenre.config import Settings
-from regenre.deformation.deformation import Deformation
 from regenre.errors import escape_terminal
 from regenre.evaluation import grid, stress
 from regenre.learning.plan import Planner
@@ -23,13 +22,12 @@ READS = ("search.*", "stress.*", "seed", "compute.*")
 def main(settings: Settings) -> None:
     """Write the table."""
     name, target = config.get_choice("dataset"), paths.locate_reports() / "stress.csv"
-    names = config.match_names("stress.deformations", "deformation", settings.stress.deformations)
-    if not names:
+    leaves = config.read_deformations("stress.deformations", settings.stress.deformations)
+    if not leaves:
         tables.write_csv(target, pd.DataFrame(columns=stress.COLUMNS))
         print(f"stress {name}: off; name deformations in stress.deformations of conf/config.yaml, ['*'] for all")
         return
-    leaves = config.read_leaves("deformation", names, settings.seed)
-    deformations = {leaf: config.build(leaves[leaf], f"conf/deformation/{leaf}.yaml", Deformation) for leaf in names}
+    deformations = config.build_deformations(leaves)
     chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`").cell
     cells = config.read_grid().cells
     own = [grid.find_cell(cells, text, "stress.cells") for text in [chosen, *settings.stress.cells]]
