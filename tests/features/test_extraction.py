@@ -10,9 +10,10 @@ from helpers import SR, build_family, build_leaf, frames_of, list_clips, noise
 from regenre import audio
 from regenre.compute import Local
 from regenre.config import read_feature_set
+from regenre.deformation.deformation import make_copies
 from regenre.errors import UserError
 from regenre.features import extraction
-from regenre.features.extraction import Analysis, extract
+from regenre.features.extraction import Analysis, Copies, extract
 from regenre.features.frames import Frames
 
 FAMILIES = {name: build_family(name) for name in ("mfcc", "spectral_shape")}
@@ -86,6 +87,31 @@ def test_a_piece_has_the_features_of_a_clip_with_its_samples(clips: pd.DataFrame
         row = pieces.pooled[name].set_index("clip_id").loc[["c#1"]]
         pd.testing.assert_frame_equal(row, alone[name].set_index("clip_id"), check_exact=True, check_index_type=False)
     assert len(pieces.sequences["mfcc"]) == 9
+
+
+def test_copies_are_of_changed_clips_and_do_not_depend_on_the_workers(clips: pd.DataFrame, tmp_path: Path) -> None:
+    deformations = {name: build_leaf("deformation", name) for name in ("gain_minus_6", "white_20")}
+    analysis = Analysis(FAMILIES, POOLING, SR, 2048, 512, n_averaged=8)
+    found = []
+    for n_jobs in (1, 2):
+        with Local(n_jobs).use():
+            found.append(extract(clips, tmp_path, analysis, 0.0, {"loud": Copies(2, deformations, ["mfcc"])}))
+    for one, two in zip(*(each.copies["loud"] for each in found), strict=True):
+        pd.testing.assert_frame_equal(one.pooled["mfcc"], two.pooled["mfcc"], check_exact=True)
+        np.testing.assert_array_equal(one.sequences["mfcc"][0], two.sequences["mfcc"][0])
+        assert list(one.pooled) == ["mfcc"]
+    y, _ = soundfile.read(tmp_path / "0.wav", dtype="float32", always_2d=True)
+    for copy, samples in zip(found[0].copies["loud"], make_copies(deformations, 2, y, SR, "a"), strict=True):
+        rows, _ = analysis(samples[:, 0])
+        np.testing.assert_array_equal(copy.pooled["mfcc"].iloc[0, 1:].to_numpy(np.float32), rows["mfcc"])
+
+
+def test_a_level_makes_features_deaf_to_gain() -> None:
+    y = noise(1.0)
+    for loudness, is_deaf in (("none", False), ("rms", True), ("bs1770", True)):
+        analysis = Analysis(FAMILIES, POOLING, SR, 2048, 512, loudness=loudness, floor_db=40.0)
+        (loud, _), (soft, _) = analysis(y), analysis(np.float32(0.1) * y)
+        assert np.allclose(loud["mfcc"], soft["mfcc"], atol=1e-3) == is_deaf  # float32
 
 
 def test_a_clip_shorter_than_a_piece_is_one_piece() -> None:
