@@ -86,7 +86,21 @@ def test_length_and_rate_has_every_column_and_a_rate_that_changes_nothing(tmp_pa
     assert moves.loc[moves["to"] != SR, "deviation"].any()
 
 
-@pytest.mark.parametrize("name", ["extraction", "fingerprint", "length_and_rate"])
+def test_deformations_has_a_row_for_every_family_and_a_cost(tmp_path: Path) -> None:
+    process = run_benchmark("deformations", *read_dose("deformations"), "--csv", tmp_path / "moves.csv")
+    moves = pd.read_csv(tmp_path / "moves.csv")
+    families = config.read_feature_set("all").families
+    assert set(moves["family"]) == set(families)
+    assert set(moves["deformation"]) == {"gain_minus_6", "tilt_6"}
+    assert (moves["move"] >= 0).all()
+    assert moves.loc[moves["deformation"] == "tilt_6", "move"].max() > 0
+    assert len(re.findall(r"^\| \w+ +(\| \d+\.\d\d \(\d+\.\d\) +){2}\|$", process.stdout, re.MULTILINE)) == len(
+        families
+    )
+    assert re.search(r"^time: 2 deformations cost \d+\.\d times one extraction", process.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["extraction", "fingerprint", "length_and_rate", "deformations"])
 def test_a_folder_without_clips_is_one_line(name: str, tmp_path: Path) -> None:
     error = run_benchmark(name, "--audio", tmp_path, status=1).stderr
     assert error.splitlines() == [

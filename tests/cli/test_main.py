@@ -13,7 +13,7 @@ from regenre.errors import UserError
 OPTIONS = {
     "init": ["FOLDER"],
     "learn": ["FOLDER", "--recipe"],
-    "classify": ["FILE", "--jobs", "--model", "--json", "--csv", "--top", "--window", "--plot"],
+    "classify": ["FILE", "--jobs", "--model", "--json", "--csv", "--top", "--window", "--plot", "--stress"],
     "tag": ["FILE", "--jobs", "--model", "--json", "--csv", "--top", "--plot", "--force"],
     "show": ["FILE", "--families", "--out", "--start", "--length", "--sr"],
     "clean": ["FILE", "--jobs", "--out", "--force", "--below", "--pause", "--ends"],

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import SR, noise, sine
+from helpers import SR, build_leaf, noise, sine
 
 from regenre import audio, records, tables
 from regenre.audio import AudioError
+from regenre.deformation.filters import Band
+from regenre.deformation.level import Gain
 from regenre.errors import UserError
 from regenre.features.families.spectral_shape import SpectralShape
+from regenre.inference.answers import Stability
 from regenre.inference.model import Model, convert_samples, find_best, find_cell, read_model
 from regenre.learning.cells import Cell
 
@@ -54,6 +57,24 @@ def test_every_kind_of_model_recognises_the_training_clips(corpus, name: str) ->
         assert sum(answer.proba.values()) == pytest.approx(1)
         assert answer.starts_s.tolist() == [0]
         assert answer.has_text
+
+
+def test_an_answer_is_stable_under_some_changes_and_not_under_others(corpus) -> None:
+    model, file = corpus.read("spectral_shape-logistic"), corpus.raw / "high/1.wav"
+    names = ("gain_plus_6", "speed_1", "white_30", "low_pass_4k")
+    changes = {name: build_leaf("deformation", name) for name in names}
+    plain, stressed = model.classify_file(file), model.classify_file(file, None, changes)
+    assert plain.stability is None
+    np.testing.assert_array_equal(plain.timeline, stressed.timeline)
+    assert stressed.stability == Stability(4, {})
+    dull = {**changes, "dull": Band("make it dull", True, 0.0, 300.0, 8)}
+    assert model.classify_file(file, None, dull).stability == Stability(5, {"dull": ("make it dull", "low")})
+
+
+def test_the_windows_of_a_long_recording_are_stressed_together(corpus, recording: Path) -> None:
+    answer = corpus.read("spectral_shape-logistic").classify_file(recording, None, {"same": Gain("keep it", True, 0.0)})
+    assert len(answer.starts_s) > 1
+    assert answer.stability == Stability(1, {})
 
 
 def test_a_long_recording_is_classified_window_by_window(corpus, recording: Path) -> None:
