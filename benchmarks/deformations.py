@@ -26,7 +26,7 @@ from extraction import SETS, SR, make_analysis
 from workload import copy_clips, parse_options
 
 from regenre import audio, config
-from regenre.deformation.deformation import deform
+from regenre.deformation.deformation import Deformation, deform
 from regenre.errors import report_errors
 from regenre.features.extraction import Analysis
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--deformations", default=SHOWN, metavar="NAMES", help=f"default: {SHOWN}")
     options = parse_options(parser)
     leaves = config.read_deformations("--deformations", options.deformations.split(","))
-    deformations = config.build_deformations(leaves)
+    deformations = config.build_leaves("deformation", leaves, Deformation)
     analysis, timed = make_analysis(SETS["all"]), make_analysis(TIMED)
     rows, once_s, changed_s = [], 0.0, 0.0
     with tempfile.TemporaryDirectory() as folder:

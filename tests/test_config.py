@@ -162,7 +162,9 @@ def test_every_feature_set_names_families(name: str) -> None:
     leaf = config.read_feature_set(name)
     assert set(leaf.families) <= set(list_leaves("family"))
     if leaf.augment:
-        assert config.build_deformations(config.read_deformations(name, leaf.augment.deformations))
+        assert config.build_leaves(
+            "deformation", config.read_deformations(name, leaf.augment.deformations), Deformation
+        )
 
 
 SIGNALS = {

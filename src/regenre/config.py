@@ -12,7 +12,7 @@ read_feature_set  a feature set: a leaf of conf/features, or a family alone
 list_families     the families of several
 read_deformations leaves of conf/deformation
 compose_settings  the settings outside a stage
-build_deformations  leaves of conf/deformation -> deformations
+build_leaves      leaves of a group -> their objects
 build             a node with `_target_` -> the object; a wrong setting is one line
 make_compute      where the work is done
 match_names       names of a group that match patterns
@@ -52,7 +52,6 @@ from pydantic import ValidationError
 
 from regenre import paths
 from regenre.compute import Compute, Local
-from regenre.deformation.deformation import Deformation
 from regenre.errors import UserError, end_process, join_lines, report_errors
 from regenre.kinds import Count, Names, NamesOrNone, Positive, Seed, Shares, explain_invalid, strict_dataclass
 from regenre.paths import CellName
@@ -610,9 +609,9 @@ def read_deformations(where: str, patterns: Sequence[str]) -> dict[str, dict[str
     return {name: read_yaml(folder / f"{name}.yaml") for name in match_names(where, "deformation", patterns)}
 
 
-def build_deformations(leaves: Mapping[str, dict[str, Any]]) -> dict[str, Deformation]:
-    """Build deformations from their leaves."""
-    return {name: build(leaf, f"conf/deformation/{name}.yaml", Deformation) for name, leaf in leaves.items()}
+def build_leaves(group: str, leaves: Mapping[str, dict[str, Any]], *kinds: type[Any]) -> dict[str, Any]:
+    """Build the leaves of a group, each as `build` does."""
+    return {name: build(leaf, f"conf/{group}/{name}.yaml", *kinds) for name, leaf in leaves.items()}
 
 
 def read_leaf(path: Path, kind: type[T]) -> T:

@@ -252,8 +252,9 @@ def _answer_each(
 def _list_changes() -> "dict[str, Deformation]":
     """Return the project's deformations that leave the genre as it is."""
     from regenre import config
+    from regenre.deformation.deformation import Deformation
 
-    deformations = config.build_deformations(config.read_deformations("--stress", ["*"]))
+    deformations = config.build_leaves("deformation", config.read_deformations("--stress", ["*"]), Deformation)
     return {name: deformation for name, deformation in deformations.items() if deformation.irrelevant}
 
 

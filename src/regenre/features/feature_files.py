@@ -8,6 +8,7 @@ import pandas as pd
 
 from regenre import config, files, records, tables
 from regenre.config import FeaturesLeaf, Settings
+from regenre.deformation.deformation import Deformation
 from regenre.errors import UserError
 from regenre.features import extraction
 from regenre.features.extraction import Analysis, Copies, FeatureTables
@@ -33,9 +34,7 @@ def extract_sets(
     n_averaged : number of frames averaged into one frame of a sequence; 0: no sequences
     """
     names = config.list_families(sets)
-    families = {
-        name: config.build(settings.family[name], f"conf/family/{name}.yaml", Family, TableFamily) for name in names
-    }
+    families = config.build_leaves("family", {name: settings.family[name] for name in names}, Family, TableFamily)
     analysis = Analysis(
         {name: family for name, family in families.items() if not isinstance(family, TableFamily)},
         config.build(settings.pooling, "conf/pooling", Pooling),
@@ -99,7 +98,9 @@ def write_features(
     # before the workers start: several processes that compile at once spoil numba's cache
     probes = analysis(extraction.make_probe(analysis.sr))[0]
     copies = {
-        name: Copies(record.n, config.build_deformations(record.deformations), sets[name].families)
+        name: Copies(
+            record.n, config.build_leaves("deformation", record.deformations, Deformation), sets[name].families
+        )
         for name, record in augmented.items()
     }
     found = extraction.extract(clips, raw, analysis, piece_s, copies)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from regenre import config, paths, records, tables
 from regenre.config import Settings
+from regenre.deformation.deformation import Deformation
 from regenre.errors import escape_terminal
 from regenre.evaluation import grid, stress
 from regenre.learning.plan import Planner
@@ -27,7 +28,7 @@ def main(settings: Settings) -> None:
         tables.write_csv(target, pd.DataFrame(columns=stress.COLUMNS))
         print(f"stress {name}: off; name deformations in stress.deformations of conf/config.yaml, ['*'] for all")
         return
-    deformations = config.build_deformations(leaves)
+    deformations = config.build_leaves("deformation", leaves, Deformation)
     chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`").cell
     cells = config.read_grid().cells
     own = [grid.find_cell(cells, text, "stress.cells") for text in [chosen, *settings.stress.cells]]
