@@ -92,6 +92,7 @@ def make_rows(path: str, answer: Answer) -> pd.DataFrame:
     windows = pd.DataFrame({"file": path, "start_s": answer.starts_s})
     if answer.exclusive:
         windows["predicted"] = [answer.genres[place] for place in answer.timeline.argmax(axis=1)]
-    stability = answer.stability
-    own = {"same": stability.same, "changed_by": " ".join(stability.others)} if stability else {}
-    return pd.concat([windows, proba], axis=1).assign(**own)
+    rows = pd.concat([windows, proba], axis=1)
+    if answer.stability is None:
+        return rows
+    return rows.assign(same=answer.stability.same, changed_by=" ".join(answer.stability.others))
