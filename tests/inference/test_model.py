@@ -4,6 +4,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -144,6 +145,16 @@ def edit_family(corpus, folder: Path, **changes: object) -> Path:
     plan = replace(cell.plan, features=replace(features, families=families))
     records.write_record(folder / "cell.json", replace(cell, plan=plan))
     return folder
+
+
+@pytest.mark.parametrize("level", [{"loudness": "rms"}, {"loudness": "bs1770"}, {"floor_db": 30.0}])
+def test_a_model_levels_clips_as_its_record_says(corpus, tmp_path: Path, level: dict[str, Any]) -> None:
+    folder = shutil.copytree(corpus.locate("mfcc-gmm"), tmp_path / "cell")
+    cell = Cell.read(folder)
+    features = replace(cell.plan.features, audio=replace(cell.plan.features.audio, **level))
+    records.write_record(folder / "cell.json", replace(cell, plan=replace(cell.plan, features=features)))
+    with pytest.raises(UserError, match="this version's mfcc differs from what the model was trained on"):
+        Model.read(folder)
 
 
 def test_a_model_that_was_trained_on_other_features_is_refused(corpus, tmp_path: Path) -> None:
