@@ -129,10 +129,10 @@ def make_spafe_extractor(name: str) -> Callable[[Path], np.ndarray]:
     return run_spafe
 
 
-BLOCK_LEVEL = config.read_feature_set("block_level")[0]
+BLOCK_LEVEL = config.read_feature_set("block_level").families
 SETS = {
-    "all": config.read_feature_set("all")[0],
-    "all_but_block_level": [name for name in config.read_feature_set("all")[0] if name not in BLOCK_LEVEL],
+    "all": config.read_feature_set("all").families,
+    "all_but_block_level": [name for name in config.read_feature_set("all").families if name not in BLOCK_LEVEL],
     "block_level": BLOCK_LEVEL,
     "pyaudioprocessing_set": ["mfcc", "gfcc", "spectral_shape", "chroma"],
     "pyaudioanalysis_set": ["mfcc", "spectral_shape", "chroma", "energy"],

@@ -8,6 +8,7 @@ import soundfile
 from helpers import SR, noise, sine
 
 from regenre import audio
+from regenre.settings import Loudness
 
 
 def find_fault(path: Path, min_duration_s: float = 0.5) -> str:
@@ -41,6 +42,54 @@ def test_conversion_is_preparation_without_a_check() -> None:
     stereo = np.stack([sine(440, sr=44_100), noise(sr=44_100)], axis=1)
     np.testing.assert_array_equal(audio.convert(stereo, 44_100, SR), audio.prepare(stereo, 44_100, SR))
     assert not audio.convert(0 * stereo, 44_100, SR).any()
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.1, 1e-3])
+def test_a_clip_is_brought_to_one_rms(gain: float) -> None:
+    levelled = audio.level(np.float32(gain) * noise(), SR, "rms", None)
+    assert levelled.dtype == np.float32
+    assert np.sqrt(np.mean(np.square(levelled, dtype=np.float64))) == pytest.approx(0.1, rel=1e-5)
+    np.testing.assert_allclose(levelled, audio.level(noise(), SR, "rms", None), atol=1e-6)  # float32
+
+
+@pytest.mark.parametrize("sr", [22_050, 48_000])
+@pytest.mark.parametrize("gain", [1.0, 1e-4])
+def test_a_clip_is_brought_to_one_loudness(sr: int, gain: float) -> None:
+    """EBU Tech 3341, test 1: a stereo sine of 1 kHz with a peak of -23 dBFS has -23 LUFS; one channel has 3 dB less."""
+    levelled = audio.level(np.float32(gain) * sine(1000, 5.0, sr), sr, "bs1770", None)
+    assert 20 * np.log10(np.abs(levelled).max()) == pytest.approx(-20 + 3.01, abs=0.1)  # LU, as the standard allows
+
+
+def test_pauses_do_not_count_for_loudness_but_for_rms() -> None:
+    y = np.concatenate([sine(1000, 4.0), np.zeros(12 * SR, np.float32)])
+    peak = {name: np.abs(audio.level(y, SR, name, None)).max() for name in ("rms", "bs1770")}
+    assert peak["rms"] == pytest.approx(0.1 * np.sqrt(2 * 4), rel=1e-3)
+    assert 20 * np.log10(peak["bs1770"]) == pytest.approx(-20 + 3.01, abs=0.5)  # the block at the end is half silent
+
+
+@pytest.mark.parametrize("loudness", ["none", "rms", "bs1770"])
+@pytest.mark.parametrize("n", [1, 100, 8819, 8820, 8821])
+def test_silence_and_clips_below_a_block_have_a_level(loudness: Loudness, n: int) -> None:
+    assert not audio.level(np.zeros(n, np.float32), SR, loudness, 40.0).any()
+    levelled = audio.level(noise()[:n], SR, loudness, 40.0)
+    assert len(levelled) == n
+    assert np.isfinite(levelled).all()
+    assert levelled.any()
+
+
+def test_what_bs1770_does_not_hear_stays_as_it_is() -> None:
+    y = np.hanning(4 * SR).astype(np.float32)  # of 0.25 Hz
+    np.testing.assert_array_equal(audio.level(y, SR, "bs1770", None), y)
+
+
+@pytest.mark.parametrize("loudness", ["none", "rms"])
+def test_a_floor_is_so_far_below_the_clip_and_always_the_same(loudness: Loudness) -> None:
+    y = sine(440, 2.0)
+    floor = audio.level(y, SR, loudness, 30.0) - audio.level(y, SR, loudness, None)
+    below = np.std(floor) / np.std(audio.level(y, SR, loudness, None))
+    assert 20 * np.log10(below) == pytest.approx(-30, abs=0.1)  # 44,100 samples: 0.03 dB
+    np.testing.assert_array_equal(audio.level(y, SR, loudness, 30.0), audio.level(y, SR, loudness, 30.0))
+    assert audio.level(y, SR, "none", None) is y
 
 
 CUT_FORMATS = [

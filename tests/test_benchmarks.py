@@ -75,7 +75,7 @@ def test_fingerprint_takes_clips_from_a_folder(tmp_path: Path) -> None:
 def test_length_and_rate_has_every_column_and_a_rate_that_changes_nothing(tmp_path: Path) -> None:
     process = run_benchmark("length_and_rate", *read_dose("length_and_rate"), "--csv", tmp_path / "moves.csv")
     moves = pd.read_csv(tmp_path / "moves.csv")
-    families, _ = config.read_feature_set("all")
+    families = config.read_feature_set("all").families
     for change, n in (("length", 3), ("rate", 5), ("analysis", 5)):
         rows = moves[moves["change"] == change]
         assert set(rows["family"]) == set(families)
@@ -86,7 +86,20 @@ def test_length_and_rate_has_every_column_and_a_rate_that_changes_nothing(tmp_pa
     assert moves.loc[moves["to"] != SR, "deviation"].any()
 
 
-@pytest.mark.parametrize("name", ["extraction", "fingerprint", "length_and_rate"])
+def test_deformations_has_a_row_for_every_family_and_a_cost(tmp_path: Path) -> None:
+    process = run_benchmark("deformations", *read_dose("deformations"), "--csv", tmp_path / "moves.csv")
+    moves = pd.read_csv(tmp_path / "moves.csv")
+    families = config.read_feature_set("all").families
+    assert set(moves["family"]) == set(families)
+    assert set(moves["deformation"]) == {"gain_minus_6", "tilt_6"}
+    assert (moves["move"] >= 0).all()
+    assert moves.loc[moves["deformation"] == "tilt_6", "move"].max() > 0
+    rows = re.findall(r"^\| \w+ +(\| \d+\.\d\d \(\d+\.\d\) +){2}\|$", process.stdout, re.MULTILINE)
+    assert len(rows) == len(families)
+    assert re.search(r"^time: 2 deformations cost \d+\.\d times one extraction", process.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["extraction", "fingerprint", "length_and_rate", "deformations"])
 def test_a_folder_without_clips_is_one_line(name: str, tmp_path: Path) -> None:
     error = run_benchmark(name, "--audio", tmp_path, status=1).stderr
     assert error.splitlines() == [
@@ -143,4 +156,4 @@ def test_bench_runs_every_benchmark() -> None:
 
 def test_bench_measures_every_family_that_is_computed_from_audio() -> None:
     families, others = set(config.compose_settings().family), {"external", "text", "musicnn", "onnx"}
-    assert {*config.read_feature_set("all")[0]} == families - others
+    assert {*config.read_feature_set("all").families} == families - others

@@ -152,8 +152,8 @@ def test_every_pooling_keeps_its_promises(build, pooling: str, name: str) -> Non
 
 def test_every_family_is_a_feature_set_and_is_in_all_unless_it_was_trained() -> None:
     for name in list_leaves("family"):
-        assert config.read_feature_set(name) == ([name], ["*"])
-    assert sorted([*config.read_feature_set("all")[0], *LEARNED]) == COMPUTED
+        assert config.read_feature_set(name) == config.FeaturesLeaf([name])
+    assert sorted([*config.read_feature_set("all").families, *LEARNED]) == COMPUTED
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config._register_settings(CONF)
         assert compose("config", ["features=gfcc"]).features.families == ["gfcc"]
@@ -161,10 +161,12 @@ def test_every_family_is_a_feature_set_and_is_in_all_unless_it_was_trained() -> 
 
 @pytest.mark.parametrize("name", list_leaves("features"))
 def test_every_feature_set_names_families(name: str) -> None:
-    families, patterns = config.read_feature_set(name)
-    assert families
-    assert patterns
-    assert set(families) <= set(list_leaves("family"))
+    leaf = config.read_feature_set(name)
+    assert set(leaf.families) <= set(list_leaves("family"))
+    if leaf.augment:
+        assert config.build_leaves(
+            "deformation", config.read_deformations(name, leaf.augment.deformations), Deformation
+        )
 
 
 SIGNALS = {

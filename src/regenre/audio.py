@@ -8,6 +8,7 @@ is the reason, so that a broken file becomes a row of the clip table.
     check_length    raise the fault of too few samples
     prepare         check, mix to mono and resample; features are computed from the result
     convert         the same without a check
+    level           bring a clip to one loudness, and add a floor of noise
     load            decode and prepare
     read_windows    long recording -> windows, prepared
     read_excerpt    part of a file, prepared
@@ -25,12 +26,15 @@ import soxr
 
 from regenre.decoding import AudioError, open_audio
 from regenre.errors import UserError
+from regenre.settings import Loudness
 
 PASSBAND = 0.907  # share of half the lower rate that resampling keeps (soxr HQ); features read nothing above it
 SILENCE_PEAK = 1e-4  # -80 dBFS, a few steps of 16-bit quantisation
 RANGE = 1e6  # of full scale; integers that were stored as floats are far below it, and powers of it fit float32
 MOST = 1 << 28  # samples of a file that is read whole, of all channels together: 1 GiB, 100 minutes of mono at 44.1 kHz
 _BLOCK = 1 << 20  # samples read at once, of all channels together
+_LEVEL_DB = -20.0  # of full scale: RMS, or LUFS
+_GATE_S = 0.4  # block of BS.1770
 
 
 def decode(path: Path) -> tuple[np.ndarray, int]:
@@ -91,6 +95,53 @@ def prepare(samples: np.ndarray, source_sr: int, sr: int) -> np.ndarray:
 def convert(samples: np.ndarray, source_sr: int, sr: int) -> np.ndarray:
     """Mix and resample samples as `prepare` does, but without a check: silence stays silence."""
     return _resample(samples.mean(axis=1, dtype=np.float32), source_sr, sr)
+
+
+def level(y: np.ndarray, sr: int, loudness: Loudness, floor_db: float | None) -> np.ndarray:
+    """Bring a clip to -20 dB of full scale, then add white noise that hides what is far below it.
+
+    Logarithms of quiet bands read the noise of a recording, its quantisation and its codec. With a floor they read the
+    floor. The noise is the same for every clip, so the same samples yield the same features.
+
+    Parameters
+    ----------
+    y : float32 array, shape (n_samples,)
+    sr : sampling rate in Hz
+    loudness : `none`, as it is; `rms`, the RMS over the clip; `bs1770`, the integrated loudness of ITU-R BS.1770-4 in
+        LUFS, by pyloudnorm. A clip shorter than its block of 0.4 s is repeated until it fills one. Deviates from the
+        recommendation: the gate of -70 LUFS counts from a peak of full scale, so a gain before does not move it.
+    floor_db : how far the RMS of the noise is below that of the clip; None for no noise
+
+    Returns
+    -------
+    float32 array, shape (n_samples,); it may exceed full scale. Silence stays silence. A clip that BS.1770 does not
+    hear, as it lies below 38 Hz, stays as it is.
+    """
+    peak = float(np.abs(y).max())
+    if peak == 0 or (loudness == "none" and floor_db is None):
+        return y
+    scaled = y.astype(np.float64) / peak
+    rms = np.sqrt(np.mean(np.square(scaled)))
+    if loudness == "none":
+        gain = peak
+    elif loudness == "rms":
+        gain = 10 ** (_LEVEL_DB / 20) / rms
+    else:
+        found_db = _measure_loudness(scaled, sr)
+        gain = 10 ** ((_LEVEL_DB - found_db) / 20) if np.isfinite(found_db) else peak
+    if floor_db is not None:
+        noise = np.random.default_rng(0).standard_normal(len(y))
+        scaled += 10 ** (-floor_db / 20) * rms * noise
+    return np.asarray(gain * scaled, dtype=np.float32)
+
+
+def _measure_loudness(y: np.ndarray, sr: int) -> float:
+    import pyloudnorm  # not at the top: workers that level nothing do without it
+
+    block = int(np.ceil(_GATE_S * sr))
+    return float(
+        pyloudnorm.Meter(sr, block_size=_GATE_S).integrated_loudness(y if len(y) >= block else np.resize(y, block))
+    )
 
 
 def read_windows(path: Path, sr: int, window_s: float) -> Iterator[tuple[float, np.ndarray]]:

@@ -8,9 +8,11 @@ refuse_unread     refuse settings on the command line that this run has no use f
 read_grid         params.yaml, checked against conf/
 read_leaf         a YAML file -> a strict dataclass
 read_leaves       named leaves of a group; the members of a vote are filled in
-read_feature_set  the families of a feature set
+read_feature_set  a feature set: a leaf of conf/features, or a family alone
 list_families     the families of several
+read_deformations leaves of conf/deformation
 compose_settings  the settings outside a stage
+build_leaves      leaves of a group -> their objects
 build             a node with `_target_` -> the object; a wrong setting is one line
 make_compute      where the work is done
 match_names       names of a group that match patterns
@@ -63,7 +65,7 @@ from regenre.kinds import (
     strict_dataclass,
 )
 from regenre.paths import CellName
-from regenre.settings import AudioSettings, FrameSettings, SearchSettings, SequenceSettings
+from regenre.settings import AudioSettings, Augmentation, FrameSettings, SearchSettings, SequenceSettings
 
 T = TypeVar("T")
 GROUPS = {"splits": "split", "features": "features", "classifiers": "classifier"}
@@ -133,10 +135,18 @@ class Settings:
 
 @strict_dataclass
 class FeaturesLeaf:
-    """A leaf of conf/features."""
+    """A leaf of conf/features.
+
+    Parameters
+    ----------
+    families : whose values it has
+    columns : patterns of the columns that it takes from them
+    augment : copies of the training clips that are fitted on too; None for none
+    """
 
     families: Names
     columns: Names = field(default_factory=lambda: ["*"])
+    augment: Augmentation | None = None
 
 
 @strict_dataclass
@@ -588,23 +598,31 @@ def resolve_node(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=True)
 
 
-def read_feature_set(features: str) -> tuple[list[str], list[str]]:
-    """Return the families of a feature set, and the patterns of the columns that it takes from them.
-
-    A feature set is a leaf of conf/features, or a family alone.
-    """
+def read_feature_set(features: str) -> FeaturesLeaf:
+    """Read a feature set: a leaf of conf/features, or a family alone."""
     path = paths.locate_conf() / "features" / f"{features}.yaml"
     if not path.is_file():
         check_names("feature set", "features", [features])
-        return [features], ["*"]
+        return FeaturesLeaf([features])
     leaf = read_leaf(path, FeaturesLeaf)
     check_names(f"{path}: families", "family", leaf.families)
-    return leaf.families, leaf.columns
+    return leaf
 
 
-def list_families(sets: Mapping[str, tuple[list[str], list[str]]]) -> list[str]:
+def list_families(sets: Mapping[str, FeaturesLeaf]) -> list[str]:
     """Return every family of some feature sets (`read_feature_set`), sorted."""
-    return sorted({family for families, _ in sets.values() for family in families})
+    return sorted({family for leaf in sets.values() for family in leaf.families})
+
+
+def read_deformations(where: str, patterns: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the leaves of conf/deformation whose names match any of the patterns; `where` names the setting."""
+    folder = paths.locate_conf() / "deformation"
+    return {name: read_yaml(folder / f"{name}.yaml") for name in match_names(where, "deformation", patterns)}
+
+
+def build_leaves(group: str, leaves: Mapping[str, dict[str, Any]], *kinds: type[Any]) -> dict[str, Any]:
+    """Build the leaves of a group, each as `build` does."""
+    return {name: build(leaf, f"conf/{group}/{name}.yaml", *kinds) for name, leaf in leaves.items()}
 
 
 def read_leaf(path: Path, kind: type[T]) -> T:

@@ -28,7 +28,7 @@ from pydantic import Field
 
 from regenre import files
 from regenre.errors import UserError, join_lines
-from regenre.kinds import Names, strict_dataclass
+from regenre.kinds import Count, Names, strict_dataclass
 from regenre.settings import AudioSettings, FrameSettings, SequenceSettings
 
 CLIPS = ["clip_id", "path", "genre", "group", "duration_s", "sr", "channels", "md5", "status", "fault", "reason"]
@@ -36,7 +36,7 @@ PREDICTIONS = ["clip_id", "group", "fold", "actual", "predicted"]
 PART = "part"  # of the clip table of a dataset with a published split: train, valid, test or ""
 PROBA = "proba__"
 CSV_FLOAT = "%.6f"
-PIECES = "pieces"  # folder of the features of pieces, below those of clips
+PIECES, COPIES = "pieces", "copies"  # folders of the features of pieces and of changed copies, below those of clips
 _TEXT = (  # columns of the reports that hold names: a class may be called 01, true or nan
     "clip_id", "related_clip_id", "genre", "suspected_genre", "dataset", "split", "honest_split", "features",
     "best_features", "classifier", "best_classifier", "finding", "fault", "reason", "of", "pretrained_on",
@@ -72,6 +72,14 @@ class FamilyRecord:
 
 
 @strict_dataclass
+class CopiesRecord:
+    """Changed copies of every clip, which a fold's training reads beside its clips: how many, and their leaves."""
+
+    n: Count
+    deformations: dict[str, dict[str, Any]]
+
+
+@strict_dataclass
 class FeatureSet:
     """What a feature set reads, and how it was computed.
 
@@ -82,6 +90,7 @@ class FeatureSet:
     audio, frames : settings of conf/config.yaml
     pooling : the pooling's leaf
     sequences : settings of conf/config.yaml; None where only pooled tables are read
+    augment : the copies; None without
     """
 
     FORMAT: ClassVar[int] = 2
@@ -92,6 +101,7 @@ class FeatureSet:
     frames: FrameSettings
     pooling: dict[str, Any]
     sequences: SequenceSettings | None
+    augment: CopiesRecord | None = None
 
     @property
     def pretrained_on(self) -> str:

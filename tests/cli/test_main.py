@@ -13,7 +13,7 @@ from regenre.errors import UserError
 OPTIONS = {
     "init": ["FOLDER"],
     "learn": ["FOLDER", "--recipe"],
-    "classify": ["FILE", "--jobs", "--model", "--json", "--csv", "--top", "--window", "--plot"],
+    "classify": ["FILE", "--jobs", "--model", "--json", "--csv", "--top", "--window", "--plot", "--stress"],
     "tag": ["FILE", "--jobs", "--model", "--json", "--csv", "--top", "--plot", "--force"],
     "explain": ["FILE", "--model", "--start", "--json", "--out", "--force"],
     "compare": ["A", "B", "--json", "--csv", "--out", "--force", "--mlflow"],

@@ -111,6 +111,9 @@ def test_classify_names_the_genres_of_files_and_goes_on_past_bad_ones(project: P
     table = project.run(*classify[:2], str(sounds / "long.flac"), "--csv", "--plot", str(tmp_path / "plot.png"))
     assert table.count("long.flac,") == 5
     assert (tmp_path / "plot.png").stat().st_size > 5000
+    answer = json.loads(project.run(*classify[:2], str(sounds / "0.wav"), "--json", "--stress").splitlines()[-1])
+    assert 0 <= len(answer["stress"]["others"]) <= answer["stress"]["changes"]
+    assert answer["stress"]["changes"] > 20
     output = project.run("regenre", "classify", str(sounds / "0.wav"), "--model", "x", ok=False)
     assert output.startswith("regenre: model 'x': no such cell; there are grouped_kfold-")
 

@@ -12,6 +12,7 @@ from joblib import parallel_config
 from omegaconf import OmegaConf
 
 from regenre import config, files, tables
+from regenre.config import FeaturesLeaf
 from regenre.deformation.filters import Tilt
 from regenre.deformation.level import Gain
 from regenre.errors import UserError
@@ -21,7 +22,7 @@ from regenre.features.extraction import Analysis
 from regenre.learning.plan import PlannedCell, Planner
 from regenre.learning.tasks import Task
 from regenre.paths import CellName
-from regenre.settings import SearchSettings
+from regenre.settings import Loudness, SearchSettings
 
 N_CLIPS = 16
 GROUPED = {"_target_": "regenre.learning.splits.GroupedKFolds", "n_folds": 2, "seed": 1}
@@ -51,7 +52,9 @@ def read_leaf(group: str, name: str) -> dict[str, Any]:
     return {key: value for key, value in OmegaConf.to_container(leaf, resolve=True).items() if key != "seed"}
 
 
-def plan_cells(folder: Path, make: Any, cells: Sequence[tuple[str, str]]) -> list[PlannedCell]:
+def plan_cells(
+    folder: Path, make: Any, cells: Sequence[tuple[str, str]], loudness: Loudness = "none"
+) -> list[PlannedCell]:
     """Write a corpus of two classes, extract its features, and plan cells: feature set (a family) and classifier."""
     names = [f"{'ab'[number % 2]}{number:02d}" for number in range(N_CLIPS)]
     for number, name in enumerate(names):
@@ -68,8 +71,10 @@ def plan_cells(folder: Path, make: Any, cells: Sequence[tuple[str, str]]) -> lis
     families = {family: build_family(family) for family, _ in cells}
     leaves = {family: read_leaf("family", family) for family in families}
     settings = make_settings(family=leaves, pooling=read_leaf("pooling", "mean_std"))
-    analysis = Analysis(families, build_leaf("pooling", "mean_std"), SR, 2048, 512, n_averaged=8)
-    sets = {family: ([family], ["*"]) for family in families}
+    settings = replace(settings, audio=replace(settings.audio, loudness=loudness))
+    pooling = build_leaf("pooling", "mean_std")
+    analysis = Analysis(families, pooling, SR, 2048, 512, n_averaged=8, loudness=loudness)
+    sets = {family: FeaturesLeaf([family]) for family in families}
     features, search = folder / "features", SearchSettings("accuracy", 2)
     with parallel_config(n_jobs=1):
         feature_files.write_features(features, clips, folder, families, analysis, 0, sets, settings)
@@ -103,6 +108,13 @@ def test_a_musician_who_hears_pitch_is_not(tmp_path: Path) -> None:
     table = run(plan_cells(tmp_path, make_musician, [("chroma", "lda")]), names, tmp_path)
     assert (table["accuracy"] == 1.0).all()
     assert (table["changed"] == 0).all()
+
+
+@pytest.mark.parametrize("loudness", ["none", "rms", "bs1770"])
+def test_changed_clips_are_levelled_as_the_training_clips_were(tmp_path: Path, loudness: Loudness) -> None:
+    names = ["gain_minus_6", "gain_minus_20"]
+    table = run(plan_cells(tmp_path, make_horse, [("mfcc", "knn")], loudness), names, tmp_path).loc["mfcc"]
+    assert (table["changed"] > 0).tolist() == [False] + [loudness == "none"] * 3
 
 
 def test_a_classifier_of_frames_and_one_of_rows_are_stressed_together(tmp_path: Path) -> None:

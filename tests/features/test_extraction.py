@@ -10,9 +10,10 @@ from helpers import SR, build_family, build_leaf, frames_of, list_clips, noise
 from regenre import audio
 from regenre.compute import Local
 from regenre.config import read_feature_set
+from regenre.deformation.deformation import make_copies
 from regenre.errors import UserError
 from regenre.features import extraction
-from regenre.features.extraction import Analysis, extract
+from regenre.features.extraction import Analysis, Copies, extract
 from regenre.features.frames import Frames
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,7 @@ def clips(tmp_path: Path) -> pd.DataFrame:
 
 def extract_pooled(clips: pd.DataFrame, raw: Path, n_jobs: int = 1) -> dict[str, pd.DataFrame]:
     with Local(n_jobs).use():
-        return extract(clips, raw, Analysis(FAMILIES, POOLING, SR, 2048, 512))[0].pooled
+        return extract(clips, raw, Analysis(FAMILIES, POOLING, SR, 2048, 512)).clips.pooled
 
 
 def test_tables_have_one_row_per_clip_and_one_column_per_feature_and_statistic(
@@ -67,8 +68,9 @@ def test_an_error_names_a_clip_that_became_unreadable(clips: pd.DataFrame, tmp_p
 
 def test_sequences_hold_block_means_of_families_that_describe_each_frame(clips: pd.DataFrame, tmp_path: Path) -> None:
     families = {name: build_family(name) for name in ("mfcc", "rhythm")}
-    features, pieces = extract(clips, tmp_path, Analysis(families, POOLING, SR, 2048, 512, n_averaged=8))
-    assert pieces.pooled == {}
+    found = extract(clips, tmp_path, Analysis(families, POOLING, SR, 2048, 512, n_averaged=8))
+    assert (found.pieces.pooled, found.copies) == ({}, {})
+    features = found.clips
     assert list(features.sequences) == ["mfcc"]
     mfcc = FAMILIES["mfcc"](frames_of(noise(1, seed=0)))
     assert [len(sequence) for sequence in features.sequences["mfcc"]] == [6, 8, 9, 11, 13]
@@ -77,7 +79,7 @@ def test_sequences_hold_block_means_of_families_that_describe_each_frame(clips: 
 
 def test_a_piece_has_the_features_of_a_clip_with_its_samples(clips: pd.DataFrame, tmp_path: Path) -> None:
     analysis = Analysis(FAMILIES, POOLING, SR, 2048, 512, n_averaged=8)
-    _, pieces = extract(clips, tmp_path, analysis, piece_s=0.7)
+    pieces = extract(clips, tmp_path, analysis, piece_s=0.7).pieces
     assert list(pieces.clip_ids) == ["a#0", "b#0", "c#0", "c#1", "d#0", "d#1", "e#0", "e#1", "e#2"]
     y, _ = soundfile.read(tmp_path / "2.wav", dtype="float32")
     n = round(0.7 * SR)
@@ -87,6 +89,46 @@ def test_a_piece_has_the_features_of_a_clip_with_its_samples(clips: pd.DataFrame
         row = pieces.pooled[name].set_index("clip_id").loc[["c#1"]]
         pd.testing.assert_frame_equal(row, alone[name].set_index("clip_id"), check_exact=True, check_index_type=False)
     assert len(pieces.sequences["mfcc"]) == 9
+
+
+def test_copies_are_of_changed_clips_and_do_not_depend_on_the_workers(clips: pd.DataFrame, tmp_path: Path) -> None:
+    deformations = {name: build_leaf("deformation", name) for name in ("gain_minus_6", "white_20")}
+    analysis = Analysis(FAMILIES, POOLING, SR, 2048, 512, n_averaged=8)
+    found = []
+    for n_jobs in (1, 2):
+        with Local(n_jobs).use():
+            found.append(extract(clips, tmp_path, analysis, 0.0, {"loud": Copies(2, deformations, ["mfcc"])}))
+    for one, two in zip(*(each.copies["loud"] for each in found), strict=True):
+        pd.testing.assert_frame_equal(one.pooled["mfcc"], two.pooled["mfcc"], check_exact=True)
+        np.testing.assert_array_equal(one.sequences["mfcc"][0], two.sequences["mfcc"][0])
+        assert list(one.pooled) == ["mfcc"]
+    y, _ = soundfile.read(tmp_path / "0.wav", dtype="float32", always_2d=True)
+    for copy, samples in zip(found[0].copies["loud"], make_copies(deformations, 2, y, SR, "a"), strict=True):
+        rows, _ = analysis(samples[:, 0])
+        np.testing.assert_array_equal(copy.pooled["mfcc"].iloc[0, 1:].to_numpy(np.float32), rows["mfcc"])
+
+
+DEAF_TO_GAIN = {
+    "chroma", "correlation_pattern", "delta_spectral_pattern", "logarithmic_fluctuation_pattern", "lpcc",
+    "pncc", "rhythm", "spectral_contrast_pattern", "spectral_pattern", "spectral_shape", "tonnetz",
+    "variance_delta_spectral_pattern",
+}  # fmt: skip
+
+
+def test_which_families_are_deaf_to_gain() -> None:
+    analysis = Analysis({name: build_family(name) for name in read_feature_set("all").families}, POOLING, SR, 2048, 512)
+    y = extraction.make_probe(SR)
+    (loud, _), (soft, _), (other, _) = analysis(y), analysis(y / 4), analysis(noise(3.0))
+    moved = {name: np.abs(loud[name] - soft[name]).max() / np.abs(loud[name] - other[name]).max() for name in loud}
+    assert {name for name, share in moved.items() if share < 0.01} == DEAF_TO_GAIN
+
+
+def test_a_level_makes_features_deaf_to_gain() -> None:
+    y = noise(1.0)
+    for loudness, is_deaf in (("none", False), ("rms", True), ("bs1770", True)):
+        analysis = Analysis(FAMILIES, POOLING, SR, 2048, 512, loudness=loudness, floor_db=40.0)
+        (loud, _), (soft, _) = analysis(y), analysis(np.float32(0.1) * y)
+        assert np.allclose(loud["mfcc"], soft["mfcc"], atol=1e-3) == is_deaf  # float32
 
 
 def test_a_clip_shorter_than_a_piece_is_one_piece() -> None:
@@ -121,7 +163,7 @@ def test_settings_that_fit_no_bank_are_refused_before_any_clip_is_read() -> None
 
 def test_a_sound_has_the_same_features_from_a_higher_rate(shared) -> None:
     """In standard deviations between clips; the rate of zero crossings also counts what is above the last bin."""
-    names, _ = read_feature_set("all")
+    names = read_feature_set("all").families
     analysis = Analysis({name: build_family(name) for name in names}, POOLING, SR, 2048, 512)
     own, others = [], []
     for path in sorted((shared / "audio/gtzan_mini").glob("*/*0.flac"))[:10]:

@@ -9,13 +9,15 @@ import soundfile
 from helpers import SR, build_family, build_leaf, list_clips, make_settings, noise
 
 from regenre import records, tables
+from regenre.config import FeaturesLeaf
 from regenre.errors import UserError
 from regenre.features.extraction import Analysis
 from regenre.features.feature_files import write_features
+from regenre.settings import Augmentation
 from regenre.tables import FeatureSet
 
 NAMES = ["energy", "mfcc", "rhythm"]
-SETS = {"mfcc": (["mfcc"], ["*"]), "both": (["energy", "rhythm"], ["energy__rms__*", "rhythm__*"])}
+SETS = {"mfcc": FeaturesLeaf(["mfcc"]), "both": FeaturesLeaf(["energy", "rhythm"], ["energy__rms__*", "rhythm__*"])}
 SETTINGS = make_settings(family={name: {"_target_": name} for name in (*NAMES, "external")})
 
 
@@ -26,11 +28,13 @@ def clips(tmp_path: Path) -> pd.DataFrame:
     return list_clips(tmp_path, "abc", [f"{number}.wav" for number in range(3)])
 
 
-def write(tmp_path: Path, clips: pd.DataFrame, piece_s: float = 0.0, n_averaged: int = 0, **more: Any) -> str:
+def write(
+    tmp_path: Path, clips: pd.DataFrame, piece_s: float = 0.0, n_averaged: int = 0, sets: Any = SETS, **more: Any
+) -> str:
     families = {name: build_family(name) for name in NAMES}
     analysis = Analysis(families, build_leaf("pooling", "mean_std"), SR, 2048, 512, n_averaged)
     return write_features(
-        tmp_path / "features", clips, tmp_path, {**families, **more}, analysis, piece_s, SETS, SETTINGS
+        tmp_path / "features", clips, tmp_path, {**families, **more}, analysis, piece_s, sets, SETTINGS
     )
 
 
@@ -56,7 +60,11 @@ def test_a_record_says_what_the_network_of_a_family_was_trained_on(tmp_path: Pat
     own = build_family("mfcc")
     families = {"mfcc": Network(**vars(own)), "energy": build_family("energy")}
     analysis = Analysis(families, build_leaf("pooling", "mean_std"), SR, 2048, 512)
-    sets = {"mfcc": (["mfcc"], ["*"]), "both": (["energy", "mfcc"], ["*"]), "energy": (["energy"], ["*"])}
+    sets = {
+        "mfcc": FeaturesLeaf(["mfcc"]),
+        "both": FeaturesLeaf(["energy", "mfcc"]),
+        "energy": FeaturesLeaf(["energy"]),
+    }
     write_features(tmp_path / "features", clips, tmp_path, families, analysis, 0.0, sets, SETTINGS)
     assert [read(tmp_path, f"{name}.json").pretrained_on for name in sets] == [
         "mfcc: songs of others", "mfcc: songs of others", "",
@@ -79,6 +87,36 @@ def test_pieces_have_tables_of_their_own(tmp_path: Path, clips: pd.DataFrame) ->
     assert write(tmp_path, clips, piece_s=0.5).startswith("3 clips and 12 pieces; columns: ")
     pieces = pd.read_parquet(tmp_path / "features/pieces/mfcc.parquet")
     assert list(pieces["clip_id"].iloc[:5]) == ["a#0", "a#1", "a#2", "a#3", "b#0"]
+
+
+def test_copies_have_tables_of_their_own_and_stand_in_the_record(tmp_path: Path, clips: pd.DataFrame) -> None:
+    sets = {**SETS, "loud": FeaturesLeaf(["mfcc"], augment=Augmentation(["gain_minus_*"], 2))}
+    write(tmp_path, clips, n_averaged=8, sets=sets)
+    augment = read(tmp_path, "loud.json").augment
+    assert augment is not None
+    assert augment.n == 2
+    assert list(augment.deformations) == ["gain_minus_12", "gain_minus_20", "gain_minus_6"]
+    assert augment.deformations["gain_minus_6"]["gain_db"] == -6
+    assert read(tmp_path, "mfcc.json").augment is None
+    folder = tmp_path / "features/copies/loud"
+    first, second = (tables.read_pooled([folder / f"{n}/mfcc.parquet"], clips["clip_id"]) for n in range(2))
+    assert first.shape == second.shape == (3, 40)
+    assert (first != second).any(axis=None)
+    assert (folder / "1/mfcc.npz").is_file()
+
+
+def test_copies_are_of_clips_and_of_families_of_audio(tmp_path: Path, clips: pd.DataFrame) -> None:
+    augment = Augmentation(["tilt_6"], 1)
+    with pytest.raises(UserError, match=r"loud.yaml: augment: copies cannot be cut into pieces; take segment_kfold"):
+        write(tmp_path, clips, piece_s=0.5, sets={"loud": FeaturesLeaf(["mfcc"], augment=augment)})
+    clips[["clip_id"]].assign(number=np.arange(3)).to_csv(tmp_path / "table.csv", index=False)
+    external = build_family("external", tables=str(tmp_path / "table.csv"))
+    sets = {"loud": FeaturesLeaf(["mfcc", "external"], augment=augment)}
+    with pytest.raises(UserError, match="augment: families that are computed from audio expected, external found; lea"):
+        write(tmp_path, clips, external=external, sets=sets)
+    unknown = {"loud": FeaturesLeaf(["mfcc"], augment=Augmentation(["louder"], 1))}
+    with pytest.raises(UserError, match=r"loud.yaml: augment: deformations: 'louder' is not in conf/deformation/"):
+        write(tmp_path, clips, sets=unknown)
 
 
 def test_the_same_clips_give_the_same_bytes(tmp_path: Path, clips: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ import soundfile
 from helpers import ROOT, SR, noise, sine
 
 from regenre import compute, config, tables
-from regenre.config import Settings
+from regenre.config import FeaturesLeaf, Settings
 from regenre.features import feature_files
 from regenre.features.extraction import Analysis
 from regenre.features.family import Family, TableFamily
@@ -91,7 +91,7 @@ def write_features(corpus: Corpus, clips: pd.DataFrame, settings: Settings) -> N
     analysis = Analysis(
         computed, pooling, settings.audio.sr, frames.n_fft, frames.hop_length, settings.sequences.n_averaged
     )
-    sets = {name: (names, ["*"]) for name, names in SETS.items()}
+    sets = {name: FeaturesLeaf(list(names)) for name, names in SETS.items()}
     feature_files.write_features(corpus.features, clips, corpus.raw, families, analysis, 0.0, sets, settings)
 
 

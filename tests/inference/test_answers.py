@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regenre.inference.answers import Answer, format_json, format_line, make_rows
+from regenre.inference.answers import Answer, Stability, format_json, format_line, make_rows
 
 CLIP = Answer(("a", "b", "c"), np.zeros(1), np.array([[0.25, 0.5, 0.25]]))
 RECORDING = Answer(("a", "b"), np.array([0.0, 1.5]), np.array([[0.25, 0.75], [0.05, 0.95]]))
@@ -27,6 +27,23 @@ def test_json_has_a_timeline_if_there_are_several_windows() -> None:
     assert content["file"] == '"y"\n.wav'
     assert content["timeline"] == [{"start_s": 0.0, "a": 0.25, "b": 0.75}, {"start_s": 1.5, "a": 0.05, "b": 0.95}]
     assert "\n" not in format_json('"y"\n.wav', RECORDING)
+
+
+STABILITY = Stability(4, {"tilt_6": ("turn the treble up", "a"), "hall": ("play it in a hall", "c")})
+
+
+def test_a_stressed_answer_says_what_changes_it() -> None:
+    stressed, firm = replace(CLIP, stability=STABILITY), replace(CLIP, stability=Stability(3, {}))
+    assert format_line("x.wav", stressed, 1) == (
+        "x.wav: b 0.500; the same after 2 of 4 changes, but not if you turn the treble up (a), play it in a hall (c)"
+    )
+    assert format_line("x.wav", firm, 1) == "x.wav: b 0.500; the same after 3 of 3 changes"
+    content = json.loads(format_json("x.wav", stressed))["stress"]
+    assert content == {"changes": 4, "same": 0.5, "others": {"tilt_6": "a", "hall": "c"}}
+    rows = make_rows("x.wav", replace(RECORDING, stability=STABILITY))
+    assert rows["same"].tolist() == [0.5, 0.5]
+    assert rows["changed_by"].tolist() == ["tilt_6 hall"] * 2
+    assert make_rows("x.wav", firm)["changed_by"].tolist() == [""]
 
 
 def test_a_table_has_one_row_per_window() -> None:

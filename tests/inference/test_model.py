@@ -4,17 +4,21 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import SR, noise, sine
+from helpers import SR, build_leaf, noise, sine
 
 from regenre import audio, records, tables
 from regenre.audio import AudioError
+from regenre.deformation.filters import Band
+from regenre.deformation.level import Gain
 from regenre.errors import UserError
 from regenre.features.families.spectral_shape import SpectralShape
+from regenre.inference.answers import Stability
 from regenre.inference.model import Model, convert_samples, find_best, find_cell, read_model
 from regenre.learning.cells import Cell
 from regenre.tabular.text import ClipText
@@ -55,6 +59,24 @@ def test_every_kind_of_model_recognises_the_training_clips(corpus, name: str) ->
         assert sum(answer.proba.values()) == pytest.approx(1)
         assert answer.starts_s.tolist() == [0]
         assert answer.has_text
+
+
+def test_an_answer_is_stable_under_some_changes_and_not_under_others(corpus) -> None:
+    model, file = corpus.read("spectral_shape-logistic"), corpus.raw / "high/1.wav"
+    names = ("gain_plus_6", "speed_1", "white_30", "low_pass_4k")
+    changes = {name: build_leaf("deformation", name) for name in names}
+    plain, stressed = model.classify_file(file), model.classify_file(file, None, changes)
+    assert plain.stability is None
+    np.testing.assert_array_equal(plain.timeline, stressed.timeline)
+    assert stressed.stability == Stability(4, {})
+    dull = {**changes, "dull": Band("make it dull", True, 0.0, 300.0, 8)}
+    assert model.classify_file(file, None, dull).stability == Stability(5, {"dull": ("make it dull", "low")})
+
+
+def test_the_windows_of_a_long_recording_are_stressed_together(corpus, recording: Path) -> None:
+    answer = corpus.read("spectral_shape-logistic").classify_file(recording, None, {"same": Gain("keep it", True, 0.0)})
+    assert len(answer.starts_s) > 1
+    assert answer.stability == Stability(1, {})
 
 
 def test_a_long_recording_is_classified_window_by_window(corpus, recording: Path) -> None:
@@ -124,6 +146,16 @@ def edit_family(corpus, folder: Path, **changes: object) -> Path:
     plan = replace(cell.plan, features=replace(features, families=families))
     records.write_record(folder / "cell.json", replace(cell, plan=plan))
     return folder
+
+
+@pytest.mark.parametrize("level", [{"loudness": "rms"}, {"loudness": "bs1770"}, {"floor_db": 30.0}])
+def test_a_model_levels_clips_as_its_record_says(corpus, tmp_path: Path, level: dict[str, Any]) -> None:
+    folder = shutil.copytree(corpus.locate("mfcc-gmm"), tmp_path / "cell")
+    cell = Cell.read(folder)
+    features = replace(cell.plan.features, audio=replace(cell.plan.features.audio, **level))
+    records.write_record(folder / "cell.json", replace(cell, plan=replace(cell.plan, features=features)))
+    with pytest.raises(UserError, match="this version's mfcc differs from what the model was trained on"):
+        Model.read(folder)
 
 
 def test_a_model_that_was_trained_on_other_features_is_refused(corpus, tmp_path: Path) -> None:

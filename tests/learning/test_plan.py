@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regenre import config, tables
+from regenre import config, records, tables
 from regenre.errors import UserError
 from regenre.learning.cells import FoldSizes, TextCounts
 from regenre.learning.plan import Planner
 from regenre.learning.splits import Fold
 from regenre.paths import CellName
 from regenre.settings import SearchSettings, SequenceSettings
+from regenre.tables import CopiesRecord, FeatureSet
 
 SPLIT = {"_target_": "regenre.learning.splits.GroupedKFolds", "n_folds": 2, "seed": 1}
 PIECES = {"_target_": "regenre.learning.splits.SegmentKFolds", "n_folds": 2, "seed": 1}
@@ -46,6 +48,29 @@ def test_the_plan_describes_the_cell(make_planner: MakePlanner) -> None:
     assert plan.fitted_on == {"a": 20, "b": 20, "c": 20}
     assert (plan.excluded, plan.texts) == ({}, None)
     assert set(plan.md5) == {"index", "mfcc"}
+
+
+def test_copies_are_read_in_the_order_of_the_clips_and_decide_the_cell(
+    make_planner: MakePlanner, tmp_path: Path
+) -> None:
+    plain, folder = make_planner().plan_cell(NAME, SPLIT, KNN), tmp_path / "features"
+    record = records.read_record(folder / "mfcc.json", FeatureSet, "")
+    records.write_record(folder / "loud.json", replace(record, augment=CopiesRecord(2, {"tilt_6": {"gain_db": 6.0}})))
+    inputs = []
+    for moved in (0.0, 1.0):
+        for number in range(2):
+            pooled = pd.read_parquet(folder / "mfcc.parquet")
+            pooled.iloc[:, 1:] += number + moved
+            tables.write_pooled(folder / f"copies/loud/{number}/mfcc.parquet", pooled)
+        cell = make_planner().plan_cell(CellName("grouped_kfold", "loud", "knn"), SPLIT, KNN)
+        inputs.append(cell.inputs)
+        for number, copy in enumerate(cell.values.copies):
+            np.testing.assert_allclose(copy.array, plain.values.array + number + moved)
+    assert len({*inputs, plain.inputs}) == 3
+    assert cell.plan.features.augment == CopiesRecord(2, {"tilt_6": {"gain_db": 6.0}})
+    (folder / "copies/loud/1/mfcc.parquet").unlink()
+    with pytest.raises(UserError, match=r"loud/1/mfcc\.parquet is missing"):
+        make_planner().plan_cell(CellName("grouped_kfold", "loud", "knn"), SPLIT, KNN)
 
 
 def test_excluded_clips_are_left_out(make_planner: MakePlanner) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import LEARNERS, blobs, make_plan, predict_folds, run_folds
+from helpers import LEARNERS, blobs, clip_table, make_plan, predict_folds, run_folds
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -17,7 +17,7 @@ from regenre.learning import splits
 from regenre.learning.cells import FoldSizes
 from regenre.learning.estimator import Learner
 from regenre.learning.splits import Fold, GroupedKFolds, StratifiedKFolds
-from regenre.learning.tasks import Task, Values, assemble_cell, digest_arrays, run_task
+from regenre.learning.tasks import Task, Values, assemble_cell, digest_arrays, run_task, select_training
 from regenre.tables import PREDICTIONS
 
 
@@ -76,6 +76,76 @@ def test_scaling_choice_and_fit_do_not_read_the_test_clips() -> None:
         assert max(np.abs(matrix).max() for matrix in Recorder.matrices) < 10
         np.testing.assert_allclose(Recorder.matrices[-1].mean(axis=0), 0, atol=1e-9)
         np.testing.assert_allclose(Recorder.matrices[-1].std(axis=0), 1, atol=1e-9)
+
+
+def make_tasks(values: Values, clips: pd.DataFrame, learner: Learner, n_folds: int = 3) -> list[Task]:
+    genre, group = (clips[column].to_numpy(dtype=object) for column in ("genre", "group"))
+    folds = GroupedKFolds(n_folds, seed=1).deal(clips)
+    return [
+        Task("cell", learner, values, genre, group, fold, splits.deal_inner(clips, fold, 3, 1), "accuracy")
+        for fold in folds
+    ]
+
+
+@pytest.mark.parametrize("corrupted", ["test", "train"])
+def test_copies_of_the_training_clips_are_fitted_on_and_those_of_the_tested_clips_are_not(corrupted: str) -> None:
+    X, clips = blobs()
+    for number, fold in enumerate(GroupedKFolds(3, seed=1).deal(clips)):
+        Recorder.matrices = []
+        copy = X.copy()
+        copy[getattr(fold, corrupted)] = 1e9
+        values = Values(X, copies=(Values(X + 1), Values(copy)))
+        learner = Learner(Recorder(), False, {"bias": [0.0, 1.0]})
+        run_task(make_tasks(values, clips, learner)[number])
+        assert len(Recorder.matrices[-1]) == 3 * len(fold.train)
+        assert len(Recorder.matrices) == 2 * 3 + 1
+        assert sum(len(matrix) for matrix in Recorder.matrices[:3]) == 3 * 2 * len(fold.train)  # 2 of 3 inner folds
+        has_read = max(np.abs(matrix).max() for matrix in Recorder.matrices) > 1e8
+        assert has_read == (corrupted == "train")  # the control: the check can fail
+
+
+def test_a_copy_is_no_evidence_of_its_own() -> None:
+    """Noise whose copies are the clips themselves: the nearest neighbour knows a clip whose copy is in training."""
+    X = np.random.default_rng(0).normal(size=(90, 4))
+    clips = clip_table(list("abc") * 30, [f"group {number}" for number in range(90)])
+    learner = Learner(KNeighborsClassifier(1), False, {"n_neighbors": [1]})
+    kept = [run_task(task) for task in make_tasks(Values(X, copies=(Values(X),)), clips, learner)]
+    other = clips.assign(group=clips["group"] + ", the copy")  # the control: copies as clips of other groups
+    dealt = make_tasks(Values(np.tile(X, (2, 1))), pd.concat([clips, other], ignore_index=True), learner)
+    leaked = [run_task(task) for task in dealt]
+    assert max(result.score for result in kept) < 0.5 < 0.6 < min(result.score for result in leaked)
+    folds = GroupedKFolds(3, seed=1).deal(clips)
+    hits = np.concatenate(
+        [
+            result.genres[result.proba.argmax(axis=1)] == clips["genre"].iloc[fold.test]
+            for result, fold in zip(kept, folds, strict=True)
+        ]
+    )
+    assert hits.mean() < 0.5
+
+
+def test_copies_calibrate_on_the_side_of_their_clips() -> None:
+    X, clips = blobs()
+    values = Values(X, copies=(Values(X + 0.1),))
+    for learner in (LEARNERS["svm"], Learner(members={"one": LEARNERS["svm"], "two": LEARNERS["svm"]})):
+        result = run_task(make_tasks(values, clips, learner)[0])
+        np.testing.assert_allclose(result.proba.sum(axis=1), 1)
+
+
+def test_sequences_have_copies_too() -> None:
+    frames = np.arange(12.0)[:, None]
+    values = Values(frames, np.array([3, 4, 5]), copies=(Values(-frames[:6], np.array([1, 2, 3])),))
+    genre = np.array(list("aba"), dtype=object)
+    task = Task("cell", LEARNERS["svm"], values, genre, genre, Fold(np.array([0, 2]), np.array([1])), (), "accuracy")
+    X, genres, _ = select_training(task, task.fold.fit)
+    assert [sequence[:, 0].tolist() for sequence in X] == [[0, 1, 2], [7, 8, 9, 10, 11], [0], [-3, -4, -5]]
+    assert genres.tolist() == list("aaaa")
+
+
+def test_a_digest_sees_the_copies() -> None:
+    X, _ = blobs()
+    digests = {Values(X, copies=copies).md5 for copies in ((), (Values(X),), (Values(X), Values(X)), (Values(X + 1),))}
+    assert len(digests) == 4
 
 
 @pytest.mark.parametrize("name", ["svm", "knn", "vote"])

@@ -10,7 +10,7 @@ from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import Cell, Search, TextCounts
 from regenre.paths import CellName
 from regenre.reporting.model_card import render_card
-from regenre.tables import FamilyRecord
+from regenre.tables import CopiesRecord, FamilyRecord
 
 
 def make_predictions(n_groups: int) -> pd.DataFrame:
@@ -36,6 +36,17 @@ def list_origin(card: str) -> dict[str, str]:
     lines = card.partition("## Trained on")[2].partition("## Limits")[0].split("\n")
     rows = [[field.strip() for field in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     return dict(rows[2:])
+
+
+def test_a_card_names_the_level_and_the_copies() -> None:
+    features = make_plan().features
+    assert list_origin(render())["audio"] == "mono, 22050 Hz"
+    assert "changed copies" not in list_origin(render())
+    audio = replace(features.audio, loudness="bs1770", floor_db=30.0)
+    copies = CopiesRecord(2, {"tilt_6": {}, "white_20": {}})
+    origin = list_origin(render(features=replace(features, audio=audio, augment=copies)))
+    assert origin["audio"] == "mono, 22050 Hz, -20 LUFS, white noise 30 dB below"
+    assert origin["changed copies"] == "2 of each training clip, each by one of: tilt_6, white_20"
 
 
 def test_a_card_describes_the_model_its_scores_and_its_limits() -> None:

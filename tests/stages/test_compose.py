@@ -23,3 +23,14 @@ def test_a_classifier_that_reads_frames_is_seen_by_extract(project: Project) -> 
     settings = OmegaConf.load(project.folder / "reports/settings.yaml")
     assert settings.extract.reads == ["frames", "rows"]
     assert set(settings.classifier.vote.members) == {"svm_rbf", "extra_trees", "logistic_regression"}
+
+
+def test_the_deformations_of_copies_are_seen_by_extract_and_those_of_stress_are_not(project: Project) -> None:
+    project.edit("params.yaml", features=["mfcc", "mfcc_spectral_augmented"])
+    project.run_stage("compose")
+    settings = OmegaConf.load(project.folder / "reports/settings.yaml")
+    assert settings.features.mfcc == {"families": ["mfcc"], "columns": ["*"]}
+    augment = settings.features.mfcc_spectral_augmented.augment
+    assert augment.copies == 3
+    assert augment.deformations.tilt_6.gain_db == 6
+    assert settings.deformation == {}

@@ -14,7 +14,7 @@ PACKAGES = {module for module in GRAPH.modules if (ROOT / "src" / module.replace
 BUILT = {  # rooms whose classes a stage builds from conf/, which no import shows
     "download": ["datasets"],
     "index": ["datasets"],
-    "extract": ["features.families", "features.pooling", "tabular"],
+    "extract": ["deformation", "features.families", "features.pooling", "tabular"],
     "gallery": ["features.families"],
     "train": ["learning.classifiers"],
     "stress": ["deformation", "features.families", "features.pooling", "learning.classifiers"],

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from regenre.errors import UserError, escape_terminal, explain_error
 
 if TYPE_CHECKING:
+    from regenre.deformation.deformation import Deformation
     from regenre.features.families.musicnn import Model
     from regenre.inference.answers import Answer
     from regenre.tabular.transcript import Transcript
@@ -57,8 +58,10 @@ def classify(arguments: argparse.Namespace) -> None:
         raise UserError(f"--window: {model.min_duration_s:g} s or more expected, {arguments.window:g} found")
     if not arguments.json and not arguments.csv:
         _print(f"model {folder.name} ({model.cell.plan.dataset}, {len(model.genres)} genres)", sys.stderr)
+    if arguments.stress and not model.analysis.families:
+        raise UserError(f"--stress: a model that reads audio expected, {folder.name} found, which reads texts alone")
     failed = list[str]()
-    work = partial(_classify_file, folder, arguments.window)
+    work = partial(_classify_file, folder, arguments.window, _list_changes() if arguments.stress else {})
     n_without_text = sum(not answer.has_text for answer in _answer_each(arguments, paths, work, "classify", failed))
     if n_without_text:
         _print(f"regenre: the model reads a text beside each file (FILE.txt); {n_without_text} have none", sys.stderr)
@@ -275,10 +278,21 @@ def _answer_each(
             yield answer
 
 
-def _classify_file(folder: Path, window_s: float | None, path: Path) -> "Answer":
+def _list_changes() -> "dict[str, Deformation]":
+    """Return the project's deformations that leave the genre as it is."""
+    from regenre import config
+    from regenre.deformation.deformation import Deformation
+
+    deformations = config.build_leaves("deformation", config.read_deformations("--stress", ["*"]), Deformation)
+    return {name: deformation for name, deformation in deformations.items() if deformation.irrelevant}
+
+
+def _classify_file(
+    folder: Path, window_s: float | None, deformations: "dict[str, Deformation]", path: Path
+) -> "Answer":
     from regenre.inference.model import read_model
 
-    return read_model(folder).classify_file(path, window_s)  # read once per process
+    return read_model(folder).classify_file(path, window_s, deformations)  # read once per process
 
 
 def _tag_file(model: "Model", path: Path) -> "Answer":

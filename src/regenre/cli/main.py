@@ -145,6 +145,12 @@ def _define_classify(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="length of a window in seconds (default: that of the training clips)",
     )
+    parser.add_argument(
+        "--stress",
+        action="store_true",
+        help="also change each file in ways that leave its genre as it is (conf/deformation: irrelevant), and say after"
+        " which of them the answer is another; takes as many times as long",
+    )
     parser.set_defaults(run=commands.classify)
 
 

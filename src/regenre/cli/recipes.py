@@ -89,7 +89,7 @@ def _read_recipe(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
 def _build_families(features: str) -> None:
     """Raise `UserError` if a family of a feature set cannot be computed."""
     settings = config.compose_settings()
-    for name in config.read_feature_set(features)[0]:
+    for name in config.read_feature_set(features).families:
         config.build(settings.family[name], f"conf/family/{name}.yaml", Family, TableFamily)
 
 

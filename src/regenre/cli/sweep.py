@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     name = CellName(sweep.split, sweep.features, sweep.classifier, f"sweep={arguments.name}")
     for group, leaf in name.columns.items():
         config.check_names(f"{where}: {group}", group, [leaf])
-    families, _ = config.read_feature_set(sweep.features)
+    families = config.read_feature_set(sweep.features).families
     for family, setting in (setting.split(".")[1:3] for setting in sweep.space if setting.startswith("family.")):
         if family not in families:
             raise UserError(

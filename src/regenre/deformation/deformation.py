@@ -5,9 +5,11 @@ simple method to determine if a music information retrieval system is a 'horse'"
 
     Deformation  base of all deformations
     deform       a deformation of one clip
+    make_copies  changed copies of one clip
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
 import numpy as np
@@ -53,5 +55,22 @@ def deform(deformation: Deformation, name: str, y: np.ndarray, sr: int, clip_id:
     name : of the deformation's leaf
     y, sr : as `Deformation` takes them
     """
-    seed = int.from_bytes(sha256(f"{name}\0{clip_id}".encode(errors="surrogateescape")).digest()[:16])
-    return deformation(y, sr, np.random.default_rng(seed)).astype(np.float32, copy=False)
+    return deformation(y, sr, _make_generator(name, clip_id)).astype(np.float32, copy=False)
+
+
+def make_copies(
+    deformations: Mapping[str, Deformation], n: int, y: np.ndarray, sr: int, clip_id: str
+) -> Iterator[np.ndarray]:
+    """Yield `n` changed copies of a clip, each by one deformation: all of them in a random order, then from the start.
+
+    The random numbers of a copy are not those of `deform` with the same deformation.
+    """
+    names = _make_generator("order", clip_id).permutation(sorted(deformations)).tolist()
+    for number in range(n):
+        name = names[number % len(names)]
+        yield deform(deformations[name], f"{name}#{number}", y, sr, clip_id)
+
+
+def _make_generator(name: str, clip_id: str) -> np.random.Generator:
+    digest = sha256(f"{name}\0{clip_id}".encode(errors="surrogateescape")).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16]))

@@ -101,6 +101,8 @@ def _build_analysis(cells: Sequence[PlannedCell], build: Build) -> Analysis:
         sets[0].frames.n_fft,
         sets[0].frames.hop_length,
         n_averaged=max((each.sequences.n_averaged for each in sets if each.sequences), default=0),
+        loudness=sets[0].audio.loudness,
+        floor_db=sets[0].audio.floor_db,
     )
 
 

@@ -4,6 +4,7 @@ Each clip is decoded and transformed once; all families are computed from that t
 
     Analysis       settings that determine how samples become features
     FeatureTables  pooled features and sequences of all clips
+    Copies         changed copies of clips: how they are made, and which families are computed from them
     extract        the pass over all clips, in parallel
     pool           pooling of one family for one clip
     name_columns   names of the pooled values of a family
@@ -14,7 +15,8 @@ Each clip is decoded and transformed once; all families are computed from that t
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,11 +27,13 @@ from tqdm import tqdm
 
 from regenre import audio
 from regenre.decoding import AudioError
+from regenre.deformation.deformation import Deformation, make_copies
 from regenre.errors import UserError
 from regenre.features.family import Family, is_per_clip
 from regenre.features.frames import Frames
 from regenre.features.pooling import Pooling, average_blocks
 from regenre.files import check_clip
+from regenre.settings import Loudness
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +52,7 @@ class Analysis:
     sr : sampling rate in Hz to which each clip is resampled
     n_fft, hop_length : window and hop of the shared transform, in samples
     n_averaged : number of frames averaged into one frame of a sequence; 0: no sequences
+    loudness, floor_db : the level that each clip is brought to; see `audio.level`
     """
 
     families: dict[str, Family]
@@ -56,6 +61,8 @@ class Analysis:
     n_fft: int
     hop_length: int
     n_averaged: int = 0
+    loudness: Loudness = "none"
+    floor_db: float | None = None
 
     def __post_init__(self) -> None:
         trial = Frames(np.zeros(1, np.float32), self.sr, self.n_fft, self.hop_length)
@@ -74,7 +81,7 @@ class Analysis:
         """Compute the features of one clip from its samples at `sr`."""
         if not self.families:
             return {}, {}
-        frames = Frames(y, self.sr, self.n_fft, self.hop_length)
+        frames = Frames(audio.level(y, self.sr, self.loudness, self.floor_db), self.sr, self.n_fft, self.hop_length)
         values = {name: family(frames) for name, family in self.families.items()}
         rows = {name: pool(family, values[name], frames.hop_s, self.pooling) for name, family in self.families.items()}
         if not self.n_averaged:
@@ -112,9 +119,40 @@ class FeatureTables:
     sequences: dict[str, list[np.ndarray]]
 
 
+@dataclass(frozen=True)
+class Copies:
+    """Changed copies of each clip.
+
+    Parameters
+    ----------
+    n : copies of a clip
+    deformations : name -> deformation; see `make_copies`
+    families : names of the families that are computed from them
+    """
+
+    n: int
+    deformations: Mapping[str, Deformation]
+    families: list[str]
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What one pass over the audio yields.
+
+    Attributes
+    ----------
+    clips, pieces : `pieces` has the clip_id `<clip_id>#<number>`; empty if no pieces are cut
+    copies : feature set -> the features of the first copy of each clip, of the second copy, ...
+    """
+
+    clips: FeatureTables
+    pieces: FeatureTables
+    copies: dict[str, list[FeatureTables]]
+
+
 def extract(
-    clips: pd.DataFrame, raw: Path, analysis: Analysis, piece_s: float = 0.0
-) -> tuple[FeatureTables, FeatureTables]:
+    clips: pd.DataFrame, raw: Path, analysis: Analysis, piece_s: float = 0.0, copies: Mapping[str, Copies] | None = None
+) -> Extraction:
     """Extract the features of each clip, in the processes of the current `compute` backend.
 
     Parameters
@@ -122,11 +160,7 @@ def extract(
     clips : usable rows of the clip table
     raw : folder to which `path` is relative
     piece_s : length in seconds of the pieces of each clip, whose features are extracted too; 0: no pieces
-
-    Returns
-    -------
-    features of the clips
-    features of the pieces, with clip_id `<clip_id>#<number>`; empty if `piece_s` is 0
+    copies : feature set -> copies whose features are extracted too
 
     Raises
     ------
@@ -134,26 +168,29 @@ def extract(
         The audio of a clip cannot be read, or is not what was indexed.
     """
     if not analysis.families:
-        return FeatureTables(clips["clip_id"], {}, {}), FeatureTables(clips["clip_id"].iloc[:0], {}, {})
+        return Extraction(FeatureTables(clips["clip_id"], {}, {}), FeatureTables(clips["clip_id"].iloc[:0], {}, {}), {})
     import pandas as pd  # not at the top: it would take a sixth of the memory of each worker
 
+    makers = {
+        name: (own, replace(analysis, families={family: analysis.families[family] for family in sorted(own.families)}))
+        for name, own in (copies or {}).items()
+    }
     results = Parallel(return_as="generator")(
-        delayed(_extract_clip)(clip_id, raw.absolute() / path, md5, analysis, piece_s)
+        delayed(_extract_clip)(clip_id, raw.absolute() / path, md5, analysis, piece_s, makers)
         for clip_id, path, md5 in clips[["clip_id", "path", "md5"]].itertuples(index=False)
     )
     features = list(tqdm(results, total=len(clips), desc="extract", unit=" clips", disable=None))
-    piece_ids = [
-        f"{clip_id}#{number}"
-        for clip_id, (_, *pieces) in zip(clips["clip_id"], features, strict=True)
-        for number in range(len(pieces))
-    ]
-    return (
-        _build_tables(clips["clip_id"], [clip for clip, *_ in features], analysis),
+    ids, whole, pieces = clips["clip_id"], [clip for clip, _, _ in features], [own for _, own, _ in features]
+    piece_ids = [f"{clip_id}#{number}" for clip_id, own in zip(ids, pieces, strict=True) for number in range(len(own))]
+    return Extraction(
+        _build_tables(ids, whole, analysis),
         _build_tables(
-            pd.Series(piece_ids, name="clip_id", dtype=object),
-            [piece for _, *pieces in features for piece in pieces],
-            analysis,
+            pd.Series(piece_ids, name="clip_id", dtype=object), [piece for own in pieces for piece in own], analysis
         ),
+        {
+            name: [_build_tables(ids, [each[name][number] for _, _, each in features], part) for number in range(own.n)]
+            for name, (own, part) in makers.items()
+        },
     )
 
 
@@ -170,17 +207,33 @@ def _build_tables(clip_ids: pd.Series, features: list[Features], analysis: Analy
     return FeatureTables(clip_ids, tables, sequences)
 
 
-def _extract_clip(clip_id: str, path: Path, md5: str, analysis: Analysis, piece_s: float) -> list[Features]:
-    """Return the features of the clip, then those of its pieces."""
+def _extract_clip(
+    clip_id: str,
+    path: Path,
+    md5: str,
+    analysis: Analysis,
+    piece_s: float,
+    makers: Mapping[str, tuple[Copies, Analysis]],
+) -> tuple[Features, list[Features], dict[str, list[Features]]]:
+    """Return the features of the clip, of its pieces, and of its copies for each feature set."""
     with threadpool_limits(1):  # no nested parallelism, and the same sums for any number of workers
         check_clip(path, md5)
         try:
-            y = audio.load(path, analysis.sr)
+            samples, sr = audio.decode(path)
+            y = audio.prepare(samples, sr, analysis.sr)
         except AudioError as error:
             raise UserError(
                 f"clip {clip_id}: {error}, but the clip table lists it as usable; run `dvc repro index` again"
             ) from error
-        return [analysis(samples) for samples in (y, *cut_pieces(y, round(piece_s * analysis.sr)))]
+        pieces = [analysis(piece) for piece in cut_pieces(y, round(piece_s * analysis.sr))]
+        copies = {
+            name: [
+                part(audio.convert(copy, sr, analysis.sr))
+                for copy in make_copies(own.deformations, own.n, samples, sr, clip_id)
+            ]
+            for name, (own, part) in makers.items()
+        }
+        return analysis(y), pieces, copies
 
 
 def make_probe(sr: int) -> np.ndarray:

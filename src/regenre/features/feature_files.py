@@ -1,26 +1,28 @@
 """The features of a dataset on disk: extracted, joined with tables from elsewhere, and written with their records."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from regenre import config, files, records, tables
-from regenre.config import Settings
+from regenre.config import FeaturesLeaf, Settings
+from regenre.deformation.deformation import Deformation
 from regenre.errors import UserError
 from regenre.features import extraction
-from regenre.features.extraction import Analysis, FeatureTables
+from regenre.features.extraction import Analysis, Copies, FeatureTables
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
-from regenre.tables import FamilyRecord, FeatureSet
+from regenre.settings import Augmentation
+from regenre.tables import CopiesRecord, FamilyRecord, FeatureSet
 
 
 def extract_sets(
     folder: Path,
     clips: pd.DataFrame,
     raw: Path,
-    sets: Mapping[str, tuple[list[str], list[str]]],
+    sets: Mapping[str, FeaturesLeaf],
     n_averaged: int,
     piece_s: float,
     settings: Settings,
@@ -32,9 +34,7 @@ def extract_sets(
     n_averaged : number of frames averaged into one frame of a sequence; 0: no sequences
     """
     names = config.list_families(sets)
-    families = {
-        name: config.build(settings.family[name], f"conf/family/{name}.yaml", Family, TableFamily) for name in names
-    }
+    families = config.build_leaves("family", {name: settings.family[name] for name in names}, Family, TableFamily)
     analysis = Analysis(
         {name: family for name, family in families.items() if not isinstance(family, TableFamily)},
         config.build(settings.pooling, "conf/pooling", Pooling),
@@ -42,6 +42,8 @@ def extract_sets(
         settings.frames.n_fft,
         settings.frames.hop_length,
         n_averaged=n_averaged,
+        loudness=settings.audio.loudness,
+        floor_db=settings.audio.floor_db,
     )
     return write_features(folder, clips, raw, families, analysis, piece_s, sets, settings)
 
@@ -53,7 +55,7 @@ def write_features(
     families: Mapping[str, Family | TableFamily],
     analysis: Analysis,
     piece_s: float,
-    sets: Mapping[str, tuple[list[str], list[str]]],
+    sets: Mapping[str, FeaturesLeaf],
     settings: Settings,
 ) -> str:
     """Write the features of all clips.
@@ -66,7 +68,7 @@ def write_features(
     families : name -> family, of all feature sets
     analysis : of the families that are computed from audio
     piece_s : length of pieces in seconds; 0 for none
-    sets : feature set -> its families, and the patterns of its columns
+    sets : feature set -> its leaf
     settings : the stage's
 
     Returns
@@ -76,7 +78,8 @@ def write_features(
     Raises
     ------
     UserError
-        A family needs audio and there is none, or has one value per clip and the split deals pieces.
+        A family needs audio and there is none, or has one value per clip and the split deals pieces; a feature set with
+        copies has such a family, or meets such a split.
     """
     from_tables = {name: family for name, family in families.items() if isinstance(family, TableFamily)}
     if analysis.families and not clips["path"].any():
@@ -87,13 +90,28 @@ def write_features(
         raise UserError(
             f"family {min(from_tables)}: one row per clip cannot be cut into pieces; take segment_kfold out of splits"
         )
+    augmented = {
+        name: _read_copies(name, leaf, leaf.augment, from_tables, piece_s)
+        for name, leaf in sets.items()
+        if leaf.augment
+    }
     # before the workers start: several processes that compile at once spoil numba's cache
     probes = analysis(extraction.make_probe(analysis.sr))[0]
-    whole, pieces = extraction.extract(clips, raw, analysis, piece_s)
+    copies = {
+        name: Copies(
+            record.n, config.build_leaves("deformation", record.deformations, Deformation), sets[name].families
+        )
+        for name, record in augmented.items()
+    }
+    found = extraction.extract(clips, raw, analysis, piece_s, copies)
+    whole, pieces = found.clips, found.pieces
     whole.pooled.update({name: family.read_table(name, clips, raw) for name, family in from_tables.items()})
-    _write_tables(folder, whole, analysis, probes, sets, settings)
+    _write_records(folder, whole, analysis, probes, sets, settings, augmented)
     if piece_s:
-        _write_tables(folder / tables.PIECES, pieces, analysis, probes, sets, settings)
+        _write_records(folder / tables.PIECES, pieces, analysis, probes, sets, settings, {})
+    for name, parts in found.copies.items():
+        for number, part in enumerate(parts):
+            _write_tables(folder / tables.COPIES / name / str(number), part, analysis)
     columns = ", ".join(_count_columns(name, table) for name, table in sorted(whole.pooled.items()))
     return f"{len(clips)} clips{f' and {len(pieces.clip_ids)} pieces' if piece_s else ''}; columns: {columns}"
 
@@ -103,20 +121,38 @@ def _count_columns(family: str, table: pd.DataFrame) -> str:
     return f"{family} {table.shape[1] - 1}" + (f" ({n_without} clips have none)" if n_without else "")
 
 
-def _write_tables(
-    folder: Path,
-    features: FeatureTables,
-    analysis: Analysis,
-    probes: Mapping[str, np.ndarray],
-    sets: Mapping[str, tuple[list[str], list[str]]],
-    settings: Settings,
-) -> None:
-    family_records: dict[str, FamilyRecord] = {}
+def _read_copies(
+    features: str, leaf: FeaturesLeaf, augment: Augmentation, from_tables: Collection[str], piece_s: float
+) -> CopiesRecord:
+    where = f"conf/features/{features}.yaml: augment"
+    others = sorted(set(leaf.families) & set(from_tables))
+    if others:
+        raise UserError(f"{where}: families that are computed from audio expected, {others[0]} found; leave it out")
+    if piece_s:
+        raise UserError(f"{where}: copies cannot be cut into pieces; take segment_kfold out of splits")
+    return CopiesRecord(augment.copies, config.read_deformations(f"{where}: deformations", augment.deformations))
+
+
+def _write_tables(folder: Path, features: FeatureTables, analysis: Analysis) -> None:
     for family, table in sorted(features.pooled.items()):
         tables.write_pooled(folder / f"{family}.parquet", table)
         if family in features.sequences:
             names = analysis.name_frame_columns(family)
             tables.write_sequences(folder / f"{family}.npz", features.clip_ids, features.sequences[family], names)
+
+
+def _write_records(
+    folder: Path,
+    features: FeatureTables,
+    analysis: Analysis,
+    probes: Mapping[str, np.ndarray],
+    sets: Mapping[str, FeaturesLeaf],
+    settings: Settings,
+    augmented: Mapping[str, CopiesRecord],
+) -> None:
+    _write_tables(folder, features, analysis)
+    family_records: dict[str, FamilyRecord] = {}
+    for family in sorted(features.pooled):
         family_records[family] = FamilyRecord(
             settings=settings.family[family],
             md5=files.compute_md5(folder / f"{family}.parquet"),
@@ -125,13 +161,14 @@ def _write_tables(
             probe=[float(f"{value:.6g}") for value in probes[family]] if family in probes else None,
             pretrained_on=getattr(analysis.families.get(family), "pretrained_on", None),
         )
-    for features_name, (names, patterns) in sets.items():
+    for name, leaf in sets.items():
         record = FeatureSet(
-            {name: family_records[name] for name in names},
-            patterns,
+            {family: family_records[family] for family in leaf.families},
+            leaf.columns,
             settings.audio,
             settings.frames,
             settings.pooling,
             settings.sequences,
+            augmented.get(name),
         )
-        records.write_record(folder / f"{features_name}.json", record)
+        records.write_record(folder / f"{name}.json", record)

@@ -52,8 +52,8 @@ def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> pd
     '441 Hz'
     """
     config.check_names("features", "features", [features])
-    families, patterns = config.read_feature_set(features)
-    analysis = make_analysis(sorted(families))  # the order in which training joins the tables
+    leaf = config.read_feature_set(features)
+    analysis = make_analysis(sorted(leaf.families))  # the order in which training joins the tables
     if isinstance(source, np.ndarray):
         y = convert_samples(source, _require_sr(sr), analysis.sr)
     else:
@@ -62,7 +62,7 @@ def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> pd
     with threadpool_limits(1):  # as in the pipeline: another number of threads sums in another order
         rows, _ = analysis(y)
     columns = [column for name in rows for column in analysis.name_columns(name)]
-    places = tables.match_columns(columns, patterns)
+    places = tables.match_columns(columns, leaf.columns)
     return pd.Series(np.concatenate(list(rows.values())), index=columns).iloc[places]
 
 
@@ -77,7 +77,10 @@ def make_analysis(families: Sequence[str], sr: int | None = None) -> Analysis:
         if isinstance(family, TableFamily):
             raise UserError(f"families: families that are computed from audio expected, {name} found; leave it out")
     pooling = config.build(settings.pooling, "conf/pooling", Pooling)
-    return Analysis(built, pooling, sr or settings.audio.sr, settings.frames.n_fft, settings.frames.hop_length)
+    own, frames = settings.audio, settings.frames
+    return Analysis(
+        built, pooling, sr or own.sr, frames.n_fft, frames.hop_length, loudness=own.loudness, floor_db=own.floor_db
+    )
 
 
 def classify(source: Source, model: str | None = None, sr: int | None = None, text: str = "") -> dict[str, float]:

@@ -13,7 +13,7 @@ and refuses a model that was trained on others. Loading runs no code from the mo
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -23,13 +23,14 @@ from threadpoolctl import threadpool_limits
 
 from regenre import audio, config, paths, tables
 from regenre.decoding import AudioError
+from regenre.deformation.deformation import Deformation, deform
 from regenre.errors import UserError, join_lines
 from regenre.evaluation.grid import read_summary, select_best
 from regenre.features import extraction
 from regenre.features.extraction import Analysis
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
-from regenre.inference.answers import Answer
+from regenre.inference.answers import Answer, Stability
 from regenre.kinds import MAX_RATE, MIN_RATE
 from regenre.learning import models
 from regenre.learning.cells import RECORD, Cell
@@ -88,6 +89,7 @@ class Model:
             analysis = Analysis(
                 computed, pooling, features.audio.sr, features.frames.n_fft, features.frames.hop_length,
                 n_averaged=features.sequences.n_averaged if features.sequences else 0,
+                loudness=features.audio.loudness, floor_db=features.audio.floor_db,
             )  # fmt: skip
             probes, _ = analysis(extraction.make_probe(analysis.sr))
         except Exception as error:  # settings that fit no filter fail anywhere
@@ -137,34 +139,55 @@ class Model:
             proba = self._predict(y, ClipText.assume(text, len(y) / self.sr))
         return Answer(self.genres, np.zeros(1), proba[None], bool(text) or not self.texts)
 
-    def classify_file(self, path: Path, window_s: float | None = None) -> Answer:
+    def classify_file(
+        self, path: Path, window_s: float | None = None, deformations: Mapping[str, Deformation] | None = None
+    ) -> Answer:
         """Classify a file; one that is longer than one and a half windows is classified window by window.
 
         Silent windows get equal probabilities. A model that reads a text reads the one beside the file, `<file>.txt`,
         and its `<file>.transcript.json`; a model that reads nothing else also takes that text file itself.
+
+        The answer has a stability if deformations are named. Each window is changed as the features hear it, in mono
+        at the model's rate.
 
         Raises
         ------
         AudioError
             The file cannot be used, or is shorter than a training clip may be; see `audio`.
         """
-        text = ClipText.read(path) if self.texts else ClipText()
+        text, changes = ClipText.read(path) if self.texts else ClipText(), deformations or {}
         with threadpool_limits(1):
             if text.words and not self.analysis.families and path.suffix == TEXT:
-                parts = [(0.0, self._predict(np.empty(0), text))]
+                parts = [(0.0, self._predict(np.empty(0), text)[None])]
             else:
-                parts = list(self._classify_windows(path, window_s or self.window_s, text))
-        starts, timeline = zip(*parts, strict=True)
-        return Answer(self.genres, np.array(starts), np.stack(timeline), bool(text.words) or not self.texts)
+                parts = list(self._classify_windows(path, window_s or self.window_s, text, changes))
+        starts, proba = zip(*parts, strict=True)
+        timelines = np.stack(proba, axis=1)
+        answer = Answer(self.genres, np.array(starts), timelines[0], bool(text.words) or not self.texts)
+        return replace(answer, stability=self._compare(timelines, changes)) if len(timelines) > 1 else answer
 
-    def _classify_windows(self, path: Path, window_s: float, text: ClipText) -> Iterator[tuple[float, np.ndarray]]:
-        """Yield start and probabilities of each window."""
-        equal = np.full(len(self.genres), 1 / len(self.genres))
+    def _compare(self, timelines: np.ndarray, changes: Mapping[str, Deformation]) -> Stability:
+        """Compare the answers to a file, shape (1 + n_changes, n_windows, n_genres), with the first of them."""
+        first, *others = (self.genres[place] for place in timelines.mean(axis=1).argmax(axis=1))
+        pairs = zip(changes.items(), others, strict=True)
+        return Stability(len(changes), {name: (own.action, other) for (name, own), other in pairs if other != first})
+
+    def _classify_windows(
+        self, path: Path, window_s: float, text: ClipText, changes: Mapping[str, Deformation]
+    ) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield start and probabilities of each window: as it is, then after each change."""
         for start_s, y in audio.read_windows(path, self.sr, window_s):
             if start_s == 0:  # the last window of a long recording is at least half a window
                 audio.check_length(len(y), self.sr, self.min_duration_s)
-            is_silent = float(np.abs(y).max()) < audio.SILENCE_PEAK
-            yield start_s, equal if is_silent else self._predict(y, text)
+            window = f"{path.name} {start_s}"
+            changed = (deform(own, name, y[:, None], self.sr, window)[:, 0] for name, own in changes.items())
+            yield start_s, np.stack([self._answer(samples, text) for samples in (y, *changed)])
+
+    def _answer(self, y: np.ndarray, text: ClipText) -> np.ndarray:
+        """Return the probabilities of a window: equal ones of silence."""
+        if float(np.abs(y).max()) < audio.SILENCE_PEAK:
+            return np.full(len(self.genres), 1 / len(self.genres))
+        return self._predict(y, text)
 
     def _predict(self, y: np.ndarray, text: ClipText) -> np.ndarray:
         proba: np.ndarray = self.estimator.predict_proba(self._compute_features(y, text))[0]

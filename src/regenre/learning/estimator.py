@@ -29,6 +29,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from regenre.errors import UserError
 from regenre.kinds import strict_dataclass
+from regenre.learning import splits
 from regenre.learning.splits import Fold
 
 if TYPE_CHECKING:  # not fitted where there is no text: see `digest`
@@ -89,6 +90,7 @@ def fit(
     inner: Sequence[Fold],
     metric: str,
     words: "Words | None" = None,
+    n_copies: int = 0,
 ) -> Fit:
     """Choose hyper-parameters on the inner folds and fit on all of X.
 
@@ -99,6 +101,7 @@ def fit(
     inner : folds to choose hyper-parameters by; positions in X
     metric : scikit-learn's name of the score to choose by
     words : which column of X holds texts, if one does
+    n_copies : of each clip, which follow in X: see `splits.add_copies`
 
     Raises
     ------
@@ -110,7 +113,10 @@ def fit(
     if X.dtype != object and not np.ptp(X, axis=0).any():
         raise UserError("every column is constant on the training clips; choose other features")
     if learner.members:
-        fits = {name: fit(member, X, genre, group, inner, metric, words) for name, member in learner.members.items()}
+        fits = {
+            name: fit(member, X, genre, group, inner, metric, words, n_copies)
+            for name, member in learner.members.items()
+        }
         return _fit_vote(fits, X, genre)
     # drop columns that are constant in training: nothing can be learned from them, and in other clips they may vary
     scaling = [("varying", VarianceThreshold()), ("scaling", StandardScaler())]
@@ -126,7 +132,11 @@ def fit(
     best, score = _choose(candidates, pipeline, X, genre, groups, inner, metric)
     pipeline.set_params(**best)
     if not hasattr(pipeline, "predict_proba"):
-        folds = _deal_calibration_folds(genre, group)
+        n = len(genre) // (1 + n_copies)
+        folds = _deal_calibration_folds(genre[:n], group[:n])
+        if n_copies:  # cross-validated predictions are of every row, so the copies calibrate too, on their clips' side
+            both = [splits.add_copies(Fold(train, splits.NOBODY, test), n, n_copies) for train, test in folds]
+            folds = [(fold.train, fold.valid) for fold in both]
         pipeline = CalibratedClassifierCV(pipeline, method="temperature", ensemble=False, cv=folds)
     return Fit(pipeline.fit(X, genre, **groups), _name_params(best), score)
 

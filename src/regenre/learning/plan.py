@@ -188,6 +188,8 @@ def _read_features(folder: Path, features: str, reads: str, clip_ids: pd.Series,
     path = folder / f"{features}.json"
     record = records.read_record(path, FeatureSet, remedy)
     framewise = {name: family for name, family in record.families.items() if family.framewise}
+    n_copies = record.augment.n if record.augment else 0
+    folders = [folder, *(folder / tables.COPIES / features / str(number) for number in range(n_copies))]
     if reads == "frames" and framewise:
         for name, family in framewise.items():
             if family.frames_md5 is None:
@@ -195,20 +197,28 @@ def _read_features(folder: Path, features: str, reads: str, clip_ids: pd.Series,
                     f"{folder}: frames of {name} expected, none found; add a classifier that reads frames (gmm, hmm,"
                     " cnn) to params.yaml and run `dvc repro extract` first"
                 )
-        paths = [folder / f"{name}.npz" for name in framewise]
         families = {name: replace(family, md5=None) for name, family in framewise.items()}
-        values = Values(*tables.read_sequences(paths, clip_ids, record.columns))
-        return Reading(values, replace(record, families=families))
-    paths = [folder / f"{name}.parquet" for name in record.families]
+        values, *copies = (
+            Values(*tables.read_sequences([own / f"{name}.npz" for name in framewise], clip_ids, record.columns))
+            for own in folders
+        )
+        return Reading(replace(values, copies=tuple(copies)), replace(record, families=families))
     families = {name: replace(family, frames_md5=None) for name, family in record.families.items()}
-    pooled = tables.read_pooled(paths, clip_ids, record.columns, str(path))
-    values = Values(pooled.to_numpy(), columns=tuple(pooled.columns))
+    values, *copies = (
+        _read_pooled([own / f"{name}.parquet" for name in record.families], clip_ids, record.columns, path)
+        for own in folders
+    )
     if values.array.dtype == object:
         name, text = _find_text(families, build)
         place = next(place for place, column in enumerate(values.columns) if column.startswith(f"{name}__words__"))
         words = Words(place, text.n_words, text.min_clips, tuple(text.ignored), tuple(text.worth))
         values = replace(values, words=words)
-    return Reading(values, replace(record, families=families, sequences=None))
+    return Reading(replace(values, copies=tuple(copies)), replace(record, families=families, sequences=None))
+
+
+def _read_pooled(paths: list[Path], clip_ids: pd.Series, patterns: list[str], record: Path) -> Values:
+    pooled = tables.read_pooled(paths, clip_ids, patterns, str(record))
+    return Values(pooled.to_numpy(), columns=tuple(pooled.columns))
 
 
 def _find_text(families: dict[str, FamilyRecord], build: Build) -> tuple[str, Text]:

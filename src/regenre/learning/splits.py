@@ -13,6 +13,7 @@ their settings are chosen on `train` and `valid` only; `test` is used once, for 
     FaultFiltered     GTZAN's published split without faults
     Official          the split that was published with the dataset (FMA)
     list_used         rows that are in any fold
+    add_copies        the fold in which copies of clips are trained on too
     deal_inner        folds inside the training clips, for the search of hyper-parameters
     NOBODY            no rows
 """
@@ -293,6 +294,17 @@ def _parse_ranges(ranges: str) -> list[int]:
 def list_used(folds: list[Fold]) -> np.ndarray:
     """Return the rows that are in any fold, in table order."""
     return np.unique(np.concatenate([rows for fold in folds for rows in (fold.fit, fold.test)]))
+
+
+def add_copies(fold: Fold, n_clips: int, n_copies: int) -> Fold:
+    """Return the fold in which changed copies of the clips are fitted on too; tested are clips alone.
+
+    Row k * n_clips + i is copy k of clip i. So a copy is on its clip's side, and with it on its group's.
+    """
+    train, valid = (
+        np.concatenate([rows + number * n_clips for number in range(1 + n_copies)]) for rows in (fold.train, fold.valid)
+    )
+    return Fold(train, fold.test, valid)
 
 
 def deal_inner(clips: pd.DataFrame, fold: Fold, n_folds: int, seed: int) -> list[Fold]:

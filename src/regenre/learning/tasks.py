@@ -6,6 +6,7 @@ all that a fit needs, so tasks of many cells can run side by side, on this machi
     Values         features of all clips
     Task, Result   one fit: what goes in, what comes out
     run_task       choose, fit, test
+    select_training  clips of a task to fit on, with their copies
     score_inner    the score on the inner folds, for a sweep
     assemble_cell  a cell's results -> its record, predictions and model
 """
@@ -28,7 +29,7 @@ from threadpoolctl import threadpool_limits
 
 from regenre import tables
 from regenre.errors import UserError, join_lines
-from regenre.learning import estimator, models
+from regenre.learning import estimator, models, splits
 from regenre.learning.cells import Cell, CellPlan, FoldSizes, Search
 from regenre.learning.estimator import Fit, Learner
 from regenre.learning.splits import Fold
@@ -48,12 +49,14 @@ class Values:
     lengths : number of frames of each clip
     columns : names of the columns; empty for frames
     words : the column of texts
+    copies : the features of the first changed copy of every clip, of the second, ...; see `select_training`
     """
 
     array: np.ndarray
     lengths: np.ndarray | None = None
     columns: tuple[str, ...] = ()
     words: "Words | None" = None
+    copies: tuple["Values", ...] = ()
 
     def select(self, rows: np.ndarray) -> np.ndarray:
         """Return these clips: a matrix, or an object array of sequences."""
@@ -70,8 +73,9 @@ class Values:
 
     @cached_property
     def md5(self) -> str:
-        """Digest of the values."""
-        return digest_arrays([self.array, *([] if self.lengths is None else [self.lengths])])
+        """Digest of the values, and of the copies'."""
+        own = digest_arrays([self.array, *([] if self.lengths is None else [self.lengths])])
+        return "".join([own, *(copy.md5 for copy in self.copies)])
 
 
 def digest_arrays(arrays: Sequence[np.ndarray]) -> str:
@@ -155,22 +159,29 @@ def score_inner(task: Task) -> float:
     if not task.inner:
         raise UserError(f"{task.cell}: too few groups for inner folds; use fewer folds or add clips")
     rows, values = task.fold.fit, task.values
-    genre, group = task.genre[rows], task.group[rows]
     scores = []
     with limit_threads(task):
         for part in task.inner:
-            fit, X = part.fit, values.select(rows[part.fit])
-            fitted = estimator.fit(task.learner, X, genre[fit], group[fit], (), task.metric, values.words).estimator
-            scores.append(get_scorer(task.metric)(fitted, values.select(rows[part.test]), genre[part.test]))
+            training, test = select_training(task, rows[part.fit]), rows[part.test]
+            fitted = estimator.fit(task.learner, *training, (), task.metric, values.words, len(values.copies)).estimator
+            scores.append(get_scorer(task.metric)(fitted, values.select(test), task.genre[test]))
     return float(np.mean(scores))
 
 
 def fit_fold(task: Task) -> Fit:
-    """Fit a task's learner on the clips of its fold."""
+    """Fit a task's learner on the clips of its fold, and on their copies."""
     rows, values = task.fold.fit, task.values
-    return estimator.fit(
-        task.learner, values.select(rows), task.genre[rows], task.group[rows], task.inner, task.metric, values.words
-    )
+    n_copies = len(values.copies)
+    inner = [splits.add_copies(part, len(rows), n_copies) for part in task.inner]
+    training = select_training(task, rows)
+    return estimator.fit(task.learner, *training, inner, task.metric, values.words, n_copies)
+
+
+def select_training(task: Task, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features, genres and groups of clips to fit on: first the clips, then the first copy of each, ..."""
+    parts = [values.select(rows) for values in (task.values, *task.values.copies)]
+    X = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return X, np.tile(task.genre[rows], len(parts)), np.tile(task.group[rows], len(parts))
 
 
 def join_predictions(clips: pd.DataFrame, folds: Sequence[Fold], results: Sequence[Result]) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from regenre.evaluation.metrics import Scores
 from regenre.learning.cells import Cell
 from regenre.reporting import confusion, summary
 from regenre.reporting.escaping import escape_markdown
+from regenre.settings import AudioSettings
+from regenre.tables import CopiesRecord
 
 
 def write_views(tested: TestedCell, scores: Scores, stress: pd.DataFrame, card: Path, figure: Path) -> None:
@@ -97,10 +99,11 @@ def _format_origin(cell: Cell) -> str:
         ("dataset", f"{plan.dataset}, {sum(plan.fitted_on.values())} clips"),
         ("left out", f"{len(plan.excluded)} clips by the split; faulty clips are in reports/excluded.csv"),
         ("features", f"{plan.name.features}: {', '.join(plan.features.families)}"),
+        *([("changed copies", _phrase_copies(plan.features.augment))] if plan.features.augment else []),
         *([("pre-trained on", pretrained_on)] if pretrained_on else []),
         ("classifier", plan.name.classifier),
         ("chosen on the training clips", chosen or "nothing"),
-        ("audio", f"mono, {plan.features.audio.sr} Hz"),
+        ("audio", _phrase_audio(plan.features.audio)),
         ("seed", plan.seed),
         *((f"MD5 of {name}", md5) for name, md5 in plan.md5.items()),
         ("MD5 of all inputs of the model", cell.inputs),
@@ -109,6 +112,16 @@ def _format_origin(cell: Cell) -> str:
         rows.append(("texts", f"{plan.texts.without} of {plan.texts.clips} clips have none"))
     table = pd.DataFrame([(what, escape_markdown(str(value))) for what, value in rows], columns=["what", "value"])
     return str(table.to_markdown(index=False, disable_numparse=True))
+
+
+def _phrase_audio(audio: AudioSettings) -> str:
+    level = {"none": "", "rms": ", RMS of -20 dB", "bs1770": ", -20 LUFS"}[audio.loudness]
+    floor = "" if audio.floor_db is None else f", white noise {audio.floor_db:g} dB below"
+    return f"mono, {audio.sr} Hz{level}{floor}"
+
+
+def _phrase_copies(augment: CopiesRecord) -> str:
+    return f"{augment.n} of each training clip, each by one of: {', '.join(augment.deformations)}"
 
 
 def _list_limits(cell: Cell, scores: dict[str, float], tested: set[str]) -> list[str]:

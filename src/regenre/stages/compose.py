@@ -4,8 +4,10 @@ Reads: conf/, params.yaml. Writes: reports/settings.yaml: what all cells have in
 names.
 """
 
+from typing import Any
+
 from regenre import config, files, paths, records
-from regenre.config import Settings
+from regenre.config import FeaturesLeaf, Settings
 
 READS = ("family",)  # from conf/ alone: the other stages would not know of a change by hand
 OTHERS = ("source", "seed", "trusted", "compute")  # in params.yaml, or they decide no result
@@ -19,14 +21,14 @@ def main(settings: Settings) -> None:
     common = {key: value for key, value in records.convert_to_plain(settings).items() if key not in OTHERS}
     splits = config.read_leaves("split", grid.splits, grid.seed)
     classifiers = config.read_leaves("classifier", grid.classifiers, grid.seed)
-    patterns = common["stress"]["deformations"]
-    deformations = config.match_names("conf/config.yaml: stress.deformations", "deformation", patterns)
     leaves = {
         "family": {name: settings.family[name] for name in families},
-        "features": {name: {"families": names, "columns": columns} for name, (names, columns) in sets.items()},
+        "features": {name: _describe_set(name, leaf) for name, leaf in sets.items()},
         "split": splits,
         "classifier": classifiers,
-        "deformation": config.read_leaves("deformation", deformations, grid.seed),
+        "deformation": config.read_deformations(
+            "conf/config.yaml: stress.deformations", common["stress"]["deformations"]
+        ),
         # what decides whether `extract` writes frames and pieces
         "extract": {
             "reads": sorted({leaf.get("reads", "rows") for leaf in classifiers.values()}),
@@ -35,6 +37,16 @@ def main(settings: Settings) -> None:
     }
     files.write_text(paths.locate_reports() / "settings.yaml", config.render_yaml(common | leaves))
     print(f"compose {grid.dataset}: {len(grid.cells)} cells, {len(families)} families")
+
+
+def _describe_set(name: str, leaf: FeaturesLeaf) -> dict[str, Any]:
+    """Return a feature set with the leaves of its deformations, which decide its copies."""
+    content: dict[str, Any] = {"families": leaf.families, "columns": leaf.columns}
+    if leaf.augment is None:
+        return content
+    where = f"conf/features/{name}.yaml: augment.deformations"
+    leaves = config.read_deformations(where, leaf.augment.deformations)
+    return content | {"augment": {"copies": leaf.augment.copies, "deformations": leaves}}
 
 
 if __name__ == "__main__":

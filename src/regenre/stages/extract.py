@@ -9,7 +9,17 @@ from regenre import config, paths, tables
 from regenre.config import Settings
 from regenre.features import feature_files
 
-READS = ("audio.sr", "frames.*", "sequences.*", "pieces.*", "pooling.*", "family.*", "compute.*")
+READS = (
+    "audio.sr",
+    "audio.loudness",
+    "audio.floor_db",
+    "frames.*",
+    "sequences.*",
+    "pieces.*",
+    "pooling.*",
+    "family.*",
+    "compute.*",
+)
 SWEEPS = ("dataset",)
 
 

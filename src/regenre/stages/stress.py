@@ -23,13 +23,12 @@ READS = ("search.*", "stress.*", "seed", "compute.*")
 def main(settings: Settings) -> None:
     """Write the table."""
     name, target = config.get_choice("dataset"), paths.locate_reports() / "stress.csv"
-    names = config.match_names("stress.deformations", "deformation", settings.stress.deformations)
-    if not names:
+    leaves = config.read_deformations("stress.deformations", settings.stress.deformations)
+    if not leaves:
         tables.write_csv(target, pd.DataFrame(columns=stress.COLUMNS))
         print(f"stress {name}: off; name deformations in stress.deformations of conf/config.yaml, ['*'] for all")
         return
-    leaves = config.read_leaves("deformation", names, settings.seed)
-    deformations = {leaf: config.build(leaves[leaf], f"conf/deformation/{leaf}.yaml", Deformation) for leaf in names}
+    deformations = config.build_leaves("deformation", leaves, Deformation)
     chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`").cell
     cells = config.read_grid().cells
     own = [grid.find_cell(cells, text, "stress.cells") for text in [chosen, *settings.stress.cells]]

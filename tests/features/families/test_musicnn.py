@@ -8,6 +8,7 @@ import pytest
 from helpers import build_family, frames_of, noise, silence, sine
 
 from regenre import config
+from regenre.config import FeaturesLeaf
 from regenre.errors import UserError
 from regenre.features import extraction
 from regenre.features.families.musicnn import Musicnn
@@ -57,7 +58,7 @@ def test_each_model_alone_yields_its_part_of_both(root: Path) -> None:
 
 def test_each_model_is_a_feature_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for model in ("msd", "mtt"):
-        assert config.read_feature_set(f"musicnn_{model}") == (["musicnn"], [f"musicnn__{model}_*"])
+        assert config.read_feature_set(f"musicnn_{model}") == FeaturesLeaf(["musicnn"], [f"musicnn__{model}_*"])
 
 
 def test_silence_yields_constant_probabilities(root: Path) -> None:
