@@ -91,7 +91,7 @@ def list_findings(clips: pd.DataFrame, measurements: dict[str, Measurements]) ->
     for _, clip_ids in usable.groupby("md5")["clip_id"]:
         rows += [(second, "exact_replica", first, 1.0) for first, second in itertools.pairwise(clip_ids)]
     names, md5 = list(measurements), dict(zip(usable["clip_id"], usable["md5"], strict=True))
-    for pair in fingerprint.find_replicas([measurements[name].peaks for name in names]):
+    for pair in fingerprint.find_replicas([measurements[name].peaks for name in names]).replicas:
         first, second = names[pair.first], names[pair.second]
         if md5[first] != md5[second]:
             rows.append((second, "replica", first, pair.agreement))
