@@ -13,17 +13,17 @@ Each clip is decoded and transformed once; all families are computed from that t
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
-from regenre import audio
+from regenre import audio, parts
 from regenre.decoding import AudioError
 from regenre.errors import UserError
 from regenre.features.family import Family, is_per_clip
@@ -33,6 +33,7 @@ from regenre.files import check_clip
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 Features = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # of one clip: family -> pooled row, family -> sequence
 
@@ -81,6 +82,11 @@ class Analysis:
             return rows, {}
         return rows, {name: average_blocks(values[name], self.n_averaged).T for name in self.framewise}
 
+    @cached_property
+    def probe(self) -> Features:
+        """The features of `make_probe`."""
+        return self(make_probe(self.sr))
+
     @property
     def framewise(self) -> list[str]:
         """Names of the families that describe each frame."""
@@ -113,7 +119,12 @@ class FeatureTables:
 
 
 def extract(
-    clips: pd.DataFrame, raw: Path, analysis: Analysis, piece_s: float = 0.0
+    clips: pd.DataFrame,
+    raw: Path,
+    analysis: Analysis,
+    piece_s: float = 0.0,
+    folder: Path | None = None,
+    inputs: object = None,
 ) -> tuple[FeatureTables, FeatureTables]:
     """Extract the features of each clip, in the processes of the current `compute` backend.
 
@@ -122,6 +133,7 @@ def extract(
     clips : usable rows of the clip table
     raw : folder to which `path` is relative
     piece_s : length in seconds of the pieces of each clip, whose features are extracted too; 0: no pieces
+    folder, inputs : where parts are kept and what decides them besides `clips`, see `parts.compute_parts`
 
     Returns
     -------
@@ -137,37 +149,55 @@ def extract(
         return FeatureTables(clips["clip_id"], {}, {}), FeatureTables(clips["clip_id"].iloc[:0], {}, {})
     import pandas as pd  # not at the top: it would take a sixth of the memory of each worker
 
-    results = Parallel(return_as="generator")(
-        delayed(_extract_clip)(clip_id, raw.absolute() / path, md5, analysis, piece_s)
-        for clip_id, path, md5 in clips[["clip_id", "path", "md5"]].itertuples(index=False)
-    )
-    features = list(tqdm(results, total=len(clips), desc="extract", unit=" clips", disable=None))
-    piece_ids = [
-        f"{clip_id}#{number}"
-        for clip_id, (_, *pieces) in zip(clips["clip_id"], features, strict=True)
-        for number in range(len(pieces))
-    ]
+    facts = list(clips[["clip_id", "path", "md5"]].itertuples(index=False, name=None))
+    calls = [(clip_id, raw.absolute() / path, md5, analysis, piece_s) for clip_id, path, md5 in facts]
+    table = parts.compute_parts(folder, [inputs, facts, piece_s], _list_rows, calls, _make_schema(analysis), "extract")
+    number = table["piece"].to_numpy()
+    clip_ids = clips["clip_id"].iloc[np.cumsum(number < 0) - 1]
+    piece_ids = [f"{clip_id}#{piece}" for clip_id, piece in zip(clip_ids, number, strict=True) if piece >= 0]
     return (
-        _build_tables(clips["clip_id"], [clip for clip, *_ in features], analysis),
-        _build_tables(
-            pd.Series(piece_ids, name="clip_id", dtype=object),
-            [piece for _, *pieces in features for piece in pieces],
-            analysis,
-        ),
+        _build_tables(clips["clip_id"], table, number < 0, analysis),
+        _build_tables(pd.Series(piece_ids, name="clip_id", dtype=object), table, number >= 0, analysis),
     )
 
 
-def _build_tables(clip_ids: pd.Series, features: list[Features], analysis: Analysis) -> FeatureTables:
+def _make_schema(analysis: Analysis) -> pa.Schema:
+    """Return the schema of `_list_rows`; the types are those that the families return."""
+    import pyarrow as pa
+
+    rows, sequences = analysis.probe
+    columns = {"piece": pa.int64()}
+    for values in (rows, _name_frames(sequences)):
+        columns |= {name: pa.list_(pa.from_numpy_dtype(row.dtype)) for name, row in values.items()}
+    return pa.schema(columns)
+
+
+def _list_rows(clip_id: str, path: Path, md5: str, analysis: Analysis, piece_s: float) -> list[dict[str, object]]:
+    """Return a row for the clip, with -1 as the number of its piece, then one for each piece; sequences are flat."""
+    return [
+        {"piece": number, **rows, **{name: frames.T.ravel() for name, frames in _name_frames(sequences).items()}}
+        for number, (rows, sequences) in enumerate(_extract_clip(clip_id, path, md5, analysis, piece_s), -1)
+    ]
+
+
+def _name_frames(sequences: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{name} frames": frames for name, frames in sequences.items()}
+
+
+def _build_tables(clip_ids: pd.Series, table: pa.Table, kept: np.ndarray, analysis: Analysis) -> FeatureTables:
     import pandas as pd
 
-    if not features:
+    if not kept.any():
         return FeatureTables(clip_ids, {}, {})
-    tables = {}
-    for name in analysis.families:
-        values = pd.DataFrame(np.stack([row[name] for row, _ in features]), columns=analysis.name_columns(name))
-        tables[name] = pd.concat([clip_ids.reset_index(drop=True), values], axis=1)
-    sequences = {name: [sequence[name] for _, sequence in features] for name in features[0][1]}
-    return FeatureTables(clip_ids, tables, sequences)
+    pooled, sequences = {}, {}
+    for name, family in analysis.families.items():
+        rows = np.stack(list(itertools.compress(parts.view_rows(table[name]), kept)))
+        values = pd.DataFrame(rows, columns=analysis.name_columns(name))
+        pooled[name] = pd.concat([clip_ids.reset_index(drop=True), values], axis=1)
+        if f"{name} frames" in table.column_names:
+            frames = itertools.compress(parts.view_rows(table[f"{name} frames"]), kept)
+            sequences[name] = [flat.reshape(len(family.names), -1).T for flat in frames]
+    return FeatureTables(clip_ids, pooled, sequences)
 
 
 def _extract_clip(clip_id: str, path: Path, md5: str, analysis: Analysis, piece_s: float) -> list[Features]:

@@ -1,12 +1,13 @@
 """The features of a dataset on disk: extracted, joined with tables from elsewhere, and written with their records."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from regenre import config, files, records, tables
+from regenre import config, files, parts, records, tables
 from regenre.config import Settings
 from regenre.errors import UserError
 from regenre.features import extraction
@@ -14,6 +15,8 @@ from regenre.features.extraction import Analysis, FeatureTables
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
 from regenre.tables import FamilyRecord, FeatureSet
+
+_DECIDING = ("audio", "frames", "pooling", "family")  # settings of `Analysis`
 
 
 def extract_sets(
@@ -88,12 +91,20 @@ def write_features(
             f"family {min(from_tables)}: one row per clip cannot be cut into pieces; take segment_kfold out of splits"
         )
     # before the workers start: several processes that compile at once spoil numba's cache
-    probes = analysis(extraction.make_probe(analysis.sr))[0]
-    whole, pieces = extraction.extract(clips, raw, analysis, piece_s)
+    probes = analysis.probe[0]
+    scratch = parts.locate_parts(folder)
+    plain = records.convert_to_plain(settings)
+    inputs = [
+        {name: plain[name] for name in _DECIDING},
+        analysis.n_averaged,
+        {n: v.tolist() for n, v in probes.items()},
+    ]
+    whole, pieces = extraction.extract(clips, raw, analysis, piece_s, scratch, inputs)
     whole.pooled.update({name: family.read_table(name, clips, raw) for name, family in from_tables.items()})
     _write_tables(folder, whole, analysis, probes, sets, settings)
     if piece_s:
         _write_tables(folder / tables.PIECES, pieces, analysis, probes, sets, settings)
+    shutil.rmtree(scratch, ignore_errors=True)
     columns = ", ".join(_count_columns(name, table) for name, table in sorted(whole.pooled.items()))
     return f"{len(clips)} clips{f' and {len(pieces.clip_ids)} pieces' if piece_s else ''}; columns: {columns}"
 

@@ -188,33 +188,42 @@ def _compute_keys(clip: np.ndarray, landmarks: np.ndarray, semitones: float = 0.
 
 
 def _list_entries(peaks: np.ndarray, starts: np.ndarray, block: range) -> np.ndarray:
-    """Return the entries of clips for the index: the key of each landmark in the upper 32 bits, its anchor below."""
-    entries = []
-    for number in block:
-        clip = peaks[starts[number] : starts[number + 1]]
-        landmarks = _find_landmarks(clip)
-        entries.append(_compute_keys(clip, landmarks) << _HALF | (landmarks[:, 0] + starts[number]).astype(np.uint64))
-    return np.concatenate(entries)
+    """Return the entries of a block of clips for the index: a landmark's key in the upper 32 bits, its anchor below."""
+    return np.concatenate([_make_entries(peaks, starts[number], starts[number + 1], (0.0,)) for number in block])
+
+
+def _make_entries(peaks: np.ndarray, start: int, end: int, semitones: Sequence[float]) -> np.ndarray:
+    """Return the entries of one clip, each key once, with its anchors raised by each number of semitones."""
+    clip = np.asarray(peaks[start:end])
+    landmarks = _find_landmarks(clip)
+    anchors = (start + landmarks[:, 0]).astype(np.uint64)
+    return _sort_unique(np.concatenate([_compute_keys(clip, landmarks, step) << _HALF | anchors for step in semitones]))
+
+
+def _sort_unique(numbers: np.ndarray) -> np.ndarray:
+    """Return what `np.unique` returns, which takes five times as long for whole numbers since NumPy 2.3."""
+    ordered: np.ndarray = np.sort(numbers)
+    is_new = np.ones(len(ordered), dtype=bool)
+    is_new[1:] = ordered[1:] != ordered[:-1]
+    unique: np.ndarray = ordered[is_new]
+    return unique
 
 
 def _search_block(
     peaks: np.ndarray, starts: np.ndarray, block: range, index: np.ndarray
 ) -> tuple[list[Replica], np.ndarray]:
     """Find the earlier replicas of each clip of a block; return them, and the share of each clip that was compared."""
-    keys, anchors, sizes = [], [], []
-    for number in block:
-        clip = peaks[starts[number] : starts[number + 1]]
-        landmarks = _find_landmarks(clip)
-        below, above = (_compute_keys(clip, landmarks, sign * 12 * np.log2(FASTEST)) for sign in (-1, 1))
-        other = below != above
-        keys.append(np.concatenate([below, above[other]]))
-        anchors.append(starts[number] + np.concatenate([landmarks[:, 0], landmarks[other, 0]]))
-        sizes.append(len(keys[-1]))
-    key, anchor, number = np.concatenate(keys), np.concatenate(anchors), np.repeat(block, sizes)
-    order = np.argsort(key, kind="stable")  # the search is faster in order
-    key, anchor, number = key[order], anchor[order], number[order]
-    low = np.searchsorted(index, key << _HALF)
-    n_matches = np.searchsorted(index, key << _HALF | starts[number].astype(np.uint64)) - low
+    peaks = np.asarray(peaks)  # slices of a memory map are slow
+    reach = 12 * np.log2(FASTEST)
+    own = np.concatenate(
+        [_make_entries(peaks, starts[number], starts[number + 1], (-reach, reach)) for number in block]
+    )
+    own.sort()  # neighbours are looked up faster
+    anchor = (own & _LOWER).astype(np.int64)
+    number = np.searchsorted(starts, anchor, side="right") - 1
+    key = own & ~_LOWER
+    low = np.searchsorted(index, key)
+    n_matches = np.searchsorted(index, key | starts[number].astype(np.uint64)) - low  # with earlier clips
     replicas, compared = [], np.ones(len(block))
     for place, clip_number in enumerate(block):
         (rows,) = np.nonzero(number == clip_number)
@@ -234,11 +243,13 @@ def _confirm(
 
     Parameters
     ----------
-    first, second : anchors of an earlier clip and of this one, with the same key
+    first, second : anchors of earlier clips and of this one, with the same key
     """
+    start, end = starts[clip_number : clip_number + 2]
+    near = np.abs(peaks[second, 1] - peaks[first, 1]) <= np.log2(FASTEST)
+    pairs = _sort_unique(first[near] * (end - start) + second[near] - start)
+    first, second = pairs // (end - start), start + pairs % (end - start)
     shift = peaks[second, 1].astype(np.float64) - peaks[first, 1]
-    near = np.abs(shift) <= np.log2(FASTEST)
-    first, second, shift = first[near], second[near], shift[near]
     offset_s = peaks[first, 0] - 2**shift * peaks[second, 0]
     other = np.searchsorted(starts, first, side="right") - 1
     best: dict[int, np.ndarray] = {}
@@ -247,27 +258,26 @@ def _confirm(
         cell = other
         for values, step, phase in ((shift, _SPEED_STEP, shift_phase), (offset_s, _OFFSET_STEP_S, offset_phase)):
             place = np.floor(values / step + phase).astype(np.int64)
-            cell = cell * (np.ptp(place) + 1 if len(place) else 1) + place - place.min(initial=0)
-        for rows in _gather(cell, first, second):
+            place -= place.min(initial=0)
+            cell = cell * (place.max(initial=0) + 1) + place
+        for rows in _gather(cell):
             if len(rows) > len(best.get(int(other[rows[0]]), ())):
                 best[int(other[rows[0]])] = rows
     replicas = []
-    clip = peaks[starts[clip_number] : starts[clip_number + 1]]
     for number, rows in sorted(best.items()):
         speed = float(2 ** np.median(shift[rows]))
         median_s = float(np.median(peaks[first[rows], 0] - speed * peaks[second[rows], 0]))
-        agreement = _measure_agreement(peaks[starts[number] : starts[number + 1]], clip, speed, median_s)
+        agreement = _measure_agreement(peaks[starts[number] : starts[number + 1]], peaks[start:end], speed, median_s)
         if agreement >= SAME:
             replicas.append(Replica(number, clip_number, speed, median_s, agreement))
     return replicas
 
 
-def _gather(cell: np.ndarray, first: np.ndarray, second: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the rows of every cell with at least `_MIN_VOTES` different pairs of anchors, one row for each pair."""
+def _gather(cell: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows of every cell that has at least `_MIN_VOTES`."""
     bucket = cell % _N_BUCKETS
-    (rows,) = np.nonzero(np.bincount(bucket)[bucket] >= _MIN_VOTES)  # few: what follows sorts them
-    _, places = np.unique(np.stack([cell[rows], first[rows], second[rows]]), axis=1, return_index=True)
-    rows = rows[places]
+    (rows,) = np.nonzero(np.bincount(bucket)[bucket] >= _MIN_VOTES)  # few, so that sorting them is quick
+    rows = rows[np.argsort(cell[rows], kind="stable")]
     for part in np.split(rows, np.flatnonzero(np.diff(cell[rows])) + 1):
         if len(part) >= _MIN_VOTES:
             yield part
