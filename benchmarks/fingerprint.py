@@ -14,8 +14,8 @@ crowd, all in one search.
     growth/<n>_seconds         time to match n clips, the median of `repeats`
     growth/<n>_ratio           that time over the time of the originals alone
 
-Decoding 10,000 clips takes hours, so a clip of the crowd is made of peaks of the originals: of pieces of 2 s, each moved
-in pitch by a multiple of 5 %, with its intervals and its time stretched. No piece occurs twice in the same way.
+Decoding 10,000 clips takes long, so a clip of the crowd is made of peaks of the originals: of pieces of 2 s, each
+moved in pitch by a multiple of 5 %, with its intervals and its time stretched. No piece occurs twice in the same way.
 
 Smallest dose, a few seconds: --clips 2 --crowd 3 --repeats 1 --clip-s 6
 """
@@ -32,6 +32,7 @@ import soxr
 from joblib import Parallel, delayed
 from workload import SEED, choose_clips, find_clips, make_parser, parse_options, synthesise_clips, write_figures
 
+from regenre.compute import Local
 from regenre.errors import report_errors
 from regenre.quality.fingerprint import find_peaks, find_replicas
 
@@ -165,7 +166,9 @@ def main() -> None:
         else:
             paths = choose_clips(find_clips(options.audio), options.clips)
         peaks = Parallel(-1)(delayed(find_all_peaks)(path) for path in paths)
-    figures = measure_recall(peaks, options.crowd) | measure_growth([clip[ORIGINAL] for clip in peaks], options.repeats)
+    with Local().use():
+        figures = measure_recall(peaks, options.crowd)
+        figures |= measure_growth([clip[ORIGINAL] for clip in peaks], options.repeats)
     write_figures(options.json, figures)
 
 

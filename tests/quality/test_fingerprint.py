@@ -9,6 +9,8 @@ import soundfile
 import soxr
 from helpers import SR, noise, silence, sine
 
+from regenre.compute import Local
+from regenre.quality import fingerprint
 from regenre.quality.fingerprint import find_peaks, find_replicas
 
 
@@ -64,6 +66,31 @@ def test_every_replica_is_found_and_nothing_else(
         assert pair.speed == pytest.approx(speed, abs=0.002)
         if offset_s is not None:
             assert pair.offset_s == pytest.approx(offset_s, abs=0.05)
+
+
+def test_rare_landmarks_are_compared_first_and_the_rest_is_counted(
+    original_peaks: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = [*original_peaks, original_peaks[7]]
+    whole = find_replicas(clips)
+    assert (whole.compared == 1).all()
+    monkeypatch.setattr(fingerprint, "MOST", 2000)
+    partly = find_replicas(clips)
+    assert partly.replicas == whole.replicas
+    assert [(pair.first, pair.second, pair.agreement) for pair in partly.replicas] == [(7, 19, 1.0)]
+    assert partly.compared[0] == 1  # there is no earlier clip
+    assert 0 < partly.compared[-1] < 1
+
+
+def test_two_processes_find_the_same(original_peaks: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprint, "_BLOCK", 4)
+    clips = [*original_peaks[:6], *original_peaks[:3]]
+    one = find_replicas(clips)
+    with Local(2).use():
+        two = find_replicas(clips)
+    assert len(one.replicas) == 3
+    assert one.replicas == two.replicas
+    np.testing.assert_array_equal(one.compared, two.compared)
 
 
 def test_a_replica_at_another_rate_is_found(originals: list[np.ndarray]) -> None:

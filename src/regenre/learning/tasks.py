@@ -69,8 +69,8 @@ class Values:
             np.save(stream, self.array)
 
     def __getstate__(self) -> dict[str, Any]:
-        is_mapped = isinstance(self.array, np.memmap)
-        return self.__dict__ | ({"array": Path(str(self.array.filename)).absolute()} if is_mapped else {})
+        array: Any = self.array
+        return self.__dict__ | ({"array": Path(array.filename).absolute()} if isinstance(array, np.memmap) else {})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         array = state["array"]

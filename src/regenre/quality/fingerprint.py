@@ -39,7 +39,7 @@ from scipy.spatial import KDTree
 
 SAME = 0.5  # least share of coinciding peaks; different recordings reach 0.45 in `synthetic`, 0.2 in GTZAN
 FASTEST = 1.025
-MOST = 100_000
+MOST = 30_000
 _SR, _N_FFT, _HOP = 11_025, 1024, 256
 _LOWEST_HZ, _HIGHEST_HZ = 150.0, 4800.0
 _NEIGHBOURHOOD = (6, 9)  # frames and bins on either side; a peak is their maximum
@@ -184,7 +184,8 @@ def _compute_keys(clip: np.ndarray, landmarks: np.ndarray, semitones: float = 0.
     for target in (1, 2):
         key = key * 64 + np.rint(24 * (octave[target] - octave[0])) + 32
         key = key * 64 + np.rint((time[target] - time[0]) / 0.04)
-    return key.astype(np.uint64)
+    keys: np.ndarray = key.astype(np.uint64)
+    return keys
 
 
 def _list_entries(peaks: np.ndarray, starts: np.ndarray, block: range) -> np.ndarray:
