@@ -70,7 +70,7 @@ class Values:
 
     def __getstate__(self) -> dict[str, Any]:
         array: Any = self.array
-        return self.__dict__ | ({"array": Path(array.filename).absolute()} if isinstance(array, np.memmap) else {})
+        return self.__dict__ | ({"array": Path(str(array.filename)).absolute()} if isinstance(array, np.memmap) else {})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         array = state["array"]
