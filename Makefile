@@ -36,6 +36,7 @@ bench: $(SETUP)
 	python benchmarks/length_and_rate.py $(if $(AUDIO),--audio "$(AUDIO)")
 	python benchmarks/deformations.py $(if $(AUDIO),--audio "$(AUDIO)")
 	python benchmarks/reliability.py
+	python benchmarks/scale.py
 	python benchmarks/tracking.py
 	python benchmarks/classification.py $(if $(AUDIO),--audio "$(AUDIO)") || test $$? -eq 3 # 3: there is no model yet
 

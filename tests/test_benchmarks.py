@@ -108,6 +108,18 @@ def test_a_folder_without_clips_is_one_line(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_scale_has_every_stage_and_its_growth(tmp_path: Path) -> None:
+    process = run_benchmark("scale", *read_dose("scale"), "--json", tmp_path / "figures.json")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    stages = {name.partition("/")[0] for name in figures if name.endswith("/exponent")}
+    assert {"train", "evaluate", "study", "report", "track"} < stages
+    assert {f"{stage}/{n}_{unit}" for stage in stages for n in (96, 192) for unit in ("seconds", "mb")} < set(figures)
+    assert min(figures.values()) >= 0
+    assert max(figures["page/96_mb"], figures["page/192_mb"]) < 5
+    assert len(re.findall(r"^\| \w+ .*n\^", process.stdout, re.MULTILINE)) == len(stages)
+
+
+@pytest.mark.slow
 def test_damaged_files_and_killed_stages_end_in_results_or_reasons(tmp_path: Path) -> None:
     options = [*read_dose("reliability"), "--json", tmp_path / "figures.json"]
     process = run_benchmark("reliability", *options, REGENRE_JOBS="1")

@@ -66,7 +66,7 @@ class Local:
 class Dask:
     """An existing Dask cluster.
 
-    Its workers need regenre installed, the clips under the same path, and one thread each.
+    Its workers need regenre installed, the project's folder `data` under the same path, and one thread each.
 
     Parameters
     ----------

@@ -14,13 +14,15 @@ so that the same content gives the same bytes.
 
 import csv
 import fnmatch
+import os
 import re
 import reprlib
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -42,7 +44,7 @@ _TEXT = (  # columns of the reports that hold names: a class may be called 01, t
     "best_features", "classifier", "best_classifier", "finding", "fault", "reason", "of", "pretrained_on",
     "deformation", "worst_genre", "predicted_genre", "of_genre",
 )  # fmt: skip
-_ARRAYS = ("values", "lengths", "clip_ids", "names")
+_ARRAYS = ("lengths", "clip_ids", "names")
 USER_SUFFIXES = (".csv", ".parquet")
 _MAX_COLUMNS = 100_000  # of a user's table; each becomes a column in Parquet
 _MOST_NAMES = 5  # columns in a message
@@ -193,12 +195,16 @@ def read_pooled(
 
 def write_sequences(path: Path, clip_ids: pd.Series, sequences: list[np.ndarray], names: Sequence[str]) -> None:
     """Write one family's frames, a matrix of shape (n_frames, n_features) per clip."""
+    order: Literal["C", "F"] = "C" if all(sequence.flags.c_contiguous for sequence in sequences) else "F"
+    shape = (sum(map(len, sequences)), len(names))
 
     def write(temporary: Path) -> None:
-        with temporary.open("wb") as stream:  # numpy would append .npz to a name
+        # numpy would append .npz to a name
+        with temporary.open("wb") as stream, tempfile.TemporaryFile(dir=temporary.parent) as scratch:
+            values = np.memmap(scratch, sequences[0].dtype, "w+", shape=shape, order=order)  # may be larger than memory
             np.savez(
                 stream,
-                values=np.concatenate(sequences),
+                values=np.concatenate(sequences, out=values),
                 lengths=np.array([len(sequence) for sequence in sequences]),
                 clip_ids=np.array(clip_ids, dtype=str),
                 names=np.array(names, dtype=str),
@@ -222,6 +228,7 @@ def read_sequences(
         with _explain_unreadable(path, "run `dvc repro extract`"), path.open("rb") as stream:
             archive = np.load(stream, allow_pickle=False)
             arrays = {name: archive[name] for name in _ARRAYS}
+            values = _map_member(path, "values.npy")
         places = pd.Index(arrays["clip_ids"]).get_indexer(pd.Index(clip_ids))
         if (places < 0).any():
             missing = clip_ids[places < 0]
@@ -230,8 +237,21 @@ def read_sequences(
         columns = match_columns(names, patterns)
         starts = np.cumsum(lengths) - lengths
         rows = np.concatenate([np.arange(starts[place], starts[place] + lengths[place]) for place in places])
-        parts.append(arrays["values"][np.ix_(rows, np.array(columns))])
+        parts.append(np.asarray(values[np.ix_(rows, np.array(columns))]))
     return np.concatenate(parts, axis=1), lengths[places].astype(np.int64)
+
+
+def _map_member(path: Path, name: str) -> np.ndarray:
+    """Return an array of a .npz file without compression, as a memory map."""
+    with ZipFile(path) as archive, path.open("rb") as stream:
+        stream.seek(archive.getinfo(name).header_offset + 26)  # PKWARE's APPNOTE, 4.3.7: the local header
+        sizes = [int.from_bytes(stream.read(2), "little") for _ in range(2)]
+        stream.seek(sum(sizes), os.SEEK_CUR)
+        np.lib.format.read_magic(stream)
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        if dtype.hasobject:
+            raise ValueError("Object arrays are refused: they could run code")
+        return np.memmap(stream, dtype, "r", stream.tell(), shape, "F" if is_fortran else "C")
 
 
 def write_predictions(path: Path, predictions: pd.DataFrame) -> None:

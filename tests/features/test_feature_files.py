@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from helpers import SR, build_family, build_leaf, list_clips, make_settings, noise
 
-from regenre import records, tables
+from regenre import audio, parts, records, tables
 from regenre.config import FeaturesLeaf
 from regenre.errors import UserError
 from regenre.features.extraction import Analysis
@@ -124,6 +124,26 @@ def test_the_same_clips_give_the_same_bytes(tmp_path: Path, clips: pd.DataFrame)
     first = {path.name: path.read_bytes() for path in (tmp_path / "features").iterdir()}
     write(tmp_path, clips)
     assert {path.name: path.read_bytes() for path in (tmp_path / "features").iterdir()} == first
+
+
+def test_an_extraction_that_was_stopped_goes_on_and_writes_the_same_bytes(
+    tmp_path: Path, clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, clips, piece_s=0.5, n_averaged=8)
+    first = {path: path.read_bytes() for path in (tmp_path / "features").rglob("*.*")}
+    monkeypatch.setattr(parts, "SIZE", 1)
+    (tmp_path / "2.wav").rename(tmp_path / "2")
+    with pytest.raises(UserError, match=r"2\.wav: a clip expected"):
+        write(tmp_path, clips, piece_s=0.5, n_averaged=8)
+    scratch = parts.locate_parts(tmp_path / "features")
+    assert len(list(scratch.rglob("*.arrow"))) == 2
+    (tmp_path / "2").rename(tmp_path / "2.wav")
+    opened = []
+    monkeypatch.setattr(audio, "decode", lambda path, decode=audio.decode: opened.append(path.name) or decode(path))
+    write(tmp_path, clips, piece_s=0.5, n_averaged=8)
+    assert opened == ["2.wav"]
+    assert {path: path.read_bytes() for path in (tmp_path / "features").rglob("*.*")} == first
+    assert not scratch.exists()
 
 
 def test_a_table_joins_clips_and_cannot_be_cut_into_pieces(tmp_path: Path, clips: pd.DataFrame) -> None:

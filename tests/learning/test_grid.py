@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from regenre import compute, records, tables
 from regenre.errors import UserError
-from regenre.learning import models, tasks
+from regenre.learning import grid, models, tasks
 from regenre.learning.cells import Cell, is_current
 from regenre.learning.grid import fit_cells, score_inner
 from regenre.learning.plan import PlannedCell, Planner
@@ -67,9 +68,59 @@ def test_two_processes_write_the_same_bytes_as_one(make_planner: Callable[..., P
         assert (tmp_path / "cells_1" / file).read_bytes() == (tmp_path / "cells_2" / file).read_bytes()
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of distributed, about the worker that is killed
+def test_a_cluster_that_loses_and_gains_a_worker_writes_the_same_bytes(
+    make_planner: Callable[..., Planner], tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    with compute.Local(1).use():
+        list(fit_cells(plan_cells(make_planner()), tmp_path / "local"))
+    with (
+        distributed.LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as cluster,
+        compute.Dask(cluster.scheduler_address).use(),
+    ):
+        fitted = fit_cells(plan_cells(make_planner()), tmp_path / "cluster")
+        next(fitted)
+        psutil.Process(cluster.workers[0].process.pid).kill()
+        cluster.scale(5)
+        list(fitted)
+    files = sorted(path.relative_to(tmp_path / "local") for path in (tmp_path / "local").rglob("*.*"))
+    assert len(files) == 6
+    assert [(tmp_path / "cluster" / file).read_bytes() for file in files] == [
+        (tmp_path / "local" / file).read_bytes() for file in files
+    ]
+
+
 def test_no_cell_is_written_for_an_empty_grid(tmp_path: Path) -> None:
     assert list(fit_cells([], tmp_path / "cells")) == []
     assert not (tmp_path / "cells").exists()
+
+
+def test_a_cell_that_will_take_long_says_so_before_it_starts(
+    make_planner: Callable[..., Planner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    knn, _ = plan_cells(make_planner())
+    monkeypatch.setattr(grid, "_time_fit", lambda task, rows: 9e-4 * len(rows) ** 2)
+    monkeypatch.setattr(grid, "_TRIALS", (10, 20))
+    seconds, exponent = grid.estimate_fits(knn)  # without a search, a fit for each fold and one for the model
+    assert exponent == pytest.approx(2)
+    assert seconds == pytest.approx(9e-4 * sum(len(task.fold.fit) ** 2 for task in knn.tasks))
+    monkeypatch.setattr(grid, "MANY", 30)
+    monkeypatch.setattr(grid, "LONG_S", seconds / 2)
+    with compute.Local(1).use():
+        list(fit_cells([knn], tmp_path))
+    assert capsys.readouterr().out == (
+        "grouped_kfold-mfcc-knn: about 0.0 h of fits on 30 clips (they grow as clips ** 2.0); for so many clips there"
+        " are svm_rbf_nystroem and sgd\n"
+    )
+    monkeypatch.setattr(grid, "MANY", 31)
+    assert grid.warn_of_size(knn) == ""
+
+
+def test_a_fit_of_some_clips_is_timed(make_planner: Callable[..., Planner]) -> None:
+    knn, _ = plan_cells(make_planner())
+    assert grid._time_fit(knn.tasks[0], knn.tasks[0].fold.fit[:20]) > 0
 
 
 def test_an_error_of_a_fit_names_the_cell(make_planner: Callable[..., Planner], tmp_path: Path) -> None:

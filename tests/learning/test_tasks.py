@@ -1,6 +1,10 @@
 """Tasks: what is fitted on a fold's training clips, what its test clips yield, and how results are joined."""
 
+import pickle
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -198,6 +202,22 @@ def test_values_select_rows_and_sequences() -> None:
     sequences = frames.select(np.array([2, 1]))
     assert [clip.tolist() for clip in sequences] == [[[8, 9], [10, 11]], [[2, 3], [4, 5], [6, 7]]]
     assert Values(np.arange(6.0).reshape(3, 2)).select(np.array([2, 0])).tolist() == [[4, 5], [0, 1]]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_stored_values_travel_as_a_path_and_select_the_same(tmp_path: Path, order: Literal["C", "F"]) -> None:
+    array = np.asarray(np.random.default_rng(0).normal(size=(10_000, 20)), order=order)
+    values = Values(array, columns=("a",))
+    content = pickle.dumps(values.store(tmp_path))
+    assert len(content) < 1000 + len(str(tmp_path)) < array.nbytes
+    travelled = pickle.loads(content)
+    assert travelled == replace(values, array=travelled.array)
+    rows = np.array([5, 3, 9_999])
+    own, other = values.select(rows), travelled.select(rows)
+    assert (type(own), own.strides) == (type(other), other.strides)
+    np.testing.assert_array_equal(own, other)
+    texts = Values(np.array([["a", 1.0]], dtype=object))
+    assert texts.store(tmp_path) is texts
 
 
 def test_the_digest_of_arrays_depends_on_contents_type_and_shape() -> None:

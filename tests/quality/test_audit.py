@@ -6,7 +6,7 @@ import pytest
 from helpers import SR, noise, sine
 
 from regenre.datasets.synthetic import Synthetic
-from regenre.quality import audit, clip_table
+from regenre.quality import audit, clip_table, fingerprint
 
 
 def test_flat_tops_are_counted_and_round_ones_are_not() -> None:
@@ -43,6 +43,16 @@ def test_faults_and_exact_replicas_are_findings() -> None:
         make_clips(md5=list("112345"), status=["ok"] * 5 + ["excluded"], fault=[""] * 5 + ["silent"]), {}
     )
     assert findings[audit.FINDINGS[:3]].to_numpy().tolist() == [["b", "exact_replica", "a"], ["f", "silent", ""]]
+
+
+def test_what_was_not_compared_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    search = fingerprint.Search([], np.array([1, 1, 1, 1, 0.25, 0.5]))
+    monkeypatch.setattr(fingerprint, "find_replicas", lambda clips: search)
+    measurements = {clip_id: audit.Measurements(0.0, 0.0, np.empty((0, 2))) for clip_id in "abcdef"}
+    assert audit.list_findings(make_clips(), measurements).empty
+    assert capsys.readouterr().out == (
+        "replicas: 2 of 6 clips were compared by their rarest landmarks alone, at least 25% of each\n"
+    )
 
 
 def test_every_planted_fault_is_found_and_no_other(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import soundfile
 import soxr
 from helpers import SR, noise, silence, sine
 
+from regenre.compute import Local
+from regenre.quality import fingerprint
 from regenre.quality.fingerprint import find_peaks, find_replicas
 
 pytestmark = pytest.mark.slow
@@ -60,7 +62,7 @@ def test_every_replica_is_found_and_nothing_else(
     distort, speed, offset_s = DISTORTIONS[name]
     n = len(originals)
     assert n == 19
-    replicas = find_replicas(original_peaks + [find_peaks(distort(y), SR) for y in originals])
+    replicas = find_replicas(original_peaks + [find_peaks(distort(y), SR) for y in originals]).replicas
     assert [(pair.first, pair.second) for pair in replicas] == [(number, n + number) for number in range(n)]
     for pair in replicas:
         assert pair.speed == pytest.approx(speed, abs=0.002)
@@ -68,9 +70,35 @@ def test_every_replica_is_found_and_nothing_else(
             assert pair.offset_s == pytest.approx(offset_s, abs=0.05)
 
 
+def test_rare_landmarks_are_compared_first_and_the_rest_is_counted(
+    original_peaks: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = [*original_peaks, original_peaks[7]]
+    monkeypatch.setattr(fingerprint, "MOST", 10**9)
+    whole = find_replicas(clips)
+    assert (whole.compared == 1).all()
+    monkeypatch.setattr(fingerprint, "MOST", 2000)
+    partly = find_replicas(clips)
+    assert partly.replicas == whole.replicas
+    assert [(pair.first, pair.second, pair.agreement) for pair in partly.replicas] == [(7, 19, 1.0)]
+    assert partly.compared[0] == 1  # there is no earlier clip
+    assert 0 < partly.compared[-1] < 1
+
+
+def test_two_processes_find_the_same(original_peaks: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprint, "_BLOCK", 4)
+    clips = [*original_peaks[:6], *original_peaks[:3]]
+    one = find_replicas(clips)
+    with Local(2).use():
+        two = find_replicas(clips)
+    assert len(one.replicas) == 3
+    assert one.replicas == two.replicas
+    np.testing.assert_array_equal(one.compared, two.compared)
+
+
 def test_a_replica_at_another_rate_is_found(originals: list[np.ndarray]) -> None:
     y = originals[0]
-    (pair,) = find_replicas([find_peaks(y, SR), find_peaks(soxr.resample(y, SR, 44_100), 44_100)])
+    (pair,) = find_replicas([find_peaks(y, SR), find_peaks(soxr.resample(y, SR, 44_100), 44_100)]).replicas
     assert pair.agreement > 0.9
 
 
@@ -87,6 +115,6 @@ def test_silence_noise_and_short_clips_are_no_replicas() -> None:
         find_peaks(sine(440, 0.2), SR),
         find_peaks(np.ones(1, np.float32), SR),
     ]
-    assert find_replicas([*quiet, *quiet]) == []
-    assert find_replicas([find_peaks(noise(3, seed=seed), SR) for seed in range(5)]) == []
-    assert find_replicas([]) == []
+    assert find_replicas([*quiet, *quiet]).replicas == []
+    assert find_replicas([find_peaks(noise(3, seed=seed), SR) for seed in range(5)]).replicas == []
+    assert find_replicas([]).replicas == []

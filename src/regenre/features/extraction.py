@@ -14,18 +14,18 @@ Each clip is decoded and transformed once; all families are computed from that t
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
-from regenre import audio
+from regenre import audio, parts
 from regenre.decoding import AudioError
 from regenre.deformation.deformation import Deformation, make_copies
 from regenre.errors import UserError
@@ -37,6 +37,7 @@ from regenre.settings import Loudness
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 Features = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # of one clip: family -> pooled row, family -> sequence
 
@@ -87,6 +88,11 @@ class Analysis:
         if not self.n_averaged:
             return rows, {}
         return rows, {name: average_blocks(values[name], self.n_averaged).T for name in self.framewise}
+
+    @cached_property
+    def probe(self) -> Features:
+        """The features of `make_probe`."""
+        return self(make_probe(self.sr))
 
     @property
     def framewise(self) -> list[str]:
@@ -151,7 +157,13 @@ class Extraction:
 
 
 def extract(
-    clips: pd.DataFrame, raw: Path, analysis: Analysis, piece_s: float = 0.0, copies: Mapping[str, Copies] | None = None
+    clips: pd.DataFrame,
+    raw: Path,
+    analysis: Analysis,
+    piece_s: float = 0.0,
+    copies: Mapping[str, Copies] | None = None,
+    folder: Path | None = None,
+    inputs: object = None,
 ) -> Extraction:
     """Extract the features of each clip, in the processes of the current `compute` backend.
 
@@ -161,6 +173,7 @@ def extract(
     raw : folder to which `path` is relative
     piece_s : length in seconds of the pieces of each clip, whose features are extracted too; 0: no pieces
     copies : feature set -> copies whose features are extracted too
+    folder, inputs : where parts are kept and what decides them besides `clips`, see `parts.compute_parts`
 
     Raises
     ------
@@ -175,36 +188,75 @@ def extract(
         name: (own, replace(analysis, families={family: analysis.families[family] for family in sorted(own.families)}))
         for name, own in (copies or {}).items()
     }
-    results = Parallel(return_as="generator")(
-        delayed(_extract_clip)(clip_id, raw.absolute() / path, md5, analysis, piece_s, makers)
-        for clip_id, path, md5 in clips[["clip_id", "path", "md5"]].itertuples(index=False)
-    )
-    features = list(tqdm(results, total=len(clips), desc="extract", unit=" clips", disable=None))
-    ids, whole, pieces = clips["clip_id"], [clip for clip, _, _ in features], [own for _, own, _ in features]
-    piece_ids = [f"{clip_id}#{number}" for clip_id, own in zip(ids, pieces, strict=True) for number in range(len(own))]
+    facts = list(clips[["clip_id", "path", "md5"]].itertuples(index=False, name=None))
+    calls = [(clip_id, raw.absolute() / path, md5, analysis, piece_s, makers) for clip_id, path, md5 in facts]
+    table = parts.compute_parts(folder, [inputs, facts, piece_s], _list_rows, calls, _make_schema(analysis), "extract")
+    features, number = table["features"].to_numpy(), table["number"].to_numpy()
+    ids, is_piece = clips["clip_id"], (features == "") & (number >= 0)
+    ids_of_rows = ids.iloc[np.cumsum(number < 0) - 1]
+    piece_ids = [f"{clip_id}#{piece}" for clip_id, piece in zip(ids_of_rows[is_piece], number[is_piece], strict=True)]
     return Extraction(
-        _build_tables(ids, whole, analysis),
-        _build_tables(
-            pd.Series(piece_ids, name="clip_id", dtype=object), [piece for own in pieces for piece in own], analysis
-        ),
+        _build_tables(ids, table, number < 0, analysis),
+        _build_tables(pd.Series(piece_ids, name="clip_id", dtype=object), table, is_piece, analysis),
         {
-            name: [_build_tables(ids, [each[name][number] for _, _, each in features], part) for number in range(own.n)]
+            name: [_build_tables(ids, table, (features == name) & (number == n), part) for n in range(own.n)]
             for name, (own, part) in makers.items()
         },
     )
 
 
-def _build_tables(clip_ids: pd.Series, features: list[Features], analysis: Analysis) -> FeatureTables:
+def _make_schema(analysis: Analysis) -> pa.Schema:
+    """Return the schema of `_list_rows`; the types are those that the families return."""
+    import pyarrow as pa
+
+    rows, sequences = analysis.probe
+    columns = {"features": pa.string(), "number": pa.int64()}
+    for values in (rows, _name_frames(sequences)):
+        columns |= {name: pa.list_(pa.from_numpy_dtype(row.dtype)) for name, row in values.items()}
+    return pa.schema(columns)
+
+
+def _list_rows(
+    clip_id: str,
+    path: Path,
+    md5: str,
+    analysis: Analysis,
+    piece_s: float,
+    makers: Mapping[str, tuple[Copies, Analysis]],
+) -> list[dict[str, object]]:
+    """Return a row for the clip, with number -1, one for each piece, one for each copy; sequences are flat."""
+    clip, pieces, copies = _extract_clip(clip_id, path, md5, analysis, piece_s, makers)
+    numbered = [("", -1, clip), *(("", n, piece) for n, piece in enumerate(pieces))]
+    numbered += [(name, n, copy) for name, own in copies.items() for n, copy in enumerate(own)]
+    return [
+        {
+            "features": name,
+            "number": n,
+            **rows,
+            **{place: frames.T.ravel() for place, frames in _name_frames(sequences).items()},
+        }
+        for name, n, (rows, sequences) in numbered
+    ]
+
+
+def _name_frames(sequences: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{name} frames": frames for name, frames in sequences.items()}
+
+
+def _build_tables(clip_ids: pd.Series, table: pa.Table, kept: np.ndarray, analysis: Analysis) -> FeatureTables:
     import pandas as pd
 
-    if not features:
+    if not kept.any():
         return FeatureTables(clip_ids, {}, {})
-    tables = {}
-    for name in analysis.families:
-        values = pd.DataFrame(np.stack([row[name] for row, _ in features]), columns=analysis.name_columns(name))
-        tables[name] = pd.concat([clip_ids.reset_index(drop=True), values], axis=1)
-    sequences = {name: [sequence[name] for _, sequence in features] for name in features[0][1]}
-    return FeatureTables(clip_ids, tables, sequences)
+    pooled, sequences = {}, {}
+    for name, family in analysis.families.items():
+        rows = np.stack(list(itertools.compress(parts.view_rows(table[name]), kept)))
+        values = pd.DataFrame(rows, columns=analysis.name_columns(name))
+        pooled[name] = pd.concat([clip_ids.reset_index(drop=True), values], axis=1)
+        if f"{name} frames" in table.column_names:
+            frames = itertools.compress(parts.view_rows(table[f"{name} frames"]), kept)
+            sequences[name] = [flat.reshape(len(family.names), -1).T for flat in frames]
+    return FeatureTables(clip_ids, pooled, sequences)
 
 
 def _extract_clip(

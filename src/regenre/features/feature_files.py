@@ -1,12 +1,13 @@
 """The features of a dataset on disk: extracted, joined with tables from elsewhere, and written with their records."""
 
+import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from regenre import config, files, records, tables
+from regenre import config, files, parts, records, tables
 from regenre.config import FeaturesLeaf, Settings
 from regenre.deformation.deformation import Deformation
 from regenre.errors import UserError
@@ -16,6 +17,8 @@ from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
 from regenre.settings import Augmentation
 from regenre.tables import CopiesRecord, FamilyRecord, FeatureSet
+
+_DECIDING = ("audio", "frames", "pooling", "family")  # settings of `Analysis`
 
 
 def extract_sets(
@@ -96,22 +99,31 @@ def write_features(
         if leaf.augment
     }
     # before the workers start: several processes that compile at once spoil numba's cache
-    probes = analysis(extraction.make_probe(analysis.sr))[0]
+    probes = analysis.probe[0]
     copies = {
         name: Copies(
             record.n, config.build_leaves("deformation", record.deformations, Deformation), sets[name].families
         )
         for name, record in augmented.items()
     }
-    found = extraction.extract(clips, raw, analysis, piece_s, copies)
+    scratch = parts.locate_parts(folder)
+    plain = records.convert_to_plain(settings)
+    inputs = [
+        {name: plain[name] for name in _DECIDING},
+        analysis.n_averaged,
+        {name: [sets[name].families, records.convert_to_plain(record)] for name, record in augmented.items()},
+        {name: values.tolist() for name, values in probes.items()},
+    ]
+    found = extraction.extract(clips, raw, analysis, piece_s, copies, scratch, inputs)
     whole, pieces = found.clips, found.pieces
     whole.pooled.update({name: family.read_table(name, clips, raw) for name, family in from_tables.items()})
     _write_records(folder, whole, analysis, probes, sets, settings, augmented)
     if piece_s:
         _write_records(folder / tables.PIECES, pieces, analysis, probes, sets, settings, {})
-    for name, parts in found.copies.items():
-        for number, part in enumerate(parts):
-            _write_tables(folder / tables.COPIES / name / str(number), part, analysis)
+    for name, own in found.copies.items():
+        for number, copy in enumerate(own):
+            _write_tables(folder / tables.COPIES / name / str(number), copy, analysis)
+    shutil.rmtree(scratch, ignore_errors=True)
     columns = ", ".join(_count_columns(name, table) for name, table in sorted(whole.pooled.items()))
     return f"{len(clips)} clips{f' and {len(pieces.clip_ids)} pieces' if piece_s else ''}; columns: {columns}"
 

@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import md5
 from pathlib import Path
@@ -27,7 +27,7 @@ from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.metrics import get_scorer
 from threadpoolctl import threadpool_limits
 
-from regenre import tables
+from regenre import files, tables
 from regenre.errors import UserError, join_lines
 from regenre.learning import estimator, models, splits
 from regenre.learning.cells import Cell, CellPlan, FoldSizes, Search
@@ -58,11 +58,32 @@ class Values:
     words: "Words | None" = None
     copies: tuple["Values", ...] = ()
 
+    def store(self, folder: Path) -> "Values":
+        """Return the same values in a memory map: other processes are sent the path of its file. Texts stay here."""
+        if self.array.dtype == object:
+            return self
+        path = folder / f"{self.md5}.npy"
+        if not path.is_file():
+            files.write_atomically(path, self._write_array)
+        return replace(self, array=np.load(path, mmap_mode="r"))
+
+    def _write_array(self, path: Path) -> None:
+        with path.open("wb") as stream:  # numpy would append .npy to a name
+            np.save(stream, self.array)
+
+    def __getstate__(self) -> dict[str, Any]:
+        array: Any = self.array
+        return self.__dict__ | ({"array": Path(str(array.filename)).absolute()} if isinstance(array, np.memmap) else {})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        array = state["array"]
+        self.__dict__.update(state, array=np.load(array, mmap_mode="r") if isinstance(array, Path) else array)
+
     def select(self, rows: np.ndarray) -> np.ndarray:
         """Return these clips: a matrix, or an object array of sequences."""
         # an array from another process has a dtype object of its own; scikit-learn's KD-tree then copies what it would
         # share, so the bytes of the model would depend on the number of processes
-        array: np.ndarray = self.array.view(self.array.dtype.str)
+        array: np.ndarray = np.asarray(self.array).view(self.array.dtype.str)
         if self.lengths is None:
             matrix: np.ndarray = array[rows]
             return matrix

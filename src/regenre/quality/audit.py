@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from regenre.quality import fingerprint
 
@@ -91,7 +92,13 @@ def list_findings(clips: pd.DataFrame, measurements: dict[str, Measurements]) ->
     for _, clip_ids in usable.groupby("md5")["clip_id"]:
         rows += [(second, "exact_replica", first, 1.0) for first, second in itertools.pairwise(clip_ids)]
     names, md5 = list(measurements), dict(zip(usable["clip_id"], usable["md5"], strict=True))
-    for pair in fingerprint.find_replicas([measurements[name].peaks for name in names]):
+    search = fingerprint.find_replicas([measurements[name].peaks for name in names])
+    if n_partly := int((search.compared < 1).sum()):
+        tqdm.write(
+            f"replicas: {n_partly} of {len(names)} clips were compared by their rarest landmarks alone,"
+            f" at least {search.compared.min():.0%} of each"
+        )
+    for pair in search.replicas:
         first, second = names[pair.first], names[pair.second]
         if md5[first] != md5[second]:
             rows.append((second, "replica", first, pair.agreement))

@@ -10,25 +10,30 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import scipy.sparse
-from joblib import Parallel, delayed
-from tqdm import tqdm
 
-from regenre import audio, tables
+from regenre import audio, parts, tables
 from regenre.decoding import AudioError
 from regenre.errors import UserError, explain_error
 from regenre.files import compute_md5
 from regenre.quality import audit
-from regenre.quality.preview import Preview, make_preview
+from regenre.quality.preview import HEIGHT, WIDTH, Preview, make_preview
 
 _DEFAULT_FACTS: dict[str, object] = {
     "duration_s": np.nan, "sr": 0, "channels": 0, "md5": "", "status": "ok", "fault": "", "reason": "",
 }  # fmt: skip
+_LISTS = {"peaks": pa.float32(), "bars": pa.uint8(), "levels": pa.uint8()}
+_MEASURED = ("clipped", "dc", "peaks", "preview_s", "bars", "levels")
+_SCHEMA = pa.schema(
+    [(name, pa.scalar(value).type) for name, value in _DEFAULT_FACTS.items()]
+    + [(name, pa.list_(_LISTS[name]) if name in _LISTS else pa.float64()) for name in _MEASURED]
+)
 _UNLABELLED = {"status": "excluded", "fault": "unlabelled", "reason": "the source gives no genre"}
 
 
 def index_clips(
-    clips: pd.DataFrame, raw: Path, min_duration_s: float, audio_given: bool = True
+    clips: pd.DataFrame, raw: Path, min_duration_s: float, audio_given: bool = True, folder: Path | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Preview]]:
     """Open every clip; return the clip table, the findings of the audit and the previews.
 
@@ -38,6 +43,7 @@ def index_clips(
     raw : folder that `path` is relative to
     min_duration_s : shorter clips are excluded as `too_short`
     audio_given : False for clips that are rows of a table: no file is opened and every clip is usable
+    folder : where parts are kept, see `parts.compute_parts`
 
     Returns
     -------
@@ -56,19 +62,18 @@ def index_clips(
     previews: dict[str, Preview] = {}
     if audio_given:
         broken = clips["broken"] if "broken" in clips else [""] * len(clips)
-        results = Parallel(return_as="generator")(
-            delayed(_inspect_clip)(raw.absolute(), path, reason, min_duration_s)
-            for path, reason in zip(clips["path"], broken, strict=True)
-        )
-        facts, measured_clips = zip(
-            *tqdm(results, total=len(clips), desc="index", unit=" clips", disable=None), strict=True
-        )
+        calls = [(raw.absolute(), *call, min_duration_s) for call in zip(clips["path"], broken, strict=True)]
+        rows = parts.compute_parts(folder, [list(map(_describe, calls))], _inspect_clip, calls, _SCHEMA, "index")
+        facts = rows.select(list(_DEFAULT_FACTS)).to_pylist()
         labelled = ~tables.is_blank(clips["genre"])
-        for clip_id, measured in itertools.compress(zip(clips["clip_id"], measured_clips, strict=True), labelled):
-            if measured:
-                measurements[clip_id], previews[clip_id] = measured
+        columns = (parts.view_rows(rows[name]) if name in _LISTS else rows[name].to_pylist() for name in _MEASURED)
+        for clip_id, clipped, *others in itertools.compress(zip(clips["clip_id"], *columns, strict=True), labelled):
+            if clipped is not None:
+                dc, peaks, duration_s, bars, levels = others
+                measurements[clip_id] = audit.Measurements(clipped, dc, peaks.reshape(-1, 2))
+                previews[clip_id] = Preview(duration_s, bars, levels.reshape(HEIGHT, WIDTH))
     else:
-        facts = tuple([_DEFAULT_FACTS] * len(clips))
+        facts = [_DEFAULT_FACTS] * len(clips)
     table = pd.concat([clips, pd.DataFrame(facts, index=clips.index)], axis=1)
     is_unlabelled = (table["status"] == "ok") & tables.is_blank(table["genre"])
     table.loc[is_unlabelled, list(_UNLABELLED)] = list(_UNLABELLED.values())
@@ -78,26 +83,33 @@ def index_clips(
     return table.filter([*tables.CLIPS, tables.PART]), findings, previews
 
 
-def _inspect_clip(
-    raw: Path, path: str, broken: str, min_duration_s: float
-) -> tuple[dict[str, object], tuple[audit.Measurements, Preview] | None]:
-    """Return a clip's columns of the clip table, and its measurements and preview if it is usable."""
-    facts, measured = dict(_DEFAULT_FACTS), None
+def _describe(call: tuple[Path, str, str, float]) -> list[object]:
+    """Return what decides the row of a clip: its name and setting, and the size and time of its file."""
+    raw, path, *others = call
+    facts = (raw / path).stat() if (raw / path).is_file() else None
+    return [path, *others, *([facts.st_size, facts.st_mtime_ns] if facts else [])]
+
+
+def _inspect_clip(raw: Path, path: str, broken: str, min_duration_s: float) -> list[dict[str, object]]:
+    """Return a clip's row: `_DEFAULT_FACTS`, and `_MEASURED` if it is usable."""
+    row: dict[str, object] = dict(_DEFAULT_FACTS)
     try:
         if not path:
             raise AudioError("missing", "the source does not hold this clip")
-        facts["md5"] = compute_md5(raw / path) if (raw / path).is_file() else ""
+        row["md5"] = compute_md5(raw / path) if (raw / path).is_file() else ""
         if broken:
             raise AudioError("broken", broken)
         samples, sr = audio.decode(raw / path)
-        facts |= {"duration_s": len(samples) / sr, "sr": sr, "channels": samples.shape[1]}
+        row |= {"duration_s": len(samples) / sr, "sr": sr, "channels": samples.shape[1]}
         y = audio.check_samples(samples, sr, min_duration_s)
-        measured = audit.measure(samples, sr), make_preview(y, sr)
+        measured, preview = audit.measure(samples, sr), make_preview(y, sr)
+        flat = measured.peaks.ravel(), preview.duration_s, preview.peaks, preview.levels.ravel()
+        row |= dict(zip(_MEASURED, (measured.clipped, measured.dc, *flat), strict=True))
     except AudioError as error:
-        facts |= {"status": "excluded", "fault": error.fault, "reason": str(error)}
+        row |= {"status": "excluded", "fault": error.fault, "reason": str(error)}
     except Exception as error:  # the other clips go on
-        facts |= {"status": "excluded", "fault": "unreadable", "reason": explain_error(error)}
-    return facts, measured
+        row |= {"status": "excluded", "fault": "unreadable", "reason": explain_error(error)}
+    return [row]
 
 
 def _join_groups(table: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:

@@ -2,38 +2,53 @@
 
 They survive gain, cuts, lossy coding, noise and a change of speed up to 2 %.
 
-Landmarks after Wang (2003): peaks of the spectrogram, each paired with peaks that follow. The key of a pair is the
-frequency of the first peak to a semitone, the interval to a quarter tone and the time difference to 40 ms: fine enough
-to be rare, coarse enough to survive a change of speed, as in Six and Leman (2014). Two clips that share keys at one
-speed and one offset are aligned; they are replicas if enough of their peaks then coincide.
+Peaks of the spectrogram (Wang 2003) are joined in threes, as in Six and Leman (2014, section 2): an anchor and two of
+the first five peaks in its target zone. The key of such a landmark is the frequency of its anchor to a semitone, two
+intervals to a quarter tone and two time differences to 40 ms: fine enough to be rare, coarse enough to survive a change
+of speed. Two clips that share keys at one speed and one offset are aligned; they are replicas if enough of their peaks
+then coincide.
 
-Keys of more than 60 pairs do not discriminate and are ignored, so the run time grows almost linearly with the number
-of clips.
+The keys of all clips are sorted in a temporary file. Every clip looks its own keys up there, the rarest first, until it
+has met `MOST` landmarks of earlier clips, so the search takes n log n steps; `Search.compared` says how far it came.
+
+Deviates from Six and Leman, whose key has the ratio of the two time differences: both together are rarer, and 2 % of
+speed moves neither by more than one step.
 
     find_peaks      samples -> peaks of the spectrogram
     find_replicas   peaks of many clips -> pairs of the same recording
+    Search          what it returns
     Replica         such a pair
     SAME            least agreement of a replica
     FASTEST         largest change of speed
+    MOST            landmarks of earlier clips that a clip is compared with
 """
 
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.fft
 import scipy.ndimage
 import scipy.signal
 import soxr
+from joblib import Parallel, delayed
 from scipy.spatial import KDTree
 
 SAME = 0.5  # least share of coinciding peaks; different recordings reach 0.45 in `synthetic`, 0.2 in GTZAN
 FASTEST = 1.025
+MOST = 30_000
 _SR, _N_FFT, _HOP = 11_025, 1024, 256
 _LOWEST_HZ, _HIGHEST_HZ = 150.0, 4800.0
 _NEIGHBOURHOOD = (6, 9)  # frames and bins on either side; a peak is their maximum
 _RANGE_DB = 45.0  # below the highest level of the clip
 _N_TARGETS, _TARGET_S, _TARGET_OCTAVES = 5, (0.05, 1.5), 0.75  # the target zone of an anchor
-_MAX_PAIRS = 60  # of one key
+_FIRST, _SECOND = np.triu_indices(_N_TARGETS, 1)  # of the targets, in a landmark
+_BLOCK = 64  # clips of a task
+_N_BUCKETS = 262_139  # prime
+_HALF, _LOWER = np.uint64(32), np.uint64(2**32 - 1)  # of an entry: key and anchor
 _MIN_VOTES = 8
 _SPEED_STEP, _OFFSET_STEP_S = 0.004, 0.15  # cells of the histogram of votes, in octaves and seconds
 _TOLERANCE_S, _TOLERANCE_OCTAVES = 0.03, 0.012  # between coinciding peaks
@@ -57,6 +72,20 @@ class Replica:
     speed: float
     offset_s: float
     agreement: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """The replicas among clips, and how thoroughly they were looked for.
+
+    Attributes
+    ----------
+    replicas : sorted by the indices of the clips, with first < second
+    compared : share of the landmarks of each clip that were compared with all those of earlier clips, shape (n_clips,)
+    """
+
+    replicas: list[Replica]
+    compared: np.ndarray
 
 
 def find_peaks(y: np.ndarray, sr: int) -> np.ndarray:
@@ -98,114 +127,161 @@ def _interpolate_apex(left: np.ndarray, middle: np.ndarray, right: np.ndarray) -
     )
 
 
-def find_replicas(clips: list[np.ndarray]) -> list[Replica]:
-    """Find the pairs of clips that are the same recording.
+def find_replicas(clips: Sequence[np.ndarray]) -> Search:
+    """Find the pairs of clips that are the same recording, in processes of this machine.
 
     Parameters
     ----------
     clips : peaks of each clip, as `find_peaks` returns them
-
-    Returns
-    -------
-    replicas sorted by the indices of the clips, with first < second
     """
-    replicas = []
-    for first, second, speed, offset_s in _find_candidates(clips):
-        agreement = _measure_agreement(clips[first], clips[second], speed, offset_s)
-        if agreement >= SAME:
-            replicas.append(Replica(first, second, speed, offset_s, agreement))
-    return replicas
+    starts = np.cumsum([0, *map(len, clips)])
+    if not starts[-1]:
+        return Search([], np.ones(len(clips)))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        peaks = np.memmap(Path(folder) / "peaks", np.float32, "w+", shape=(starts[-1], 2))
+        np.concatenate(clips, out=peaks)
+        keys = Path(folder) / "keys"
+        with keys.open("wb") as file:
+            for entries in _run(_list_entries, peaks, starts):
+                entries.tofile(file)
+        index = np.memmap(keys, np.uint64, "r+") if keys.stat().st_size else np.empty(0, np.uint64)
+        index.sort()
+        results = list(_run(_search_block, peaks, starts, index))
+    replicas = [replica for found, _ in results for replica in found]
+    replicas.sort(key=lambda replica: (replica.first, replica.second))
+    return Search(replicas, np.concatenate([compared for _, compared in results]))
 
 
-def _compute_keys(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the keys of a clip's landmarks, and the index of each landmark's first peak, the anchor.
+def _run(function: Callable[..., Any], peaks: np.ndarray, starts: np.ndarray, *arguments: np.ndarray) -> Iterator[Any]:
+    """Call a function for every block of clips; on a cluster too in this machine's processes, which have the files."""
+    n = len(starts) - 1
+    blocks = (range(first, min(first + _BLOCK, n)) for first in range(0, n, _BLOCK))
+    results: Iterator[Any] = Parallel(backend="loky", return_as="generator")(
+        delayed(function)(peaks, starts, block, *arguments) for block in blocks
+    )
+    return results
 
-    A landmark has two keys, for the semitones below and above its anchor.
-    """
+
+def _find_landmarks(clip: np.ndarray) -> np.ndarray:
+    """Return the landmarks of a clip: the indices of anchor, first and second target, shape (n_landmarks, 3)."""
     time, octave = clip.T
-    anchors, targets = [], []
+    targets = np.full((len(clip), _N_TARGETS), -1)
     n_targets = np.zeros(len(clip), dtype=int)
     for step in range(1, min(60, len(clip))):
         wait, interval = time[step:] - time[:-step], octave[step:] - octave[:-step]
         in_zone = (wait >= _TARGET_S[0]) & (wait <= _TARGET_S[1]) & (np.abs(interval) <= _TARGET_OCTAVES)
         (anchor,) = np.nonzero(in_zone & (n_targets[:-step] < _N_TARGETS))
+        targets[anchor, n_targets[anchor]] = anchor + step
         n_targets[anchor] += 1
-        anchors.append(anchor)
-        targets.append(anchor + step)
-    if not anchors:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    anchor, target = np.concatenate(anchors), np.concatenate(targets)
-    interval = np.rint((octave[target] - octave[anchor]) * 24).astype(np.int64) + 64
-    wait = np.rint((time[target] - time[anchor]) / 0.04).astype(np.int64)
-    semitone = octave[anchor] * 12
-    keys = [(np.floor(semitone + up).astype(np.int64) * 128 + interval) * 64 + wait for up in (0, 1)]
-    return np.concatenate(keys), np.concatenate([anchor, anchor])
+    anchor, pair = np.nonzero(targets[:, _SECOND] >= 0)
+    return np.stack([anchor, targets[anchor, _FIRST[pair]], targets[anchor, _SECOND[pair]]], axis=1)
 
 
-def _match_keys(clips: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Match landmarks of different clips that have the same key.
+def _compute_keys(clip: np.ndarray, landmarks: np.ndarray, semitones: float = 0.0) -> np.ndarray:
+    """Compute the keys of landmarks, with the anchors raised by some semitones: uint64 below 2 ** 32."""
+    time, octave = clip.astype(np.float64)[landmarks].transpose(2, 1, 0)
+    key = np.floor(12 * octave[0] + semitones)
+    for target in (1, 2):
+        key = key * 64 + np.rint(24 * (octave[target] - octave[0])) + 32
+        key = key * 64 + np.rint((time[target] - time[0]) / 0.04)
+    keys: np.ndarray = key.astype(np.uint64)
+    return keys
 
-    Returns
-    -------
-    pair : first clip * n_clips + second clip
-    first, second : the anchors, as indices into the concatenated peaks of all clips
+
+def _list_entries(peaks: np.ndarray, starts: np.ndarray, block: range) -> np.ndarray:
+    """Return the entries of a block of clips for the index: a landmark's key in the upper 32 bits, its anchor below."""
+    return np.concatenate([_make_entries(peaks, starts[number], starts[number + 1], (0.0,)) for number in block])
+
+
+def _make_entries(peaks: np.ndarray, start: int, end: int, semitones: Sequence[float]) -> np.ndarray:
+    """Return the entries of one clip, each key once, with its anchors raised by each number of semitones."""
+    clip = np.asarray(peaks[start:end])
+    landmarks = _find_landmarks(clip)
+    anchors = (start + landmarks[:, 0]).astype(np.uint64)
+    return _sort_unique(np.concatenate([_compute_keys(clip, landmarks, step) << _HALF | anchors for step in semitones]))
+
+
+def _sort_unique(numbers: np.ndarray) -> np.ndarray:
+    """Return what `np.unique` returns, which takes five times as long for whole numbers since NumPy 2.3."""
+    ordered: np.ndarray = np.sort(numbers)
+    is_new = np.ones(len(ordered), dtype=bool)
+    is_new[1:] = ordered[1:] != ordered[:-1]
+    unique: np.ndarray = ordered[is_new]
+    return unique
+
+
+def _search_block(
+    peaks: np.ndarray, starts: np.ndarray, block: range, index: np.ndarray
+) -> tuple[list[Replica], np.ndarray]:
+    """Find the earlier replicas of each clip of a block; return them, and the share of each clip that was compared."""
+    peaks = np.asarray(peaks)  # slices of a memory map are slow
+    reach = 12 * np.log2(FASTEST)
+    own = np.concatenate(
+        [_make_entries(peaks, starts[number], starts[number + 1], (-reach, reach)) for number in block]
+    )
+    own.sort()  # neighbours are looked up faster
+    anchor = (own & _LOWER).astype(np.int64)
+    number = np.searchsorted(starts, anchor, side="right") - 1
+    key = own & ~_LOWER
+    low = np.searchsorted(index, key)
+    n_matches = np.searchsorted(index, key | starts[number].astype(np.uint64)) - low  # with earlier clips
+    replicas, compared = [], np.ones(len(block))
+    for place, clip_number in enumerate(block):
+        (rows,) = np.nonzero(number == clip_number)
+        rows = rows[np.argsort(n_matches[rows], kind="stable")]
+        kept = rows[np.cumsum(n_matches[rows]) <= MOST]
+        compared[place] = len(kept) / len(rows) if len(rows) else 1.0
+        n = n_matches[kept]
+        first = index[np.repeat(low[kept] - np.cumsum(n) + n, n) + np.arange(n.sum())] & _LOWER
+        replicas += _confirm(peaks, starts, first.astype(np.int64), np.repeat(anchor[kept], n), clip_number)
+    return replicas, compared
+
+
+def _confirm(
+    peaks: np.ndarray, starts: np.ndarray, first: np.ndarray, second: np.ndarray, clip_number: int
+) -> list[Replica]:
+    """Return the replicas of a clip among those with enough matches at one speed and one offset.
+
+    Parameters
+    ----------
+    first, second : anchors of earlier clips and of this one, with the same key
     """
-    landmarks = [_compute_keys(clip) for clip in clips]
-    sizes = [len(clip) for clip in clips]
-    starts = np.cumsum([0, *sizes[:-1]])
-    key = np.concatenate([keys for keys, _ in landmarks])
-    peak = np.concatenate([start + anchors for start, (_, anchors) in zip(starts, landmarks, strict=True)])
-    order = np.argsort(key, kind="stable")
-    key, peak = key[order], peak[order]
-    clip = np.repeat(np.arange(len(clips)), sizes)[peak]
-    octave = np.concatenate(clips)[:, 1]
-    _, run, counts = np.unique(key, return_inverse=True, return_counts=True)
-    rare = counts[run] <= _MAX_PAIRS
-    pairs = []
-    for step in range(1, min(_MAX_PAIRS, len(key))):
-        (row,) = np.nonzero((run[step:] == run[:-step]) & rare[step:] & (clip[step:] != clip[:-step]))
-        first, second = peak[row], peak[row + step]
-        near = np.abs(octave[second] - octave[first]) <= np.log2(FASTEST)
-        pairs.append(np.sort(np.stack([first[near], second[near]], axis=1), axis=1))
-    first, second = np.unique(np.concatenate([np.empty((0, 2), np.int64), *pairs]), axis=0).T
-    clip_of_peak = np.repeat(np.arange(len(clips)), sizes)
-    return clip_of_peak[first] * len(clips) + clip_of_peak[second], first, second
-
-
-def _find_candidates(clips: list[np.ndarray]) -> list[tuple[int, int, float, float]]:
-    """Find pairs of clips with enough matches at one speed and one offset.
-
-    Returns
-    -------
-    index of the first and of the second clip, speed, and offset in s, for every pair
-    """
-    if sum(map(len, clips)) == 0:
-        return []
-    pair, first, second = _match_keys(clips)
-    time, octave = np.concatenate(clips).astype(np.float64).T
-    shift = octave[second] - octave[first]
-    offset_s = time[first] - 2**shift * time[second]
-    best: dict[int, tuple[int, np.ndarray]] = {}
+    start, end = starts[clip_number : clip_number + 2]
+    near = np.abs(peaks[second, 1] - peaks[first, 1]) <= np.log2(FASTEST)
+    pairs = _sort_unique(first[near] * (end - start) + second[near] - start)
+    first, second = pairs // (end - start), start + pairs % (end - start)
+    shift = peaks[second, 1].astype(np.float64) - peaks[first, 1]
+    offset_s = peaks[first, 0] - 2**shift * peaks[second, 0]
+    other = np.searchsorted(starts, first, side="right") - 1
+    best: dict[int, np.ndarray] = {}
     # Four histograms, shifted by half a cell: votes that straddle cells of one lie in one cell of another.
     for shift_phase, offset_phase in ((0, 0), (0, 0.5), (0.5, 0), (0.5, 0.5)):
-        key = pair
+        cell = other
         for values, step, phase in ((shift, _SPEED_STEP, shift_phase), (offset_s, _OFFSET_STEP_S, offset_phase)):
-            cell = np.floor(values / step + phase).astype(np.int64)
-            cell -= cell.min(initial=0)
-            key = key * (cell.max(initial=0) + 1) + cell
-        order = np.argsort(key, kind="stable")
-        starts = np.flatnonzero(np.diff(key[order], prepend=-1))
-        votes = np.diff(starts, append=len(key))
-        for number in np.flatnonzero(votes >= _MIN_VOTES):
-            rows = order[starts[number] : starts[number] + votes[number]]
-            if votes[number] > best.get(int(pair[rows[0]]), (0,))[0]:
-                best[int(pair[rows[0]])] = int(votes[number]), rows
-    candidates = []
-    for clip_pair, (_, rows) in sorted(best.items()):
+            place = np.floor(values / step + phase).astype(np.int64)
+            place -= place.min(initial=0)
+            cell = cell * (place.max(initial=0) + 1) + place
+        for rows in _gather(cell):
+            if len(rows) > len(best.get(int(other[rows[0]]), ())):
+                best[int(other[rows[0]])] = rows
+    replicas = []
+    for number, rows in sorted(best.items()):
         speed = float(2 ** np.median(shift[rows]))
-        median_offset_s = float(np.median(time[first[rows]] - speed * time[second[rows]]))
-        candidates.append((*divmod(clip_pair, len(clips)), speed, median_offset_s))
-    return candidates
+        median_s = float(np.median(peaks[first[rows], 0] - speed * peaks[second[rows], 0]))
+        agreement = _measure_agreement(peaks[starts[number] : starts[number + 1]], peaks[start:end], speed, median_s)
+        if agreement >= SAME:
+            replicas.append(Replica(number, clip_number, speed, median_s, agreement))
+    return replicas
+
+
+def _gather(cell: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows of every cell that has at least `_MIN_VOTES`."""
+    bucket = cell % _N_BUCKETS
+    (rows,) = np.nonzero(np.bincount(bucket)[bucket] >= _MIN_VOTES)  # few, so that sorting them is quick
+    rows = rows[np.argsort(cell[rows], kind="stable")]
+    for part in np.split(rows, np.flatnonzero(np.diff(cell[rows])) + 1):
+        if len(part) >= _MIN_VOTES:
+            yield part
 
 
 def _measure_agreement(first: np.ndarray, second: np.ndarray, speed: float, offset_s: float) -> float:

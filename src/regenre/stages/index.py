@@ -4,9 +4,11 @@ Reads: data/raw/<dataset>/ and its manifest. Writes: data/index/<dataset>.parque
 data/index/<dataset>.previews.parquet, reports/audit.csv.
 """
 
+import shutil
+
 import pandas as pd
 
-from regenre import config, files, paths, tables
+from regenre import config, files, parts, paths, tables
 from regenre.config import Settings
 from regenre.datasets.dataset import Dataset
 from regenre.datasets.manifest import Manifest
@@ -23,12 +25,16 @@ def main(settings: Settings) -> None:
     dataset, raw = config.build(settings.dataset, f"conf/dataset/{name}.yaml", Dataset), paths.locate_raw(name)
     files.check_raw(raw)
     clips = dataset.list_clips(raw)
+    index, least_s = paths.locate_index(name), settings.audio.min_duration_s
     with config.make_compute(settings).use():
-        table, findings, previews = clip_table.index_clips(clips, raw, settings.audio.min_duration_s, dataset.audio)
+        table, findings, previews = clip_table.index_clips(
+            clips, raw, least_s, dataset.audio, parts.locate_parts(index)
+        )
     Manifest.read(paths.locate_manifest(name)).check(table, raw)
-    tables.write_clips(paths.locate_index(name), table)
+    tables.write_clips(index, table)
     write_previews(paths.locate_previews(name), previews)
     tables.write_csv(paths.locate_reports() / "audit.csv", escape_sheet(findings))
+    shutil.rmtree(parts.locate_parts(index), ignore_errors=True)
     usable = tables.select_usable(table)
     sizes = f"{len(usable)} clips of {usable['genre'].nunique()} genres and {usable['group'].nunique()} groups"
     faults = _count(table["fault"][table["status"] != "ok"], "none")
