@@ -1,13 +1,13 @@
-"""Study one cell: would more data help, and how much does each family contribute?
+"""Study one cell: would more data help, how much does each family contribute, and where do its features put the clips?
 
 Reads: data/chosen/<dataset>.json (which cell), data/cells/<dataset>/, data/features/<dataset>/,
-data/index/<dataset>.parquet. Writes: reports/learning_curve.csv, importance.csv, study.json (which cell, and the
-answer) and figures.
+data/index/<dataset>.parquet. Writes: reports/learning_curve.csv, importance.csv, map.csv, study.json (which
+cell, and the answers) and figures.
 """
 
 from regenre import config, paths, records, tables
 from regenre.config import Settings
-from regenre.evaluation import diagnostics, grid
+from regenre.evaluation import diagnostics, grid, projection
 from regenre.learning.plan import Planner
 from regenre.reporting import plots
 from regenre.reporting.escaping import escape_sheet
@@ -16,7 +16,7 @@ READS = ("search.*", "study.*", "seed", "compute.*")
 
 
 def main(settings: Settings) -> None:
-    """Write both tables and the answer."""
+    """Write the tables and the answers."""
     name, reports = config.get_choice("dataset"), paths.locate_reports()
     chosen = settings.study.cell
     if chosen is None:
@@ -36,7 +36,10 @@ def main(settings: Settings) -> None:
         importance = diagnostics.measure_importance(cell, settings.study.n_permutations, settings.seed)
     tables.write_csv(reports / "learning_curve.csv", curve.points)
     tables.write_csv(reports / "importance.csv", escape_sheet(importance))
-    records.write_record(reports / "study.json", grid.Study(cell.name, curve.answer))
+    clip_ids = tables.read_clips(index)["clip_id"]
+    chart = projection.map_clips(cell, clip_ids, settings.study.projection, settings.seed)
+    tables.write_csv(reports / "map.csv", escape_sheet(chart.points))
+    records.write_record(reports / "study.json", grid.Study(cell.name, curve.answer, chart.axes))
     figure = plots.draw_learning_curve(curve.points, f"{name}: {cell.name}")
     plots.save_figure(reports / "figures" / "learning_curve.png", figure)
     print(f"study {name}: {cell.name}. {curve.answer}")
