@@ -61,7 +61,7 @@ def map_clips(cell: PlannedCell, clip_ids: pd.Series, method: str, seed: int) ->
     places[:, : pca.n_components_] = pca.transform(values)
     axes = (
         f"The two directions in which the {values.shape[1]} standardised columns of {cell.name} vary most (PCA); they"
-        f" hold {pca.explained_variance_ratio_.sum():.0%} of the variance."
+        f" hold {pca.explained_variance_ratio_.sum() * 100:.0f} % of the variance."
     )
     if method == "tsne":
         perplexity = min(_PERPLEXITY, (len(values) - 1) / 3)

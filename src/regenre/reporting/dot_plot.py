@@ -50,7 +50,9 @@ class Plot:
         for name, own, place in zip(table[label], table[series], places.itertuples(index=False), strict=True):
             if not np.isnan(place[0]):
                 rows[name].append((names.index(own), *place))
-        ticks = [(25.0 * k, f"{lowest + (highest - lowest) * k / 4:.2g}") for k in range(5)]
+        step = 0.25 if (lowest, highest) == (0, 1) else 0.1
+        numbers = lowest + step * np.arange(round((highest - lowest) / step) + 1)
+        ticks = [(float(100 * (x - lowest) / (highest - lowest)), f"{x:.2f}".removesuffix("0")) for x in numbers]
         return cls(names, rows, ticks)
 
 

@@ -54,7 +54,7 @@ def phrase_lead(summary: pd.DataFrame, leak: pd.DataFrame, n_genres: int) -> Lea
         claimed = _count_of_ten(usual["claimed"].iloc[0])
         also = " too" if claimed == n else ""
         answer.append(f"The usual way of testing, which deals clips at random, would have claimed {claimed}{also}.")
-    spread = f"between {low} and {high} of ten" if low != high else f"{n} of ten either way"
+    spread = f"between {low} and {high} of ten".replace("about ", "") if low != high else f"{n} of ten either way"
     width = best["accuracy_high"] - best["accuracy_low"]
     certainty = (
         f"How sure is that? {_phrase_width(width)}: {spread}. In numbers: accuracy {format_interval(best, 'accuracy')},"
@@ -72,7 +72,7 @@ def _count_of_ten(share: float) -> str:
 
 
 def _phrase_width(width: float) -> str:
-    """Return how sure an interval of this width makes us, in words."""
+    """Return how sure an interval of this width is, in words."""
     if width <= 0.05:
         return "Very sure"
     if width <= 0.1:

@@ -66,9 +66,10 @@ _MOST_COUNTS = 30_000  # numbers in the confusion matrices, beside those of the 
 _MOST_PAIRS = 20  # in the figure of the leak
 _FINDINGS = ("clipped", "dc", "wrong_length", "wrong_rate", "replica", "exact_replica")
 _LICENCE = {
-    True: "Excerpts of 4 s. If you publish this page, judge whether the licence of the recordings lets you;"
+    True: "This page plays excerpts of 4 s. If you publish it, judge whether the licence of the recordings lets you;"
     " `report.audio: false` in conf/config.yaml leaves them out.",
-    False: "The sounds are left out (`report.audio: false` in conf/config.yaml).",
+    False: "The sounds are left out of this page (`report.audio: false` in conf/config.yaml): whether the licence of"
+    " the recordings allows them is for those to judge who publish it.",
 }
 BASELINE = "dummy"
 SECTIONS = (
@@ -186,7 +187,7 @@ def render_page(reports: Reports) -> str:
         n_suspects=len(reports.suspects),
         clips=_describe_clips(reports, name),
         sounds=reports.sounds,
-        licence=mark_code([_LICENCE[reports.sounds]]),
+        licence=mark_code([_LICENCE[reports.sounds]]) if reports.previews else "",
         published=reports.published,
         comparable=best["dataset"] == "gtzan" and name.split == reports.published.split,
         ours=honest.sort_values("accuracy", ascending=False).head(3).to_dict("records"),
@@ -212,8 +213,9 @@ def _list_leaderboards(cells: pd.DataFrame, best: CellName) -> dict[str, list[di
     is_baseline = ranked["classifier"] == BASELINE
     boards: dict[str, pd.DataFrame] = {}
     for split in _sort_splits(cells, best.split):
-        boards[split] = ranked[(ranked["split"] == split) & ~is_baseline]
-        boards[f"{split}, the baseline"] = ranked[(ranked["split"] == split) & is_baseline]
+        is_apart = is_baseline & (split == best.split)
+        boards[split] = ranked[(ranked["split"] == split) & ~is_apart]
+        boards[f"{split}, the baseline"] = ranked[(ranked["split"] == split) & is_apart]
     return {title: board.to_dict("records") for title, board in boards.items() if len(board)}
 
 
@@ -301,7 +303,7 @@ def _describe_clips(reports: Reports, best: CellName) -> dict[str, list[dict[str
     genres = {**reports.map.set_index("clip_id")["genre"], **answers["actual"]}
     suspects = reports.suspects.set_index("clip_id")
     why = {
-        "mistakes": lambda clip: f"{answers.loc[clip, 'proba']:.0%} sure",
+        "mistakes": lambda clip: f"{100 * answers.loc[clip, 'proba']:.0f} % sure",
         "suspects": lambda clip: "the models prefer {suspected_genre}".format(**suspects.loc[clip]),
         "findings": lambda clip: ", ".join(reports.audit[reports.audit["clip_id"] == clip]["finding"]),
     }
