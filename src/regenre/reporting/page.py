@@ -5,7 +5,7 @@ it looks. A new section is a file there, its name in `SECTIONS`, and what it sho
 """
 
 import base64
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +148,8 @@ def render_page(reports: Reports) -> str:
     honest = cells[cells["split"] == name.split]
     genres, _ = grid.select_genres_of_best(cells, reports.per_genre)
     matrices = _choose_matrices(reports.predictions, name)
-    chart = _describe_map(reports, name)
+    answers = _list_answers(reports.predictions[name], reports.map["clip_id"])
+    shown = _list_shown(reports.audit, reports.suspects, answers)
     return read_template("page.html").render(
         sections=[section for section in SECTIONS if section != "stress" or len(reports.stress)],
         dataset=best["dataset"],
@@ -174,7 +175,7 @@ def render_page(reports: Reports) -> str:
         ),
         studied=reports.study.cell,
         projection=reports.study.projection,
-        chart=chart,
+        chart=_describe_map(reports, {clip for clips in shown.values() for clip in clips}),
         n_points=len(reports.map),
         n_heard=len(set(reports.previews) & set(reports.map["clip_id"])),
         importance=reports.importance.to_dict("records"),
@@ -185,7 +186,7 @@ def render_page(reports: Reports) -> str:
         n_findings=len(reports.audit),
         suspects=reports.suspects.head(_MOST).to_dict("records"),
         n_suspects=len(reports.suspects),
-        clips=_describe_clips(reports, name),
+        clips=_describe_clips(reports, answers, shown),
         sounds=reports.sounds,
         licence=mark_code([_LICENCE[reports.sounds]]) if reports.previews else "",
         published=reports.published,
@@ -247,24 +248,24 @@ def _choose_matrices(predictions: Mapping[CellName, pd.DataFrame], best: CellNam
     return [best, *[*others, *baselines][: _MOST_COUNTS // n_counts]]
 
 
-def _list_hardest(predictions: pd.DataFrame) -> list[dict[str, Any]]:
+def _list_hardest(predictions: pd.DataFrame) -> list[dict[Hashable, Any]]:
     """Return the pairs of genres that are confused most often, with the most confident mistakes."""
     sizes = predictions.groupby("actual").size()
     wrong = predictions[predictions["actual"] != predictions["predicted"]]
     proba = wrong[[tables.PROBA + genre for genre in tables.list_genres(wrong)]].max(axis=1)
-    pairs: list[dict[str, Any]] = []
-    for (actual, predicted), mistakes in wrong.assign(proba=proba).groupby(["actual", "predicted"]):
-        surest = mistakes.sort_values(["proba", "clip_id"], ascending=[False, True])["clip_id"].head(3)
-        pairs.append(
-            {
-                "actual": actual,
-                "predicted": predicted,
-                "n": len(mistakes),
-                "share": len(mistakes) / int(sizes[str(actual)]),
-                "clips": list(surest),
-            }
-        )
-    return sorted(pairs, key=lambda pair: (-pair["n"], -pair["share"], pair["actual"], pair["predicted"]))[:_MOST]
+    surest = wrong.assign(proba=proba).sort_values(["proba", "clip_id"], ascending=[False, True])
+    pairs = wrong.groupby(["actual", "predicted"], as_index=False).agg(n=("clip_id", "size"))
+    pairs["share"] = pairs["n"] / pairs["actual"].map(sizes)
+    pairs = pairs.sort_values(["n", "share", "actual", "predicted"], ascending=[False, False, True, True]).head(_MOST)
+    return [
+        {
+            **pair,
+            "clips": list(
+                surest[(surest["actual"] == pair["actual"]) & (surest["predicted"] == pair["predicted"])]["clip_id"][:3]
+            ),
+        }
+        for pair in pairs.to_dict("records")
+    ]
 
 
 def _list_answers(predictions: pd.DataFrame, clip_ids: pd.Series) -> pd.DataFrame:
@@ -297,9 +298,10 @@ def _list_shown(audit: pd.DataFrame, suspects: pd.DataFrame, answers: pd.DataFra
     }
 
 
-def _describe_clips(reports: Reports, best: CellName) -> dict[str, list[dict[str, str]]]:
+def _describe_clips(
+    reports: Reports, answers: pd.DataFrame, shown: Mapping[str, list[str]]
+) -> dict[str, list[dict[str, str]]]:
     """Return kind -> clips with a preview: name, picture, sound, actual and predicted genre, why they are shown."""
-    answers = _list_answers(reports.predictions[best], reports.map["clip_id"])
     genres = {**reports.map.set_index("clip_id")["genre"], **answers["actual"]}
     suspects = reports.suspects.set_index("clip_id")
     why = {
@@ -307,7 +309,6 @@ def _describe_clips(reports: Reports, best: CellName) -> dict[str, list[dict[str
         "suspects": lambda clip: "the models prefer {suspected_genre}".format(**suspects.loc[clip]),
         "findings": lambda clip: ", ".join(reports.audit[reports.audit["clip_id"] == clip]["finding"]),
     }
-    shown = _list_shown(reports.audit, reports.suspects, answers)
     return {
         kind: [
             {
@@ -325,11 +326,9 @@ def _describe_clips(reports: Reports, best: CellName) -> dict[str, list[dict[str
     }
 
 
-def _describe_map(reports: Reports, best: CellName) -> dict[str, Any]:
-    """Return the map, with the sounds that the page does not hold elsewhere."""
+def _describe_map(reports: Reports, elsewhere: Collection[str]) -> dict[str, Any]:
+    """Return the map, with the sounds of the clips that the page does not play elsewhere."""
     answers = _list_answers(reports.studied, reports.map["clip_id"])
-    of_best = _list_answers(reports.predictions[best], reports.map["clip_id"])
-    elsewhere = {clip for clips in _list_shown(reports.audit, reports.suspects, of_best).values() for clip in clips}
     sounds = {clip: _encode(view.mp3) for clip, view in reports.previews.items() if clip not in elsewhere}
     return clip_map.describe_map(reports.map, answers, sounds if reports.sounds else {})
 

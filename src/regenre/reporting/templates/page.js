@@ -13,38 +13,43 @@ for (const table of document.querySelectorAll("table.sortable"))
 const draw_map = data => {
   const [chart, named, player, join, mistakes, list] =
     ["chart", "named", "player", "join", "mistakes", "points"].map(id => document.getElementById(id));
-  const buttons = [...document.querySelectorAll("[data-genre]")], shapes = data.shapes.map(d => new Path2D(d));
+  const buttons = [...document.querySelectorAll("[data-genre]")];
   const played = Object.fromEntries([...document.querySelectorAll("audio[data-clip]")].map(e => [e.dataset.clip, e.src]));
-  const ring = new Path2D("M-7,0a7,7 0 1 0 14,0a7,7 0 1 0 -14,0");
-  const groups = Map.groupBy(data.clips.keys(), i => data.group[i]);
+  const members = data.groups.map(() => []);
+  data.group.forEach((group, i) => members[group]?.push(i));
   const is_wrong = i => data.predicted[i] >= 0 && data.predicted[i] !== data.actual[i];
   let chosen = -1, shown = [], drawn = false;
 
-  const place = i => [14 + data.x[i] / 1000 * (chart.clientWidth - 28), 14 + (1 - data.y[i] / 1000) * (chart.clientHeight - 28)];
+  let [width, height] = [0, 0];
+  const place = i => [14 + data.x[i] / 1000 * (width - 28), 14 + (1 - data.y[i] / 1000) * (height - 28)];
+  const stamp = (size, paint) => { // a mark is drawn once, and then copied
+    const scale = size * devicePixelRatio, mark = new OffscreenCanvas(20 * scale, 20 * scale), pen = mark.getContext("2d");
+    pen.setTransform(scale, 0, 0, scale, 10 * scale, 10 * scale);
+    paint(pen);
+    return mark;
+  };
+  const ring = (size, ink, line) => stamp(size, pen => { pen.strokeStyle = ink; pen.lineWidth = line; pen.arc(0, 0, 7, 0, 7); pen.stroke(); });
   const draw = () => {
     const scale = devicePixelRatio, pen = chart.getContext("2d"), ink = getComputedStyle(chart).color;
-    [chart.width, chart.height] = [chart.clientWidth * scale, chart.clientHeight * scale];
-    const mark = (i, shape, size, paint) => {
-      const [x, y] = place(i);
-      pen.setTransform(size, 0, 0, size, x * scale, y * scale);
-      paint(shape);
-    };
-    const joined = { one: chosen < 0 ? [] : [data.group[chosen]], all: [...groups.keys()] }[join.value] ?? [];
+    [width, height] = [chart.clientWidth, chart.clientHeight];
+    [chart.width, chart.height] = [width * scale, height * scale];
+    const copy = (i, mark) => { const [x, y] = place(i); pen.drawImage(mark, x * scale - mark.width / 2, y * scale - mark.height / 2); };
+    const joined = { one: members[data.group[chosen]] ? [data.group[chosen]] : [], all: [...members.keys()] }[join.value] ?? [];
+    const visible = new Set(shown);
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.strokeStyle = ink; pen.globalAlpha = joined.length > 1 ? .25 : .8; pen.beginPath();
-    for (const group of joined.filter(group => group >= 0)) {
-      const places = groups.get(group).map(place), mean = [0, 1].map(k => places.reduce((sum, p) => sum + p[k], 0) / places.length);
+    for (const group of joined) {
+      const places = members[group].filter(i => visible.has(i)).map(place), mean = [0, 1].map(k => places.reduce((sum, p) => sum + p[k], 0) / places.length);
       for (const to of places) { pen.moveTo(...mean); pen.lineTo(...to); }
     }
-    pen.stroke(); pen.globalAlpha = .85;
-    for (const i of shown) {
-      pen.fillStyle = data.colours[data.actual[i] % data.colours.length];
-      mark(i, shapes[data.actual[i] % shapes.length], scale, shape => pen.fill(shape));
-    }
-    pen.lineWidth = 1.2;
-    for (const i of shown) if (is_wrong(i)) mark(i, ring, scale, shape => pen.stroke(shape));
-    pen.lineWidth = 1.5; pen.globalAlpha = 1;
-    if (chosen >= 0) mark(chosen, ring, 1.7 * scale, shape => pen.stroke(shape));
+    pen.stroke(); pen.resetTransform(); pen.globalAlpha = .85;
+    const marks = data.genres.map((_, k) => stamp(1, pen => {
+      pen.fillStyle = data.colours[k % data.colours.length]; pen.fill(new Path2D(data.shapes[k % data.shapes.length])); }));
+    for (const i of shown) copy(i, marks[data.actual[i]]);
+    const mistake = ring(1, ink, 1.2);
+    for (const i of shown) if (is_wrong(i)) copy(i, mistake);
+    pen.globalAlpha = 1;
+    if (chosen >= 0) copy(chosen, ring(1.7, ink, 1.5));
   };
   const redraw = () => { if (!drawn) { drawn = true; requestAnimationFrame(() => { drawn = false; draw(); }); } };
   const choose = i => {
@@ -81,8 +86,9 @@ const draw_map = data => {
   list.addEventListener("toggle", fill);
   list.addEventListener("click", event => { const i = event.target.dataset.place; if (i) choose(+i); });
   chart.addEventListener("click", event => {
-    const distance = i => Math.hypot(place(i)[0] - event.offsetX, place(i)[1] - event.offsetY);
-    if (shown.length) choose(shown.reduce((best, i) => distance(i) < distance(best) ? i : best));
+    const distances = shown.map(i => { const [x, y] = place(i); return Math.hypot(x - event.offsetX, y - event.offsetY); });
+    const nearest = distances.reduce((best, distance, k) => distance < distances[best] ? k : best, 0);
+    if (shown.length) choose(shown[nearest]);
   });
   new ResizeObserver(redraw).observe(chart);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
