@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import soxr
 
-from regenre import audio, files, tables
+from regenre import files, tables
 
 WIDTH, HEIGHT = 240, 64
 QUIETEST_DB, LOUDEST_DB = -110.0, -30.0  # what the 0 and the 255 of a level mean, of a sine's power
@@ -69,9 +69,11 @@ def make_preview(y: np.ndarray, sr: int) -> Preview:
 
 def _encode_middle(y: np.ndarray, sr: int) -> bytes:
     """Return the excerpt; the same samples yield the same bytes."""
+    import av
+
     n = min(len(y), round(EXCERPT_S * sr))
     start = (len(y) - n) // 2
-    samples = audio.convert(y[start : start + n, None], sr, EXCERPT_SR).clip(-1, 1)
+    samples = soxr.resample(y[start : start + n], sr, EXCERPT_SR).clip(-1, 1)
     stream = io.BytesIO()
     with av.open(stream, "w", format="mp3", container_options={"fflags": "+bitexact"}) as file:  # no name of a version
         options = {"compression_level": _QUICK}

@@ -14,7 +14,7 @@ import pandas as pd
 from markupsafe import escape
 
 from regenre import tables
-from regenre.evaluation import grid, metrics, projection
+from regenre.evaluation import grid, metrics
 from regenre.evaluation.comparison import match_clips
 from regenre.kinds import Share, strict_dataclass
 from regenre.paths import CellName
@@ -47,7 +47,7 @@ TABLES = {
     "suspects": ["clip_id", "genre", "suspected_genre", "proba_genre", "proba_suspected", "confident"],
     "importance": ["of", "n_columns", "loss", "loss_low", "loss_high"],
     "learning_curve": ["n_train", "accuracy", "accuracy_low", "accuracy_high", "measured"],
-    "map": projection.POINTS,
+    "map": ["clip_id", "genre", "x", "y"],
     "stress": [
         *CellName.COLUMNS,
         "deformation",
