@@ -35,7 +35,7 @@ from functools import lru_cache, wraps
 from importlib import import_module
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import hydra
 import yaml
@@ -91,6 +91,7 @@ class StudySettings:
     n_repeats: Count
     n_permutations: Count
     n_explained: CountOrZero
+    projection: Literal["pca", "tsne"]
 
 
 @strict_dataclass
@@ -99,6 +100,13 @@ class StressSettings:
 
     cells: NamesOrNone
     deformations: NamesOrNone
+
+
+@strict_dataclass
+class ReportSettings:
+    """The stage `report`: whether its page plays sounds."""
+
+    audio: bool
 
 
 @strict_dataclass
@@ -122,6 +130,7 @@ class Settings:
     search: SearchSettings
     study: StudySettings
     stress: StressSettings
+    report: ReportSettings
     gallery: GallerySettings
     dataset: dict[str, Any]
     features: dict[str, Any]

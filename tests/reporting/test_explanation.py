@@ -14,7 +14,7 @@ def test_the_table_becomes_one_item_a_clip_in_its_order() -> None:
         ("a", "pop", "pop", 0.9, 0.2, "clip", "near", "pop", 0.5, 0.0),
     ]
     columns = ["clip_id", "genre", "predicted_genre", "proba", "background", "part", "of", "of_genre", "value", "error"]
-    first, second = explanation.list_items(pd.DataFrame(rows, columns=columns))
+    first, second = explanation.list_items(pd.DataFrame(rows, columns=columns), {})
     assert (first.clip, first.genre, second.clip) == ("b", "pop", "a")
     assert first.sentence == "jazz, classified as pop with probability 0.750 (0.250 on average over training clips)"
     assert first.families == [("mfcc", 0.6, 0.01), ("gfcc", -0.1, 0.01)]

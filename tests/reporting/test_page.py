@@ -1,4 +1,4 @@
-"""The page as text, and in a browser: on a wide screen, on a phone, in the dark scheme, by keyboard."""
+"""The page as text, and in a browser: on a wide screen, on a phone, in the dark scheme, by keyboard, by ear."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from axe_core_python.selenium import Axe
 from helpers import make_stress, noise
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
@@ -27,6 +28,14 @@ CELLS = [
     for features in ("mfcc", "gfcc")
     for classifier in ("svm", "knn")
 ]
+
+
+PREVIEW = make_preview(noise(2.0), 22_050)
+
+
+def make_map() -> pd.DataFrame:
+    clip_ids, places = [f"clip {n:02d}" for n in range(60)], np.random.default_rng(0).normal(size=(60, 2))
+    return pd.DataFrame({"clip_id": clip_ids, "genre": np.repeat(GENRES, 20), "x": places[:, 0], "y": places[:, 1]})
 
 
 def make_predictions(seed: int) -> pd.DataFrame:
@@ -68,11 +77,14 @@ def make_reports() -> page.Reports:
         ),
         explanations=make_explanations(),
         learning_curve=pd.DataFrame(points).assign(measured=[True, True, False]),
+        map=make_map(),
         stress=make_stress(CELLS[4]),
-        study=grid.Study("grouped_kfold-mfcc-svm", "Is more data needed? Yes."),
+        study=grid.Study("grouped_kfold-mfcc-svm", "Is more data needed? Yes.", "The two directions of PCA."),
+        studied=predictions[CELLS[4]],
         expected=0.5,
         predictions={cell: rows for cell, rows in predictions.items() if cell.split == "grouped_kfold"},
-        previews={"clip 01": make_preview(noise(2.0), 22_050)},
+        previews={f"clip {n:02d}": PREVIEW for n in range(50)},
+        sounds=True,
         published=page.Published("fault_filtered", {"them": {"MFCC": 0.448}}),
         configuration='{"seed": 1}',
     )
@@ -116,21 +128,77 @@ def test_the_page_says_which_results_are_empty(tmp_path: Path) -> None:
     for name in ("audit", "suspects", "importance", "leak", "stress", "explanations"):
         tables.write_csv(tmp_path / f"{name}.csv", getattr(full, name).iloc[:0])
         empty[name] = tables.read_report(tmp_path / f"{name}.csv")
-    assert page.choose_clips(empty["audit"], empty["suspects"]) == []
+    never_wrong = full.studied.assign(predicted=full.studied["actual"])
+    assert page.choose_clips({**empty, "map": make_map()}, never_wrong, sounds=False) == []
     one = full.summary[full.summary["split"] == "grouped_kfold"]
-    text = page.render_page(replace(full, **empty, summary=one, previews={}))
+    genres = full.per_genre[full.per_genre["split"] == "grouped_kfold"]
+    without = replace(full, **empty, summary=one, per_genre=genres, previews={}, map=make_map().iloc[:0])
+    text = page.render_page(without)
     for message in ("The audit found nothing.", "The grid has one split", "reads frames. Importance is"):
         assert message in text
+    assert "<canvas" not in text
+    assert "licence" not in text
     assert 'id="stress"' in page.render_page(full)
     assert "stress" not in text
 
 
-def test_the_worst_clips_have_their_sound_on_the_page() -> None:
+def choose(audit: pd.DataFrame, suspects: list[str], sounds: bool) -> list[str]:
+    nearest = pd.DataFrame({"part": ["family", "clip"], "of": ["mfcc", "near"]})
+    shown = {"audit": audit, "suspects": pd.DataFrame({"clip_id": suspects})}
+    by_table = {**shown, "map": make_map(), "explanations": nearest}
+    return page.choose_clips(by_table, make_predictions(0), sounds)
+
+
+def test_the_clips_to_hear_are_the_hardest_confusion_the_surest_mistakes_suspects_and_the_worst_findings() -> None:
     audit = pd.DataFrame(
         [("a", "dc", 0.1), ("b", "dc", -0.5), ("c", "dc", 0.2), ("d", "silent", np.nan)],
         columns=["clip_id", "finding", "score"],
     )
-    assert page.choose_clips(audit, pd.DataFrame({"clip_id": ["x", "a"]})) == ["x", "a", "b", "c"]
+    rows = make_predictions(0)
+    wrong = rows[rows["actual"] != rows["predicted"]].assign(proba=lambda t: t.filter(like="proba__").max(axis=1))
+    surest = wrong.sort_values("proba", ascending=False)["clip_id"].tolist()
+    sizes = wrong.groupby(["actual", "predicted"]).size()
+    actual, predicted = sizes.idxmax()
+    hardest = wrong[(wrong["actual"] == actual) & (wrong["predicted"] == predicted)]["clip_id"]
+    of_pair = [clip for clip in surest if clip in set(hardest)][:3]
+    shown = choose(audit, ["x", "a"], sounds=False)
+    assert shown == [*[*of_pair, *(clip for clip in surest if clip not in of_pair)][:6], "x", "a", "b", "c"]
+    heard = choose(audit, ["x", "a"], sounds=True)
+    assert heard[:10] == shown
+    assert heard[10] == "near"
+    assert set(heard[11 : 11 + len(surest) - 6]) == set(surest) - set(heard[:6])  # then the other mistakes
+    assert set(heard) == {*make_map()["clip_id"], "x", "a", "b", "c", "near"}
+
+
+def test_sounds_can_be_left_out_and_the_page_says_who_judges_the_licence() -> None:
+    reports = make_reports()
+    text, silent = page.render_page(reports), page.render_page(replace(reports, sounds=False))
+    for html in (text, silent):
+        assert "licence of the recordings" in html.replace("\n", " ")
+    assert "data:audio/mpeg" in text
+    for sound in ("<audio", "data:audio/mpeg;base64,", '"sounds": {"'):
+        assert sound not in silent.replace(text[text.index("<script>\nfor") :], "")
+    assert '"sounds": {}' in silent
+
+
+def test_the_page_of_very_many_clips_is_small_and_says_what_it_cuts() -> None:
+    n = 100_000
+    full, clip_ids = make_reports(), [f"clip {number:06d}" for number in range(n)]
+    places = np.random.default_rng(0).normal(size=(n, 2))
+    rows = pd.concat([full.studied] * (n // 60 + 1), ignore_index=True).iloc[:n].assign(clip_id=clip_ids)
+    reports = replace(
+        full,
+        map=pd.DataFrame({"clip_id": clip_ids, "genre": rows["actual"], "x": places[:, 0], "y": places[:, 1]}),
+        studied=rows,
+        predictions=dict.fromkeys(full.predictions, rows),
+        audit=pd.DataFrame({"clip_id": clip_ids, "finding": "dc", "related_clip_id": "", "score": 0.1}),
+        previews={},
+        sounds=False,
+    )
+    text = page.render_page(reports)
+    assert len(text.encode()) < 5e6
+    assert "10000 of 100000, evenly chosen, clips" in text
+    assert "100000 findings (reports/audit.csv; here the first 200)" in text
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +219,8 @@ def browser(tmp_path_factory) -> Iterator[Chrome]:
     options.binary_location = chromium
     for flag in (
         "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-        "disable-component-update", "disable-sync", f"user-data-dir={tmp_path_factory.mktemp('browser')}",
+        "disable-component-update", "disable-sync", "autoplay-policy=no-user-gesture-required",
+        f"user-data-dir={tmp_path_factory.mktemp('browser')}",
     ):  # fmt: skip
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -170,7 +239,7 @@ def open_page(browser: Chrome, address: str, width: int = 1280, scheme: str = "l
 
 
 def read_column(browser: Chrome, number: int) -> list[float]:
-    """Return a column of the leaderboard."""
+    """Return a column of the open leaderboard."""
     rows = browser.find_elements(By.CSS_SELECTOR, "#leaderboard ~ .wide table")[0].find_elements(
         By.CSS_SELECTOR, "tbody tr"
     )
@@ -183,10 +252,10 @@ def test_a_heading_sorts_by_keyboard_and_announces_the_order(browser: Chrome, ad
     button = head.find_element(By.TAG_NAME, "button")
     button.send_keys(Keys.ENTER)
     assert head.get_attribute("aria-sort") == "descending"
-    assert read_column(browser, 12) == sorted(read_column(browser, 12), reverse=True)
+    assert read_column(browser, 9) == sorted(read_column(browser, 9), reverse=True)
     button.send_keys(Keys.SPACE)
     assert head.get_attribute("aria-sort") == "ascending"
-    assert read_column(browser, 12) == sorted(read_column(browser, 12))
+    assert read_column(browser, 9) == sorted(read_column(browser, 9))
     assert browser.get_log("browser") == []
 
 
@@ -234,4 +303,76 @@ def test_a_screen_reader_can_read_the_page(browser: Chrome, address: str) -> Non
     )
     assert set(targets) <= set(ids)
     browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
-    assert browser.switch_to.active_element.text == "Skip to the leaderboard"
+    assert browser.switch_to.active_element.text == "Skip to the results"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_axe_finds_no_violation(browser: Chrome, address: str, width: int, scheme: str) -> None:
+    open_page(browser, address, width, scheme)
+    browser.execute_script("document.querySelectorAll('details').forEach(e => e.open = true)")
+    violations = Axe().run(browser)["violations"]
+    assert [(rule["id"], [node["html"][:200] for node in rule["nodes"][:3]]) for rule in violations] == []
+
+
+WAIT_FOR_SOUND = """
+    const [find, done] = arguments, audio = document.querySelector(find);
+    const end = text => done(text);
+    audio.addEventListener("error", () => end("error"));
+    audio.addEventListener("timeupdate", () => audio.currentTime > 0 && end("played"));
+    """
+
+
+def test_a_sound_plays(browser: Chrome, address: str) -> None:
+    open_page(browser, address)
+    assert browser.execute_async_script(WAIT_FOR_SOUND + "audio.play().catch(end);", "audio[data-clip]") == "played"
+
+
+def read_name(browser: Chrome) -> str:
+    return browser.find_element(By.ID, "named").text
+
+
+def test_a_click_on_the_map_names_the_clip_and_plays_it(browser: Chrome, address: str) -> None:
+    open_page(browser, address)
+    click = """
+        const data = JSON.parse(document.getElementById("map-data").textContent);
+        const chart = document.getElementById("chart"), {x, y} = chart.getBoundingClientRect();
+        const sizes = [chart.clientWidth, chart.clientHeight];
+        const at = [data.x[i], 1000 - data.y[i]].map((v, k) => 14 + v / 1000 * (sizes[k] - 28));
+        chart.dispatchEvent(new MouseEvent("click", {clientX: x + at[0], clientY: y + at[1], bubbles: true}));
+        """
+    played = browser.execute_async_script(WAIT_FOR_SOUND + "const i = 20;" + click, "#player")
+    assert played == "played"
+    assert read_name(browser).startswith("clip 20: <rock>, predicted ")
+    browser.execute_script("const i = 55;" + click)
+    assert read_name(browser).endswith("(no sound on this page)")
+    assert browser.get_log("browser") == []
+
+
+def test_the_map_shows_genres_mistakes_and_groups_on_demand_and_its_table_does_the_same_by_keyboard(
+    browser: Chrome, address: str
+) -> None:
+    open_page(browser, address)
+    chart = browser.find_element(By.ID, "chart")
+    browser.find_element(By.CSS_SELECTOR, "#points summary").send_keys(Keys.ENTER)
+
+    def wait_for_change(action: str) -> tuple[bool, int]:
+        """Return whether the picture changes, and the number of rows below it."""
+        before = browser.execute_script("return arguments[0].toDataURL()", chart)
+        browser.execute_script(action)
+        after = browser.execute_async_script(
+            "const [chart, done] = arguments; requestAnimationFrame(() => requestAnimationFrame("
+            "() => done(chart.toDataURL())));", chart,
+        )  # fmt: skip
+        return before != after, len(browser.find_elements(By.CSS_SELECTOR, "#points tbody tr"))
+
+    rows = make_reports().studied
+    n_wrong = int(((rows["actual"] != rows["predicted"]) & (rows["actual"] == "pop")).sum())
+    assert wait_for_change("") == (False, 60)
+    assert wait_for_change(
+        "document.getElementById('join').value = 'all'; join.dispatchEvent(new Event('change'))"
+    ) == (True, 60)
+    assert wait_for_change("document.querySelector('[data-genre=\"2\"]').click()") == (True, 20)
+    assert wait_for_change("document.getElementById('mistakes').click()") == (True, n_wrong)
+    button = browser.find_element(By.CSS_SELECTOR, "#points tbody button")
+    button.send_keys(Keys.ENTER)
+    assert read_name(browser).startswith(f"{button.text}: pop, predicted ")

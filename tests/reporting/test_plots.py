@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import make_stress, sine
+from helpers import sine
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from regenre.paths import CellName
 from regenre.quality.preview import HEIGHT, WIDTH, make_preview
 from regenre.reporting import plots
 
@@ -30,15 +29,9 @@ def make_curve() -> pd.DataFrame:
     )
 
 
-def make_losses() -> pd.DataFrame:
-    return pd.DataFrame({"of": ["mfcc", "gfcc"], "loss": [0.2, -0.01], "loss_low": [0.1, -0.05], "loss_high": 0.3})
-
-
 FIGURES = {
     "leak": lambda: plots.draw_leak(make_summary()),
     "learning_curve": lambda: plots.draw_learning_curve(make_curve(), "title"),
-    "importance": lambda: plots.draw_importance(make_losses(), "title"),
-    "stress": lambda: plots.draw_stress(make_stress(CellName("s", "f", "knn"), CellName("s", "f", "svm"))),
     "timeline": lambda: plots.draw_timeline(np.arange(4.0), np.full((4, 8), 0.125), list("abcdefgh"), "title"),
     "taggram": lambda: plots.draw_taggram(np.arange(3.0), np.eye(3), ["_a", "$b", "c"], "title"),
     "heat_map": lambda: plots.draw_heat_map(make_summary()),
@@ -90,10 +83,3 @@ def test_a_preview_shows_the_waveform_above_the_spectrogram() -> None:
     assert wave[:, -10].sum() == 33
     assert levels[:, -10].argmax() == pytest.approx(HEIGHT * (1 - 5000 / 11_025), abs=1)  # 0 Hz is at the bottom
     assert levels[:, 10].max() < 0.1
-
-
-def test_the_deformations_are_drawn_from_the_worst_upward_with_the_unchanged_clips_as_a_line() -> None:
-    (axes,) = FIGURES["stress"]().axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["hall", "worst_case", "tilt_6", "gain_plus_6"]
-    lines = [line.get_xdata() for line in axes.lines if line.get_linestyle() == "--"]
-    assert [list(line) for line in lines] == [[0.7, 0.7]] * 2

@@ -19,7 +19,7 @@ from regenre import files, paths
 from regenre.errors import UserError
 
 _PACKAGE = Path(__file__).parents[1]
-_CODE = (".py", ".html")
+_CODE = (".py", ".html", ".css", ".js", ".svg")
 _DVC = "[core]\n    analytics = false\n    check_update = false\n"
 _STAGES = f"""stages:
 

@@ -3,6 +3,7 @@
     choose_honest      which split of a grid to believe
     compare_with_best  every cell of a split against the most accurate one: differences and tests
     measure_leak       accuracy under a split that lets groups straddle folds, minus accuracy under an honest one
+    match_clips        the clip of each piece
     estimate_chosen    the accuracy to expect of the best of many cells on new groups
 
 Clips of one group are not independent, so a test that flips single clips (McNemar) claims too much. The test that
@@ -165,7 +166,7 @@ def measure_leak(honest: Hits, other: Hits, seed: int) -> dict[str, float]:
     n_clips, honest and claimed (accuracies), leak, leak_low, leak_high
     """
     by_clip = honest.table.groupby("clip_id").agg(group=("group", "first"), hit=("hit", "mean"))
-    clip_ids = _list_clips(other.table["clip_id"], honest.table["clip_id"])
+    clip_ids = match_clips(other.table["clip_id"], honest.table["clip_id"])
     claimed = other.table.assign(clip_id=clip_ids).groupby("clip_id")["hit"].mean()
     both = by_clip.join(claimed.rename("claimed"), how="inner")
     differences = (both["claimed"] - both["hit"]).to_numpy()
@@ -174,7 +175,7 @@ def measure_leak(honest: Hits, other: Hits, seed: int) -> dict[str, float]:
     return {"n_clips": len(both), **means, "leak": float(difference), "leak_low": float(low), "leak_high": float(high)}
 
 
-def _list_clips(ids: pd.Series, clip_ids: pd.Series) -> pd.Series:
+def match_clips(ids: pd.Series, clip_ids: pd.Series) -> pd.Series:
     """Return the clip of each id, which are those of clips or those of pieces of all of `clip_ids`.
 
     A clip may be called `song#1`, so its name alone does not tell it from a piece.

@@ -210,12 +210,19 @@ def choose_explained(predictions: pd.DataFrame, suspects: pd.DataFrame, n: int) 
 
 @strict_dataclass
 class Study:
-    """The record study.json: the cell that was studied, and whether more data is needed, in a sentence."""
+    """The record study.json: the cell that was studied, and its answers in sentences.
 
-    FORMAT: ClassVar[int] = 1
+    Parameters
+    ----------
+    more_data : whether more data is needed
+    projection : what the axes of map.csv are
+    """
+
+    FORMAT: ClassVar[int] = 2
 
     cell: str
     more_data: str
+    projection: str
 
 
 def read_summary(path: Path) -> pd.DataFrame:

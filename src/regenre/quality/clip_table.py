@@ -23,8 +23,8 @@ from regenre.quality.preview import HEIGHT, WIDTH, Preview, make_preview
 _DEFAULT_FACTS: dict[str, object] = {
     "duration_s": np.nan, "sr": 0, "channels": 0, "md5": "", "status": "ok", "fault": "", "reason": "",
 }  # fmt: skip
-_LISTS = {"peaks": pa.float32(), "bars": pa.uint8(), "levels": pa.uint8()}
-_MEASURED = ("clipped", "dc", "peaks", "preview_s", "bars", "levels")
+_LISTS = {"peaks": pa.float32(), "bars": pa.uint8(), "levels": pa.uint8(), "mp3": pa.uint8()}
+_MEASURED = ("clipped", "dc", "peaks", "preview_s", "bars", "levels", "mp3")
 _SCHEMA = pa.schema(
     [(name, pa.scalar(value).type) for name, value in _DEFAULT_FACTS.items()]
     + [(name, pa.list_(_LISTS[name]) if name in _LISTS else pa.float64()) for name in _MEASURED]
@@ -69,9 +69,9 @@ def index_clips(
         columns = (parts.view_rows(rows[name]) if name in _LISTS else rows[name].to_pylist() for name in _MEASURED)
         for clip_id, clipped, *others in itertools.compress(zip(clips["clip_id"], *columns, strict=True), labelled):
             if clipped is not None:
-                dc, peaks, duration_s, bars, levels = others
+                dc, peaks, duration_s, bars, levels, mp3 = others
                 measurements[clip_id] = audit.Measurements(clipped, dc, peaks.reshape(-1, 2))
-                previews[clip_id] = Preview(duration_s, bars, levels.reshape(HEIGHT, WIDTH))
+                previews[clip_id] = Preview(duration_s, bars, levels.reshape(HEIGHT, WIDTH), mp3.tobytes())
     else:
         facts = [_DEFAULT_FACTS] * len(clips)
     table = pd.concat([clips, pd.DataFrame(facts, index=clips.index)], axis=1)
@@ -103,7 +103,8 @@ def _inspect_clip(raw: Path, path: str, broken: str, min_duration_s: float) -> l
         row |= {"duration_s": len(samples) / sr, "sr": sr, "channels": samples.shape[1]}
         y = audio.check_samples(samples, sr, min_duration_s)
         measured, preview = audit.measure(samples, sr), make_preview(y, sr)
-        flat = measured.peaks.ravel(), preview.duration_s, preview.peaks, preview.levels.ravel()
+        heard = np.frombuffer(preview.mp3, np.uint8)
+        flat = measured.peaks.ravel(), preview.duration_s, preview.peaks, preview.levels.ravel(), heard
         row |= dict(zip(_MEASURED, (measured.clipped, measured.dc, *flat), strict=True))
     except AudioError as error:
         row |= {"status": "excluded", "fault": error.fault, "reason": str(error)}

@@ -5,6 +5,7 @@ than the others: Jinja escapes its markup.
 
     escape_page      for HTML, before Jinja escapes the markup
     read_template    a template of HTML or SVG that does so
+    mark_code        sentences with `names`, as HTML
     escape_markdown  for cards and summaries
     escape_figure    for texts of matplotlib
     escape_sheet     for CSV tables that people open in a spreadsheet; `tables.read_report` removes it
@@ -12,13 +13,14 @@ than the others: Jinja escapes its markup.
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from hashlib import md5
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from regenre.errors import escape_terminal
 
@@ -46,9 +48,18 @@ def read_template(name: str) -> "Template":
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=escape_page
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        finalize=escape_page,
     )
-    return environment.from_string((Path(__file__).parent / "templates" / name).read_text(encoding="utf-8"))
+    return environment.get_template(name)
+
+
+def mark_code(sentences: Sequence[str]) -> Markup:
+    """Return sentences as HTML; `names` become code."""
+    return Markup(" ".join(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))) for text in sentences))
 
 
 def escape_markdown(text: str) -> str:

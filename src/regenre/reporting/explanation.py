@@ -48,8 +48,8 @@ class Item:
         return Markup(plots.render_svg("seconds", lambda: plots.draw_seconds(self.seconds, self.genre)))
 
 
-def list_items(explanations: pd.DataFrame) -> list[Item]:
-    """Return the clips of the table reports/explanations.csv."""
+def list_items(explanations: pd.DataFrame, sounds: Mapping[str, str]) -> list[Item]:
+    """Return the clips of the table reports/explanations.csv, with the sounds of those that are near."""
     items = []
     for clip_id, rows in explanations.groupby("clip_id", sort=False):
         first, families, nearest = rows.iloc[0], rows[rows["part"] == "family"], rows[rows["part"] == "clip"]
@@ -61,6 +61,7 @@ def list_items(explanations: pd.DataFrame) -> list[Item]:
                 f" ({first['background']:.3f} on average over training clips)",
                 list(families[["of", "value", "error"]].itertuples(index=False, name=None)),
                 list(nearest[["of", "of_genre", "value"]].itertuples(index=False, name=None)),
+                sounds={clip: sounds[clip] for clip in nearest["of"] if clip in sounds},
             )
         )
     return items

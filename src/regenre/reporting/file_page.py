@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from regenre import audio
 from regenre.decoding import open_audio
@@ -80,9 +81,12 @@ class FilePage:
 
     def render_png(self) -> bytes:
         """Return the figure as PNG."""
+        return plots.render_png(self._draw())
+
+    def _draw(self) -> Figure:
         frames = Frames(self.y, self.analysis.sr, self.analysis.n_fft, self.analysis.hop_length)
         families = {**self.panels, **self.analysis.families}
-        return plots.render_png(draw_gallery(frames, self.title, families, list(self.analysis.families)))
+        return draw_gallery(frames, self.title, families, list(self.analysis.families))
 
     def render_page(self, explanation: Markup = Markup()) -> str:  # noqa: B008 # immutable
         """Return an HTML page that needs no other file and no network; `explanation` is its section "Why"."""
@@ -96,7 +100,7 @@ class FilePage:
             facts=self._collect_facts(),
             sr=self.analysis.sr,
             mp3=encode_mp3(self.y, self.analysis.sr),
-            png=base64.b64encode(self.render_png()).decode(),
+            figure=plots.render_svg("panels", self._draw),
             values=values,
             explanation=explanation,
         )  # fmt: skip

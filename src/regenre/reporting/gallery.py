@@ -60,7 +60,7 @@ def draw_gallery(frames: Frames, title: str, families: Mapping[str, Family], nam
 
 
 def _draw_waveform(axes: Axes, frames: Frames) -> None:
-    axes.plot(np.arange(len(frames.y)) / frames.sr, frames.y, linewidth=0.3)
+    axes.plot(np.arange(len(frames.y)) / frames.sr, frames.y, linewidth=0.3, rasterized=True)
     axes.set(title="Waveform", ylabel="amplitude (full scale 1)", ylim=(-1, 1))
 
 

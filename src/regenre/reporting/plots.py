@@ -10,8 +10,6 @@ their numbers, bars have hatches, lines have markers.
     draw_genre_f1        F1 of each genre
     draw_leak            accuracy of each feature set and classifier under each split
     draw_learning_curve  accuracy over the number of training clips
-    draw_importance      accuracy lost when a family is shuffled
-    draw_stress          accuracy after each deformation
     draw_seconds         what each piece of time adds to the probability of a genre
     draw_timeline        probabilities of genres over time
     draw_taggram         probabilities of tags over time
@@ -33,7 +31,6 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
 from regenre import files
-from regenre.paths import CellName
 from regenre.reporting.escaping import escape_figure
 
 if TYPE_CHECKING:
@@ -184,7 +181,7 @@ def draw_learning_curve(points: pd.DataFrame, title: str) -> Figure:
     points : one row per number of clips, with n_train, measured, accuracy, accuracy_low, accuracy_high
     title : title of the figure
     """
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
     axes = figure.add_subplot()
     measurements = points[points["measured"]]
     extrapolation = pd.concat([measurements.tail(1), points[~points["measured"]]])
@@ -199,55 +196,6 @@ def draw_learning_curve(points: pd.DataFrame, title: str) -> Figure:
     axes.minorticks_off()
     axes.set_title(escape_figure(title), fontsize="medium")
     axes.legend(frameon=False, loc="lower right")
-    return figure
-
-
-def draw_importance(table: pd.DataFrame, title: str) -> Figure:
-    """Draw the losses of accuracy with their intervals as bars, the first 20 rows from top to bottom.
-
-    Parameters
-    ----------
-    table : one row per family, with of (its name), loss, loss_low, loss_high; the largest loss first
-    title : title of the figure
-    """
-    rows = table.iloc[:20].iloc[::-1]
-    figure = Figure(figsize=(7, 1.3 + 0.3 * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
-    errors = np.abs(np.stack([rows["loss"] - rows["loss_low"], rows["loss_high"] - rows["loss"]]))
-    axes.barh(range(len(rows)), rows["loss"], xerr=errors, height=0.6, ecolor=INK)
-    axes.set_yticks(range(len(rows)), rows["of"].map(escape_figure))
-    axes.axvline(0, color=INK, linewidth=0.8)
-    axes.set(xlabel="accuracy lost, and 95 % interval")
-    axes.set_title(escape_figure(title), fontsize="medium")
-    return figure
-
-
-def draw_stress(stress: pd.DataFrame) -> Figure:
-    """Draw the accuracy and its interval after each deformation, and that of the unchanged clips as a dashed line.
-
-    Deformations are in the order of their mean accuracy; each cell has a colour and a marker.
-
-    Parameters
-    ----------
-    stress : the table of `evaluation.stress.stress_cells`; the first row of each cell is of the unchanged clips
-    """
-    cells = [(names, rows.set_index("deformation")) for names, rows in stress.groupby(CellName.COLUMNS, sort=False)]
-    changes = pd.concat([rows.iloc[1:] for _, rows in cells]).groupby("deformation")["accuracy"].mean()
-    order = changes.sort_values(kind="stable").index
-    figure = Figure(figsize=(8, 1.6 + 0.22 * len(order)), layout="constrained")
-    axes = figure.add_subplot()
-    for number, (names, rows) in enumerate(cells):
-        value, low, high = (rows.loc[order, f"accuracy{end}"].to_numpy() for end in ("", "_low", "_high"))
-        places = np.arange(len(order)) + 0.2 * (number - (len(cells) - 1) / 2)
-        errors, label = np.abs(np.stack([value - low, high - value])), "-".join(map(str, names))
-        bars = axes.errorbar(
-            value, places, xerr=errors, fmt=_MARKERS[number % 6], markersize=4, linewidth=1, label=label
-        )
-        axes.axvline(float(rows["accuracy"].iloc[0]), color=bars[0].get_color(), linestyle="--", linewidth=1)
-    axes.set_yticks(range(len(order)), order.map(escape_figure))
-    axes.set(xlim=(0, 1), xlabel="accuracy and 95 % interval; dashed: unchanged clips")
-    axes.grid(axis="x", alpha=0.3)
-    figure.legend(loc="outside upper center", frameon=False)
     return figure
 
 

@@ -15,7 +15,7 @@ from regenre.paths import CellName
 from regenre.quality.preview import read_previews
 from regenre.reporting import model_card, page, summary
 
-READS = ("seed",)
+READS = ("seed", "report.*")
 
 
 def main(settings: Settings) -> None:
@@ -27,12 +27,16 @@ def main(settings: Settings) -> None:
     honest = {cell: tested for cell, tested in cells.items() if cell.split == best.split}
     best_cell = records.convert_to_plain(cells[best].cell)
     configuration = {"grid": config.read_yaml(paths.locate_params()), "best cell": best_cell}
+    study = records.read_record(reports / "study.json", grid.Study, "run `dvc repro`")
+    clip_ids = page.choose_clips(by_table, cells[best].predictions, settings.report.audio)
     content = page.Reports(
         **by_table,
-        study=records.read_record(reports / "study.json", grid.Study, "run `dvc repro`"),
+        study=study,
+        studied=cells[grid.find_cell(cells, study.cell, "study.json")].predictions,
         expected=grid.estimate_chosen({cell: tested.hits for cell, tested in honest.items()}, seed),
         predictions={cell: tested.predictions for cell, tested in honest.items()},
-        previews=read_previews(paths.locate_previews(name), page.choose_clips(by_table["audit"], by_table["suspects"])),
+        previews=read_previews(paths.locate_previews(name), clip_ids),
+        sounds=settings.report.audio,
         published=config.read_leaf(paths.locate_conf() / "published.yaml", page.Published),
         configuration=json.dumps(configuration, indent=1, sort_keys=True),
     )

@@ -1,13 +1,13 @@
-"""Study one cell: would more data help, how much does each family contribute, and why these answers?
+"""Study one cell: would more data help, what does each family contribute, why these answers, and where do clips lie?
 
 Reads: data/chosen/<dataset>.json (which cell, and which clips to explain), data/cells/<dataset>/,
 data/features/<dataset>/, data/index/<dataset>.parquet. Writes: reports/learning_curve.csv, importance.csv,
-explanations.csv, study.json (which cell, and the answer) and figures.
+explanations.csv, map.csv, study.json (which cell, and the answers) and figures.
 """
 
 from regenre import config, paths, records, tables
 from regenre.config import Settings
-from regenre.evaluation import diagnostics, grid
+from regenre.evaluation import diagnostics, grid, projection
 from regenre.evaluation.explanation import explain_tested
 from regenre.learning.plan import Planner
 from regenre.reporting import plots
@@ -17,7 +17,7 @@ READS = ("search.*", "study.*", "seed", "compute.*")
 
 
 def main(settings: Settings) -> None:
-    """Write both tables and the answer."""
+    """Write the tables and the answers."""
     name, reports = config.get_choice("dataset"), paths.locate_reports()
     chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`")
     cell_name = grid.find_cell(config.read_grid().cells, settings.study.cell or chosen.cell, "study.cell")
@@ -37,7 +37,10 @@ def main(settings: Settings) -> None:
     tables.write_csv(reports / "learning_curve.csv", curve.points)
     tables.write_csv(reports / "importance.csv", escape_sheet(importance))
     tables.write_csv(reports / "explanations.csv", escape_sheet(explanations))
-    records.write_record(reports / "study.json", grid.Study(cell.name, curve.answer))
+    clip_ids = tables.read_clips(index)["clip_id"]
+    chart = projection.map_clips(cell, clip_ids, settings.study.projection, settings.seed)
+    tables.write_csv(reports / "map.csv", escape_sheet(chart.points))
+    records.write_record(reports / "study.json", grid.Study(cell.name, curve.answer, chart.axes))
     figure = plots.draw_learning_curve(curve.points, f"{name}: {cell.name}")
     plots.save_figure(reports / "figures" / "learning_curve.png", figure)
     print(f"study {name}: {cell.name}. {curve.answer}")
