@@ -73,7 +73,7 @@ def _encode_middle(y: np.ndarray, sr: int) -> bytes:
 
     n = min(len(y), round(EXCERPT_S * sr))
     start = (len(y) - n) // 2
-    samples = soxr.resample(y[start : start + n], sr, EXCERPT_SR).clip(-1, 1)
+    samples = soxr.resample(y[start : start + n], sr, EXCERPT_SR).clip(-1, 1).astype(np.float32)
     stream = io.BytesIO()
     with av.open(stream, "w", format="mp3", container_options={"fflags": "+bitexact"}) as file:  # no name of a version
         options = {"compression_level": _QUICK}
