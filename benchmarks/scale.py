@@ -11,7 +11,7 @@ that are quick to fit. Each stage is a process of its own with one worker.
     train/<n>_fits_seconds  of the fits alone, which are a part of train
     page/<n>_mb             size of the page
 
-Smallest dose, a few seconds: --sizes 96 192
+Smallest dose, a few seconds: --sizes 256 512
 """
 
 import argparse

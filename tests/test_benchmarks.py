@@ -113,9 +113,9 @@ def test_scale_has_every_stage_and_its_growth(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "figures.json").read_text())
     stages = {name.partition("/")[0] for name in figures if name.endswith("/exponent")}
     assert {"train", "evaluate", "study", "report", "track"} < stages
-    assert {f"{stage}/{n}_{unit}" for stage in stages for n in (96, 192) for unit in ("seconds", "mb")} < set(figures)
+    assert {f"{stage}/{n}_{unit}" for stage in stages for n in (256, 512) for unit in ("seconds", "mb")} < set(figures)
     assert min(figures.values()) >= 0
-    assert max(figures["page/96_mb"], figures["page/192_mb"]) < 5
+    assert max(figures["page/256_mb"], figures["page/512_mb"]) < 5
     assert len(re.findall(r"^\| \w+ .*n\^", process.stdout, re.MULTILINE)) == len(stages)
 
 

@@ -27,7 +27,7 @@ def run(*command: str | Path, cwd: Path) -> None:
 def away(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """An empty folder and an environment that has the wheel; the libraries are those of this environment."""
     folder = tmp_path_factory.mktemp("package")
-    modules = ("src/**/*.py", "src/**/templates/*", "src/**/py.typed")
+    modules = ("src/**/*.py", "src/**/templates/**/*.*", "src/**/py.typed")
     sources = ("pyproject.toml", "setup.py", "README.md", "LICENSE", *modules)
     for path in (path for pattern in (*sources, *paths.TEMPLATE) for path in ROOT.glob(pattern)):
         target = folder / "sources" / path.relative_to(ROOT)

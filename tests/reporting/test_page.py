@@ -102,6 +102,14 @@ def test_the_answers_are_explained_if_they_are_wanted() -> None:
     assert 'href="#why"' not in html
 
 
+def test_answers_that_are_all_right_have_no_mistakes_to_show() -> None:
+    reports = make_reports()
+    predictions = {cell: rows.assign(predicted=rows["actual"]) for cell, rows in reports.predictions.items()}
+    studied = reports.studied.assign(predicted=reports.studied["actual"])
+    html = page.render_page(replace(reports, predictions=predictions, studied=studied))
+    assert "mistake" not in html[html.index('id="confusions"') : html.index('id="more-data"')].partition("</p>")[2]
+
+
 def test_the_leaderboard_marks_cells_of_networks_if_there_are_any() -> None:
     reports = make_reports()
     assert "pre-trained" not in page.render_page(reports)

@@ -267,7 +267,7 @@ def _list_hardest(predictions: pd.DataFrame) -> list[dict[Hashable, Any]]:
     proba = wrong[[tables.PROBA + genre for genre in tables.list_genres(wrong)]].max(axis=1)
     surest = wrong.assign(proba=proba).sort_values(["proba", "clip_id"], ascending=[False, True])
     pairs = wrong.groupby(["actual", "predicted"], as_index=False).agg(n=("clip_id", "size"))
-    pairs["share"] = pairs["n"] / pairs["actual"].map(sizes)
+    pairs["share"] = pairs["n"] / sizes.loc[pairs["actual"]].to_numpy()
     pairs = pairs.sort_values(["n", "share", "actual", "predicted"], ascending=[False, False, True, True]).head(_MOST)
     return [
         {
