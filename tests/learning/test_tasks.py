@@ -220,6 +220,16 @@ def test_stored_values_travel_as_a_path_and_select_the_same(tmp_path: Path, orde
     assert texts.store(tmp_path) is texts
 
 
+def test_stored_copies_travel_as_paths_however_many_they_are(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).normal(size=(1000, 20))
+    values = Values(array, copies=tuple(Values(array + n) for n in range(1, 10)))
+    content = pickle.dumps(values.store(tmp_path))
+    assert len(content) < 10 * (200 + len(str(tmp_path))) < array.nbytes
+    travelled = pickle.loads(content)
+    np.testing.assert_array_equal(travelled.copies[8].array, array + 9)
+    assert travelled.md5 == values.md5
+
+
 def test_the_digest_of_arrays_depends_on_contents_type_and_shape() -> None:
     array = np.arange(6.0)
     others = [array + 1, array.astype(np.float32), array.reshape(2, 3), np.array(list(array), dtype=object)]

@@ -62,10 +62,11 @@ class Values:
         """Return the same values in a memory map: other processes are sent the path of its file. Texts stay here."""
         if self.array.dtype == object:
             return self
-        path = folder / f"{self.md5}.npy"
+        path = folder / f"{self._own_md5}.npy"
         if not path.is_file():
             files.write_atomically(path, self._write_array)
-        return replace(self, array=np.load(path, mmap_mode="r"))
+        copies = tuple(copy.store(folder) for copy in self.copies)
+        return replace(self, array=np.load(path, mmap_mode="r"), copies=copies)
 
     def _write_array(self, path: Path) -> None:
         with path.open("wb") as stream:  # numpy would append .npy to a name
@@ -92,11 +93,14 @@ class Values:
         sequences[:] = [array[ends[row] - self.lengths[row] : ends[row]] for row in rows]
         return sequences
 
-    @cached_property
+    @property
     def md5(self) -> str:
         """Digest of the values, and of the copies'."""
-        own = digest_arrays([self.array, *([] if self.lengths is None else [self.lengths])])
-        return "".join([own, *(copy.md5 for copy in self.copies)])
+        return "".join([self._own_md5, *(copy.md5 for copy in self.copies)])
+
+    @cached_property
+    def _own_md5(self) -> str:
+        return digest_arrays([self.array, *([] if self.lengths is None else [self.lengths])])
 
 
 def digest_arrays(arrays: Sequence[np.ndarray]) -> str:
