@@ -1,12 +1,13 @@
 import doctest
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from helpers import SR, noise, sine
+from helpers import ROOT, SR, noise, sine
 
-from regenre import classify, extract
+from regenre import classify, config, extract
 from regenre.errors import UserError
 from regenre.inference import api
 
@@ -31,6 +32,21 @@ def test_a_file_its_samples_and_its_integers_have_the_same_features(tmp_path: Pa
 def test_a_feature_set_with_patterns_yields_the_columns_that_match() -> None:
     columns = extract(noise(3.0), "librosa_script", sr=SR).index
     assert 0 < len(columns) < len(extract(noise(3.0), "all", sr=SR))
+
+
+def test_settings_are_composed_once_and_again_after_an_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".regenre").touch()
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.setenv("REGENRE_ROOT", str(tmp_path))
+    calls = []
+    monkeypatch.setattr(
+        config, "compose_settings", lambda compose=config.compose_settings: calls.append(1) or compose()
+    )
+    assert [len(extract(noise(), "mfcc", sr=SR)) for _ in range(3)] == [40] * 3
+    assert len(calls) == 1
+    leaf = tmp_path / "conf/family/mfcc.yaml"
+    leaf.write_text(leaf.read_text().replace("n_mfcc: 20", "n_mfcc: 13"))
+    assert len(extract(noise(), "mfcc", sr=SR)) == 26
 
 
 def test_classify_answers_as_the_model_does(in_corpus) -> None:

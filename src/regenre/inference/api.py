@@ -7,6 +7,7 @@ that come with regenre.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from regenre import audio, config, tables
+from regenre import audio, config, paths, tables
 from regenre.errors import UserError
 from regenre.features.extraction import Analysis
 from regenre.features.family import Family, TableFamily
@@ -68,6 +69,14 @@ def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> pd
 
 def make_analysis(families: Sequence[str], sr: int | None = None) -> Analysis:
     """Return how these families are computed, with the project's settings, or at another sampling rate in Hz."""
+    conf = paths.locate_conf()
+    stamps = tuple((str(path), path.stat().st_mtime_ns) for path in sorted(conf.rglob("*.yaml")))
+    return _make_analysis(tuple(families), sr, stamps)
+
+
+@lru_cache(maxsize=8)  # a composition takes longer than the features of a clip
+def _make_analysis(families: tuple[str, ...], sr: int | None, stamps: tuple[tuple[str, int], ...]) -> Analysis:
+    """Make the analysis; `stamps` are the names and times of the files of conf/, so an edit is seen."""
     settings = config.compose_settings()
     config.check_names("families", "family", list(families))
     built = {
