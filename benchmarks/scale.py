@@ -11,10 +11,11 @@ that are quick to fit. Each stage is a process of its own with one worker.
     train/<n>_fits_seconds  of the fits alone, which are a part of train
     page/<n>_mb             size of the page
 
-Smallest dose, a few seconds: --sizes 256 512
+Smallest dose, a few seconds: --sizes 256
 """
 
 import argparse
+import itertools
 import os
 import re
 import shutil
@@ -108,7 +109,8 @@ def render_table(figures: dict[str, float], sizes: list[int]) -> str:
     ]
     for stage in STAGES:
         cells = [f"{figures[f'{stage}/{n}_seconds']:.1f} s, {figures[f'{stage}/{n}_mb']:.0f} MB" for n in sizes]
-        lines.append(f"| {stage} | " + " | ".join(cells) + f" | n^{figures[f'{stage}/exponent']:.2f} |")
+        growth = f"n^{figures[f'{stage}/exponent']:.2f}" if len(sizes) > 1 else ""
+        lines.append(f"| {stage} | " + " | ".join(cells) + f" | {growth} |")
     lines.append(
         "| of train, fits | " + " | ".join(f"{figures[f'train/{n}_fits_seconds']:.1f} s" for n in sizes) + " | |"
     )
@@ -123,8 +125,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="file to write the figures to")
     options = parser.parse_args()
     figures = {name: value for n in options.sizes for name, value in measure(n).items()}
-    low, high = sorted(options.sizes)[-2:]
-    for stage in STAGES:
+    for (low, high), stage in itertools.product(itertools.pairwise(sorted(options.sizes)[-2:]), STAGES):
         growth = figures[f"{stage}/{high}_seconds"] / figures[f"{stage}/{low}_seconds"]
         figures[f"{stage}/exponent"] = max(0.0, float(np.log(growth) / np.log(high / low)))
     print(render_table(figures, options.sizes))
