@@ -256,6 +256,16 @@ def test_every_classifier_keeps_its_promises(name: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(loaded.predict_proba(X[fold.test]), first.proba)
 
 
+def test_the_linear_machine_for_size_has_few_ties() -> None:
+    """Sigmoids of a machine for each genre saturate, and then the first genre would win."""
+    rng = np.random.default_rng(0)
+    genre = np.tile(list("abcde"), 40)
+    X = rng.normal(size=(200, 60)).astype(np.float32) + 0.5 * rng.normal(size=(5, 60))[np.arange(200) % 5]
+    fit = estimator.fit(build_once("classifier", "sgd"), X, genre, np.arange(200), [], "accuracy")
+    highest = np.sort(fit.estimator.predict_proba((30 * X).astype(np.float32)), axis=1)[:, -2:]
+    assert (highest[:, 1] > highest[:, 0]).mean() > 0.95
+
+
 def test_the_backend_of_keras_is_a_setting_of_the_leaf(monkeypatch: pytest.MonkeyPatch) -> None:
     """So it decides the digest of a cell."""
     for name, backend in ((None, "jax"), ("torch", "torch")):
@@ -318,6 +328,7 @@ def test_a_wrong_name_in_params_is_one_line(tmp_path: Path, monkeypatch, change:
 )
 def test_settings_of_another_kind_are_one_line(change: dict[str, Any], message: str) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
+        config._register_settings(CONF)
         settings = compose("config")
     with pytest.raises(UserError, match=message) as caught:
         config._check_settings(OmegaConf.create(config.resolve_node(settings) | change), {})

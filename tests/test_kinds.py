@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ class Example:
     shares: Shares | None = None
     nested: Mapping[str, Mapping[str, Count]] | None = None
     jobs: Jobs = -1
+    word: Literal["a", "b", "c"] = "a"
 
     def __post_init__(self) -> None:
         if self.n == 13:
@@ -48,6 +49,7 @@ def test_values_of_the_right_kind_are_kept():
         ({"n": 1, "shares": [0.5, 2]}, "shares.1: less than 1 expected, 2 found"),
         ({"n": 1, "nested": {"a": {"b": 0}}}, "nested.a.b: greater than or equal to 1 expected, 0 found"),
         ({"n": 1, "jobs": 0}, "jobs: -1 (one for each core) or at least 1 expected, 0 found"),
+        ({"n": 1, "word": "d"}, "word: 'a', 'b' or 'c' expected, 'd' found"),
         ({"n": 1, "other": 2}, "other is unknown"),
         ({}, "n is missing"),
     ],

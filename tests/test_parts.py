@@ -40,6 +40,19 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_it_was_not(
     assert run(tmp_path / "parts") == (numbers, steps, [])
 
 
+def test_a_damaged_part_is_computed_again_and_a_file_of_others_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "SIZE", 2)
+    whole = run(tmp_path / "parts")
+    (tmp_path / "parts/.DS_Store").touch()
+    first, second, _ = sorted(tmp_path.glob("parts/*/*.arrow"))
+    first.write_bytes(b"")
+    second.write_bytes(second.read_bytes()[:-100])
+    assert run(tmp_path / "parts") == (*whole[:2], [0, 1, 2, 3])
+    assert (tmp_path / "parts/.DS_Store").is_file()
+
+
 @pytest.mark.parametrize("change", ["inputs", "code"])
 def test_parts_of_other_inputs_or_code_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str

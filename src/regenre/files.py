@@ -120,10 +120,12 @@ def check_target(target: Path, sources: Iterable[Path], force: bool) -> None:
     Raises
     ------
     UserError
-        `target` is one of the sources, also through a link, or it exists already.
+        `target` is a folder, one of the sources, also through a link, or it exists already.
     """
     if not target.exists():
         return
+    if target.is_dir():
+        raise UserError(f"{target}: a file expected, a folder found there; give another name")
     for source in sources:
         if source.exists() and target.samefile(source):
             raise UserError(f"{target}: a new file expected, the input {source} found; give another name")

@@ -80,6 +80,8 @@ def explain_invalid(error: ValidationError) -> str:
             return f"{name} is missing"
         case "unexpected_keyword_argument" | "extra_forbidden":
             return f"{name} is unknown"
+        case "literal_error":
+            return f"{name}: {first['ctx']['expected']} expected, {first['input']!r} found".removeprefix(": ")
         case "too_short":
             return f"{name}: at least {first['ctx']['min_length']} expected, {first['ctx']['actual_length']} found"
         case "too_long":

@@ -57,10 +57,10 @@ def compute_parts(
     """
     own = folder / _digest(inputs) if folder else None
     for other in folder.iterdir() if folder and folder.is_dir() else ():
-        if other != own:
+        if other != own and other.is_dir():
             shutil.rmtree(other)
     batches = {f"{first:09d}.arrow": calls[first : first + SIZE] for first in range(0, len(calls), SIZE)}
-    missing = {name: batch for name, batch in batches.items() if not (own and (own / name).is_file())}
+    missing = {name: batch for name, batch in batches.items() if not own or _read(own / name) is None}
     results = Parallel(return_as="generator")(delayed(function)(*call) for batch in missing.values() for call in batch)
     tables: dict[str, pa.Table] = {}
     n_missing = sum(map(len, missing.values()))
@@ -88,8 +88,12 @@ def _write(table: pa.Table, path: Path) -> None:
         writer.write_table(table)
 
 
-def _read(path: Path) -> pa.Table:
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+def _read(path: Path) -> pa.Table | None:
+    """Return a part, or None if it is missing or damaged."""
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowInvalid):
+        return None
 
 
 def _digest(inputs: object) -> str:

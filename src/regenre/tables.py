@@ -271,6 +271,8 @@ def read_predictions(path: Path) -> pd.DataFrame:
         lineterminator="\n",  # a name may contain the other line break
     )
     _check_columns(path, [name for name in predictions.columns if not name.startswith(PROBA)], PREDICTIONS)
+    if predictions.empty or predictions["clip_id"].duplicated().any():
+        raise UserError(f"{path}: one row for each tested clip expected, none or several found; run `dvc repro`")
     return predictions
 
 

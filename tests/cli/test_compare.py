@@ -40,6 +40,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_project(root, {A: "xxyyyy", B: "xxxxyy"})
     (root / "old.html").touch()
     write_project(tmp_path / "there", {A: "yyyyyyx", B: "xyyyyyx"})
+    (root / "data.html").mkdir()
+    for name in ("no:rows", "none", "twice"):
+        write_project(tmp_path / name, {A: "xy"})
+    (summary,) = tmp_path.glob("no:rows/reports/summary.csv")
+    (none,), (twice,) = (tmp_path.glob(f"{name}/data/cells/d/*/predictions.csv") for name in ("none", "twice"))
+    for path, lines in ((summary, slice(1)), (none, slice(1)), (twice, [0, 1, 1])):
+        rows = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(rows[lines] if isinstance(lines, slice) else [rows[n] for n in lines]))
     monkeypatch.delenv("REGENRE_ROOT", raising=False)
     monkeypatch.chdir(root)
     return root
@@ -108,7 +116,21 @@ def test_a_git_revision_is_compared_with_the_files_of_now(here: Path, capsys) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nothing", str(B)), "'nothing': a cell, a project's folder, or a git revision or DVC experiment with"),
+        (
+            ("nothing", str(B)),
+            "'nothing': reports/summary.csv of this git revision or DVC experiment expected, none found (",
+        ),
+        (("", str(B)), "'': a cell, a project's folder, or a git revision or DVC experiment expected; name one"),
+        (("../no:rows", str(B)), "../no:rows/reports/summary.csv: a row for each cell expected, none found"),
+        (
+            ("../none", str(B)),
+            f"../none/data/cells/d/{A}/predictions.csv: one row for each tested clip expected, none or",
+        ),
+        (
+            ("../twice", str(B)),
+            f"../twice/data/cells/d/{A}/predictions.csv: one row for each tested clip expected, none or",
+        ),
+        ((str(A), str(B), "--out", "data.html", "--force"), "data.html: a file expected, a folder found there"),
         (("../there:x", str(B)), f"../there:x: one of its cells expected after the colon ({A}, {B}), 'x' found"),
         (("data", str(B)), "data: a cell's folder, or that of a project with results (reports/summary.csv), expected"),
         ((str(A), str(B), "--out", "a.png"), "--out: a name that ends in .html expected, a.png found"),

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from regenre.cli.commands import check_page
-from regenre.errors import UserError, escape_terminal, join_lines
+from regenre.errors import UserError, escape_terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,10 @@ def read_side(name: str, scratch: Path) -> tuple[str, "pd.DataFrame"]:
     if (Path(name) / RECORD).is_file() or name in {folder.name for folder in list_cells()}:
         folder = find_cell(name)
         return folder.name, tables.read_predictions(folder / "predictions.csv")
-    where, _, cell = name.partition(":")
+    is_whole = ":" not in name or Path(name).is_dir()
+    where, _, cell = (name, "", "") if is_whole else name.rpartition(":")
+    if not where:
+        raise UserError(f"{name!r}: a cell, a project's folder, or a git revision or DVC experiment expected; name one")
     fetch = _read_folder(Path(where)) if Path(where).is_dir() else _read_revision(where, scratch)
     summary = read_summary(fetch("reports/summary.csv"))
     names = [str(CellName.read_row(row)) for row in summary.to_dict("records")]
@@ -99,19 +102,22 @@ def _read_folder(root: Path) -> Callable[[str], Path]:
 def _read_revision(revision: str, scratch: Path) -> Callable[[str], Path]:
     """Return a function that fetches a file of a git revision or a DVC experiment from git, or from DVC's cache."""
     from regenre import paths
+    from regenre.inference.model import list_cells
 
     root = str(paths.find_root())
 
     def fetch(path: str) -> Path:
         target = scratch / Path(path).name
         scratch.mkdir(exist_ok=True)
-        command = ["get", "--quiet", f"--rev={revision}", f"--out={target}", "--", root, path]
+        command = ["get", f"--rev={revision}", f"--out={target}", "--", root, path]
         process = subprocess.run([sys.executable, "-m", "dvc", *command], capture_output=True, text=True)
         if process.returncode:
-            reason = join_lines(process.stderr).removeprefix("ERROR: ")
+            reason = next((line[7:] for line in process.stderr.splitlines() if line.startswith("ERROR: ")), "")
+            cells = ", ".join(folder.name for folder in list_cells()[:3])
             raise UserError(
-                f"{revision!r}: a cell, a project's folder, or a git revision or DVC experiment with {path} expected,"
-                f" none found ({reason})"
+                f"{revision!r}: {path} of this git revision or DVC experiment expected, none found ({reason}); name a"
+                f" cell ({cells}, ...), a project's folder, or a revision whose results DVC's cache has"
+                " (`dvc fetch --all-commits`)"
             )
         return target
 

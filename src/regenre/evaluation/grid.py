@@ -227,7 +227,10 @@ class Study:
 
 def read_summary(path: Path) -> pd.DataFrame:
     """Read summary.csv, for `select_best`."""
-    return tables.read_report(path, ["dataset", *CellName.COLUMNS, "accuracy"])
+    summary = tables.read_report(path, ["dataset", *CellName.COLUMNS, "accuracy"])
+    if summary.empty:
+        raise UserError(f"{path}: a row for each cell expected, none found; run `dvc repro --force evaluate`")
+    return summary
 
 
 def select_best(summary: pd.DataFrame) -> pd.Series:

@@ -116,6 +116,7 @@ def write_features(
     ]
     found = extraction.extract(clips, raw, analysis, piece_s, copies, scratch, inputs)
     whole, pieces = found.clips, found.pieces
+    shutil.rmtree(folder / tables.COPIES, ignore_errors=True)  # a run with more copies may have left some
     whole.pooled.update({name: family.read_table(name, clips, raw) for name, family in from_tables.items()})
     _write_records(folder, whole, analysis, probes, sets, settings, augmented)
     if piece_s:

@@ -105,7 +105,9 @@ def explain_file(model: Model, path: Path, start_s: float | None = None) -> File
             y = next(y for begin_s, y in windows if begin_s == window_start_s)
     end_s = window_start_s + len(y) / model.sr
     if start_s is not None and start_s > end_s:
-        raise UserError(f"--start: at most {end_s:.1f} s expected for {path}, {start_s:g} found")
+        raise UserError(
+            f"--start: a time in one of the windows of {path} expected, up to {end_s:g} s, {start_s:.10g} found"
+        )
     if len(y) and np.abs(y).max() < audio.SILENCE_PEAK:
         raise UserError(
             f"{path}: sound expected from {window_start_s:g} to {end_s:g} s, silence found; choose a --start"

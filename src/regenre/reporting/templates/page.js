@@ -62,7 +62,8 @@ const draw_map = data => {
   };
   const fill = () => {
     if (!list.open) return;
-    const cell = (tag, content) => { const made = document.createElement(tag); made.append(content); return made; };
+    const cell = (tag, content) => { const element = document.createElement(tag); element.append(content); return element; };
+    list.querySelectorAll("[aria-sort]").forEach(head => head.removeAttribute("aria-sort"));
     list.querySelector("tbody").replaceChildren(...shown.map(i => {
       const row = document.createElement("tr"), button = cell("button", data.clips[i]), head = cell("th", button);
       head.scope = "row"; button.type = "button"; button.dataset.place = i;
