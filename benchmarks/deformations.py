@@ -15,7 +15,6 @@ that of extracting these once, which decodes the clip too.
 Smallest dose, a few seconds: --clips 3 --clip-s 4 --deformations gain_minus_6,tilt_6
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -23,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from extraction import SETS, SR, make_analysis
-from workload import copy_clips, parse_options
+from workload import copy_clips, make_clip_parser, parse_options
 
 from regenre import audio, config
 from regenre.deformation.deformation import Deformation, deform
@@ -37,11 +36,8 @@ KEYS = ["family", "deformation", "column"]
 
 def main() -> None:
     """Print the table and the cost; write all columns."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--audio", type=Path, metavar="FOLDER", help="folder of clips, at any depth")
+    parser = make_clip_parser(__doc__, 20)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="file to write every column to")
-    parser.add_argument("--clips", type=int, default=20, help="number of clips (default: 20)")
-    parser.add_argument("--clip-s", type=float, default=30.0, help="length of a synthetic clip in seconds")
     parser.add_argument("--deformations", default=SHOWN, metavar="NAMES", help=f"default: {SHOWN}")
     options = parse_options(parser)
     leaves = config.read_deformations("--deformations", options.deformations.split(","))

@@ -18,14 +18,13 @@ Printed is the column of each family that moves most, for each kind of change. F
 Smallest dose, a few seconds: --clips 3 --clip-s 4
 """
 
-import argparse
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from extraction import SETS, SR, make_analysis
-from workload import copy_clips, parse_options
+from workload import copy_clips, make_clip_parser, parse_options
 
 from regenre import audio
 from regenre.errors import report_errors
@@ -76,11 +75,8 @@ def measure_moves(values: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Print the columns that move most; write all columns."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--audio", type=Path, metavar="FOLDER", help="folder of clips, at any depth")
+    parser = make_clip_parser(__doc__, 20)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="file to write every column to")
-    parser.add_argument("--clips", type=int, default=20, help="number of clips (default: 20)")
-    parser.add_argument("--clip-s", type=float, default=30.0, help="length of a synthetic clip in seconds")
     options = parse_options(parser)
     analysis = make_analysis(SETS["all"])
     with tempfile.TemporaryDirectory() as folder:

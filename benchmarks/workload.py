@@ -24,13 +24,20 @@ SEED = 20020
 SUFFIXES = {".wav", ".flac", ".au"}
 
 
-def make_parser(description: str, n_clips: int | None) -> argparse.ArgumentParser:
-    """Return a parser with the options of every benchmark; `n_clips` is the default number of clips."""
+def make_clip_parser(description: str, n_clips: int | None) -> argparse.ArgumentParser:
+    """Return a parser with the options that choose clips; `n_clips` is their default number."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--audio", type=Path, metavar="FOLDER", help="folder of clips, at any depth")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="file to write the figures to")
-    parser.add_argument("--clips", type=int, default=n_clips, help="number of clips")
+    default = "" if n_clips is None else f" (default: {n_clips})"
+    parser.add_argument("--clips", type=int, default=n_clips, help=f"number of clips{default}")
     parser.add_argument("--clip-s", type=float, default=30.0, help="length of a synthetic clip in seconds")
+    return parser
+
+
+def make_parser(description: str, n_clips: int | None) -> argparse.ArgumentParser:
+    """Return a parser with the options of a benchmark that takes times; `n_clips` as in `make_clip_parser`."""
+    parser = make_clip_parser(description, n_clips)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file to write the figures to")
     parser.add_argument("--repeats", type=int, default=3, help="number of times that each measurement is repeated")
     return parser
 

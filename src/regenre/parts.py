@@ -9,6 +9,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import md5
 from importlib.metadata import requires, version
@@ -60,9 +61,12 @@ def compute_parts(
         if other != own and other.is_dir():
             shutil.rmtree(other)
     batches = {f"{first:09d}.arrow": calls[first : first + SIZE] for first in range(0, len(calls), SIZE)}
-    missing = {name: batch for name, batch in batches.items() if not own or _read(own / name) is None}
-    results = Parallel(return_as="generator")(delayed(function)(*call) for batch in missing.values() for call in batch)
     tables: dict[str, pa.Table] = {}
+    for name in batches if own else ():
+        with suppress(OSError, pa.ArrowInvalid):  # missing or damaged
+            tables[name] = _read(own / name)  # type: ignore[operator]
+    missing = {name: batch for name, batch in batches.items() if name not in tables}
+    results = Parallel(return_as="generator")(delayed(function)(*call) for batch in missing.values() for call in batch)
     n_missing = sum(map(len, missing.values()))
     with tqdm(total=len(calls), initial=len(calls) - n_missing, desc=title, unit=" clips", disable=None) as progress:
         for name, batch in missing.items():
@@ -72,8 +76,9 @@ def compute_parts(
                 progress.update()
             tables[name] = pa.Table.from_pylist(rows, schema)
             if own:
-                files.write_atomically(own / name, partial(_write, tables.pop(name)))
-    return pa.concat_tables([tables[name] if name in tables else _read(own / name) for name in batches])  # type: ignore[operator]
+                files.write_atomically(own / name, partial(_write, tables[name]))
+                tables[name] = _read(own / name)
+    return pa.concat_tables(tables[name] for name in batches)
 
 
 def view_rows(column: pa.ChunkedArray) -> Iterator[np.ndarray]:
@@ -88,12 +93,8 @@ def _write(table: pa.Table, path: Path) -> None:
         writer.write_table(table)
 
 
-def _read(path: Path) -> pa.Table | None:
-    """Return a part, or None if it is missing or damaged."""
-    try:
-        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-    except (OSError, pa.ArrowInvalid):
-        return None
+def _read(path: Path) -> pa.Table:
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
 def _digest(inputs: object) -> str:

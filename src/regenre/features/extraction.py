@@ -225,9 +225,20 @@ def _list_rows(
     makers: Mapping[str, tuple[Copies, Analysis]],
 ) -> list[dict[str, object]]:
     """Return a row for the clip, with number -1, one for each piece, one for each copy; sequences are flat."""
-    clip, pieces, copies = _extract_clip(clip_id, path, md5, analysis, piece_s, makers)
-    numbered = [("", -1, clip), *(("", n, piece) for n, piece in enumerate(pieces))]
-    numbered += [(name, n, copy) for name, own in copies.items() for n, copy in enumerate(own)]
+    with threadpool_limits(1):  # no nested parallelism, and the same sums for any number of workers
+        check_clip(path, md5)
+        try:
+            samples, sr = audio.decode(path)
+            y = audio.prepare(samples, sr, analysis.sr)
+        except AudioError as error:
+            raise UserError(
+                f"clip {clip_id}: {error}, but the clip table lists it as usable; run `dvc repro index` again"
+            ) from error
+        numbered = [("", -1, analysis(y))]
+        numbered += [("", n, analysis(piece)) for n, piece in enumerate(cut_pieces(y, round(piece_s * analysis.sr)))]
+        for name, (own, part) in makers.items():
+            copies = make_copies(own.deformations, own.n, samples, sr, clip_id)
+            numbered += [(name, n, part(audio.convert(copy, sr, analysis.sr))) for n, copy in enumerate(copies)]
     return [
         {
             "features": name,
@@ -257,35 +268,6 @@ def _build_tables(clip_ids: pd.Series, table: pa.Table, kept: np.ndarray, analys
             frames = itertools.compress(parts.view_rows(table[f"{name} frames"]), kept)
             sequences[name] = [flat.reshape(len(family.names), -1).T for flat in frames]
     return FeatureTables(clip_ids, pooled, sequences)
-
-
-def _extract_clip(
-    clip_id: str,
-    path: Path,
-    md5: str,
-    analysis: Analysis,
-    piece_s: float,
-    makers: Mapping[str, tuple[Copies, Analysis]],
-) -> tuple[Features, list[Features], dict[str, list[Features]]]:
-    """Return the features of the clip, of its pieces, and of its copies for each feature set."""
-    with threadpool_limits(1):  # no nested parallelism, and the same sums for any number of workers
-        check_clip(path, md5)
-        try:
-            samples, sr = audio.decode(path)
-            y = audio.prepare(samples, sr, analysis.sr)
-        except AudioError as error:
-            raise UserError(
-                f"clip {clip_id}: {error}, but the clip table lists it as usable; run `dvc repro index` again"
-            ) from error
-        pieces = [analysis(piece) for piece in cut_pieces(y, round(piece_s * analysis.sr))]
-        copies = {
-            name: [
-                part(audio.convert(copy, sr, analysis.sr))
-                for copy in make_copies(own.deformations, own.n, samples, sr, clip_id)
-            ]
-            for name, (own, part) in makers.items()
-        }
-        return analysis(y), pieces, copies
 
 
 def make_probe(sr: int) -> np.ndarray:
