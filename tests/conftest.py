@@ -16,13 +16,14 @@ import pytest
 import soundfile
 import warm
 from filelock import FileLock
-from helpers import ROOT, SR, sine, write_mean_network
+from helpers import ROOT, SR, frames_of, silence, sine, write_mean_network
 from hypothesis import HealthCheck, settings
 from joblib import effective_n_jobs
 from projects import Project
 
 from regenre.compute import Dask
 from regenre.errors import UserError
+from regenre.features.families.spectral_shape import SpectralShape
 from regenre.pretrained import musicnn
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -137,10 +138,14 @@ def project(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let librosa compile before the workers of pytest-xdist start: several processes at once spoil numba's cache."""
+    """Compile before the workers of pytest-xdist start: several processes at once spoil numba's cache.
+
+    Projects copy what is compiled of regenre with its sources.
+    """
     if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
         for name in ("util.utils", "beat", "core.pitch", "core.audio"):
             importlib.import_module(f"librosa.{name}")
+        SpectralShape([0.5])(frames_of(silence()))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

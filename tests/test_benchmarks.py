@@ -5,7 +5,7 @@ import math
 import os
 import re
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -19,11 +19,15 @@ from regenre import config
 BENCHMARKS = ROOT / "benchmarks"
 
 
-def run_benchmark(name: str, *arguments: object, status: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *map(str, arguments)]
-    process = subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True)
-    assert process.returncode == status, process.stdout + process.stderr
-    return process
+@pytest.fixture
+def run_benchmark(programs: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(name: str, *arguments: object, status: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [str(programs / "python"), str(BENCHMARKS / f"{name}.py"), *map(str, arguments)]
+        process = subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True)
+        assert process.returncode == status, process.stdout + process.stderr
+        return process
+
+    return run
 
 
 def read_dose(name: str) -> list[str]:
@@ -39,7 +43,7 @@ def assert_positive(figures: dict[str, float]) -> None:
 
 
 @pytest.mark.slow
-def test_extraction_has_a_figure_for_every_set_and_for_scaling(tmp_path: Path) -> None:
+def test_extraction_has_a_figure_for_every_set_and_for_scaling(run_benchmark, tmp_path: Path) -> None:
     process = run_benchmark("extraction", *read_dose("extraction"), "--json", tmp_path / "figures.json")
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert math.isfinite(figures.pop("memory/growth_mb"))  # 0 if more clips need no more memory
@@ -51,7 +55,7 @@ def test_extraction_has_a_figure_for_every_set_and_for_scaling(tmp_path: Path) -
     assert all(re.search(rf"^{re.escape(name)} +\S+$", process.stdout, re.MULTILINE) for name in figures)
 
 
-def test_fingerprint_has_recall_and_growth(tmp_path: Path) -> None:
+def test_fingerprint_has_recall_and_growth(run_benchmark, tmp_path: Path) -> None:
     process = run_benchmark("fingerprint", *read_dose("fingerprint"), "--json", tmp_path / "figures.json")
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert_positive({name: value for name, value in figures.items() if name.startswith("growth/")})
@@ -64,7 +68,7 @@ def test_fingerprint_has_recall_and_growth(tmp_path: Path) -> None:
     assert len(re.findall(r"recall \d", process.stdout)) == 9
 
 
-def test_fingerprint_takes_clips_from_a_folder(tmp_path: Path) -> None:
+def test_fingerprint_takes_clips_from_a_folder(run_benchmark, tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"deep/{number}").mkdir(parents=True)
         soundfile.write(tmp_path / f"deep/{number}/clip.FLAC", sine(300 + 100 * number, 3), SR, format="FLAC")
@@ -72,7 +76,7 @@ def test_fingerprint_takes_clips_from_a_folder(tmp_path: Path) -> None:
     assert output.startswith("3 clips;")
 
 
-def test_length_and_rate_has_every_column_and_a_rate_that_changes_nothing(tmp_path: Path) -> None:
+def test_length_and_rate_has_every_column_and_a_rate_that_changes_nothing(run_benchmark, tmp_path: Path) -> None:
     process = run_benchmark("length_and_rate", *read_dose("length_and_rate"), "--csv", tmp_path / "moves.csv")
     moves = pd.read_csv(tmp_path / "moves.csv")
     families = config.read_feature_set("all").families
@@ -86,7 +90,7 @@ def test_length_and_rate_has_every_column_and_a_rate_that_changes_nothing(tmp_pa
     assert moves.loc[moves["to"] != SR, "deviation"].any()
 
 
-def test_deformations_has_a_row_for_every_family_and_a_cost(tmp_path: Path) -> None:
+def test_deformations_has_a_row_for_every_family_and_a_cost(run_benchmark, tmp_path: Path) -> None:
     process = run_benchmark("deformations", *read_dose("deformations"), "--csv", tmp_path / "moves.csv")
     moves = pd.read_csv(tmp_path / "moves.csv")
     families = config.read_feature_set("all").families
@@ -100,7 +104,7 @@ def test_deformations_has_a_row_for_every_family_and_a_cost(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["extraction", "fingerprint", "length_and_rate", "deformations"])
-def test_a_folder_without_clips_is_one_line(name: str, tmp_path: Path) -> None:
+def test_a_folder_without_clips_is_one_line(run_benchmark, name: str, tmp_path: Path) -> None:
     error = run_benchmark(name, "--audio", tmp_path, status=1).stderr
     assert error.splitlines() == [
         f"regenre: --audio {tmp_path}: a folder with .wav, .flac or .au files expected, no such file found"
@@ -108,7 +112,7 @@ def test_a_folder_without_clips_is_one_line(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_scale_has_every_stage(tmp_path: Path) -> None:
+def test_scale_has_every_stage(run_benchmark, tmp_path: Path) -> None:
     process = run_benchmark("scale", *read_dose("scale"), "--json", tmp_path / "figures.json")
     figures = json.loads((tmp_path / "figures.json").read_text())
     stages = {name.partition("/")[0] for name in figures if name.endswith("_seconds")}
@@ -120,7 +124,7 @@ def test_scale_has_every_stage(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_damaged_files_and_killed_stages_end_in_results_or_reasons(tmp_path: Path) -> None:
+def test_damaged_files_and_killed_stages_end_in_results_or_reasons(run_benchmark, tmp_path: Path) -> None:
     options = [*read_dose("reliability"), "--json", tmp_path / "figures.json"]
     process = run_benchmark("reliability", *options, REGENRE_JOBS="1")
     figures = json.loads((tmp_path / "figures.json").read_text())
@@ -129,7 +133,7 @@ def test_damaged_files_and_killed_stages_end_in_results_or_reasons(tmp_path: Pat
     assert not any(figures.values()), process.stdout + process.stderr
 
 
-def test_tracking_logs_each_cell_once(tmp_path: Path) -> None:
+def test_tracking_logs_each_cell_once(run_benchmark, tmp_path: Path) -> None:
     run_benchmark("tracking", *read_dose("tracking"), "--json", tmp_path / "figures.json", MLFLOW_TRACKING_URI="")
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert set(figures) == {"cells", "log_seconds", "again_seconds"}
@@ -137,11 +141,11 @@ def test_tracking_logs_each_cell_once(tmp_path: Path) -> None:
     assert_positive(figures)
 
 
-def test_a_dose_of_no_clips_is_refused() -> None:
+def test_a_dose_of_no_clips_is_refused(run_benchmark) -> None:
     assert "--clips: a number above 0 expected, 0 found" in run_benchmark("fingerprint", "--clips", 0, status=2).stderr
 
 
-def test_classification_without_a_model_says_what_to_run(tmp_path: Path) -> None:
+def test_classification_without_a_model_says_what_to_run(run_benchmark, tmp_path: Path) -> None:
     (tmp_path / ".regenre").touch()
     process = run_benchmark("classification", *read_dose("classification"), status=3, REGENRE_ROOT=str(tmp_path))
     assert process.stderr == ("classification.py: no model found; run `make repro`, or pass --model with a cell\n")

@@ -96,6 +96,7 @@ def shared_project(finished: Project, tmp_path_factory: pytest.TempPathFactory) 
 
 def clone(project: Project, folder: Path) -> Project:
     project.run("git", "clone", "--quiet", str(project.folder), str(folder))
+    shutil.copytree(project.folder / "src", folder / "src", dirs_exist_ok=True)  # what numba compiled, with its times
     other = Project(folder)
     other.programs = project.programs
     for key, value in (("user.name", "B"), ("user.email", "b@example.org")):

@@ -18,6 +18,9 @@ from regenre import paths
 pytestmark = pytest.mark.slow
 
 
+FIND_PACKAGE = "import regenre; from pathlib import Path; print(Path(regenre.__file__).parents[1])"
+
+
 def run(*command: str | Path, cwd: Path) -> None:
     process = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     assert process.returncode == 0, process.stdout + process.stderr
@@ -55,10 +58,11 @@ def test_without_a_project_the_settings_of_the_package_are_used(away: Project) -
     assert "make one with `regenre init FOLDER`" in away.run("regenre", "learn", ".", ok=False)
 
 
-def test_a_project_of_the_package_runs_to_its_last_stage(away: Project) -> None:
+def test_a_project_of_the_package_runs_to_its_last_stage(away: Project, programs: Path) -> None:
     away.run("regenre", "init", "p")
     project = Project(away.folder / "p")
-    project.variables = away.variables
+    project.programs = programs
+    project.variables["PYTHONPATH"] = away.run("python", "-c", FIND_PACKAGE).strip()
     project.shrink()
     project.edit("params.yaml", features=["mfcc"], classifiers=["knn"])
     repro = ("python", "-m", "dvc", "repro")
@@ -66,7 +70,6 @@ def test_a_project_of_the_package_runs_to_its_last_stage(away: Project) -> None:
     cell = "data/cells/synthetic/grouped_kfold-mfcc-knn"
     assert "a.wav: " in away.run("regenre", "classify", "a.wav", "--model", f"p/{cell}")
     assert re.findall("Running stage '(.*)'", project.run(*repro, "index")) == ["mark"]
-    module = project.run("python", "-c", "import regenre.audio; print(regenre.audio.__file__)").strip()
-    with Path(module).open("a") as file:
+    with Path(project.variables["PYTHONPATH"], "regenre/audio.py").open("a") as file:
         file.write("# an upgrade\n")
     assert re.findall("Running stage '(.*)'", project.run(*repro, "index")) == ["mark", "compose", "download", "index"]

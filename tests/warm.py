@@ -24,8 +24,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LIBRARIES = (
-    "av", "dvc.cli", "dvc.repo", "hydra", "joblib", "matplotlib.figure", "mlflow", "mlflow.models", "pandas",
-    "pyarrow.parquet", "pydantic", "scipy.ndimage", "scipy.signal", "scipy.spatial", "scipy.stats", "sklearn.compose",
+    "alembic.command", "av", "dvc.cli", "dvc.repo", "hydra", "joblib", "librosa.filters",
+    "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "matplotlib.figure", "mlflow",
+    "mlflow.models", "mlflow.store.tracking.sqlalchemy_store", "pandas", "pyarrow.pandas_compat", "pyarrow.parquet",
+    "pydantic", "scipy.ndimage", "scipy.signal", "scipy.spatial", "scipy.stats", "sklearn.compose",
     "sklearn.discriminant_analysis", "sklearn.ensemble", "sklearn.model_selection", "sklearn.neighbors", "sklearn.svm",
     "skops.io", "soundfile", "soxr",
 )  # fmt: skip
