@@ -245,7 +245,7 @@ def _open(path: Path) -> AudioFile:
     try:
         return _FfmpegFile(path)
     except AudioError as error:
-        raise AudioError("unreadable", f"{first}{error}") from error
+        raise AudioError(error.fault, f"{first}{error}") from error
 
 
 def _prefer_ffmpeg(path: Path, file: "_SndFile") -> AudioFile:
@@ -292,7 +292,7 @@ class _SndFile:
             n = max(1, most // self.channels)
             if self.n_stated is not None and (is_padded or self._file.seekable()):
                 n = min(n, max(1, self.n_stated - n_read))
-            with _explain("libsndfile"):
+            with _explain("libsndfile", "it is cut off or damaged: "):
                 block = self._file.read(out=np.zeros((n, self.channels), dtype))  # zeros: never another memory's bytes
             if not len(block):
                 break
@@ -611,8 +611,8 @@ def _read_mp3_length(path: Path) -> int | None:
 
 
 @contextmanager
-def _explain(library: str = "") -> Iterator[None]:
-    """Turn what a library raises about a file, of whatever kind, into an `AudioError`."""
+def _explain(library: str = "", cause: str = "") -> Iterator[None]:
+    """Turn what a library raises about a file, of whatever kind, into an `AudioError`; it begins with the cause."""
     try:
         yield
     except AudioError:
@@ -621,4 +621,4 @@ def _explain(library: str = "") -> Iterator[None]:
         reason = join_lines(str(error)).partition("; last error log")[0].rsplit("': ", 1)[-1].strip().rstrip(".")
         reason = _NUMBER_AND_PATH.sub("", reason)
         prefix = f"{library} cannot read it: " if library else ""
-        raise AudioError("unreadable", prefix + (reason or type(error).__name__)) from error
+        raise AudioError("unreadable", cause + prefix + (reason or type(error).__name__)) from error

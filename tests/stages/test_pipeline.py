@@ -115,7 +115,6 @@ def test_sequence_classifiers_read_frames_and_tables_join_them(project: Project,
 
 def test_real_music_is_told_apart_by_artist(project: Project, shared: Path, tmp_path: Path) -> None:
     copy = project.copy_to(tmp_path / "project")
-    copy.variables = {}
     artist = pd.read_csv(shared / "gtzan/artists.csv", index_col="clip_id")["artist"]
     clips = sorted((shared / "audio/gtzan_short").resolve().glob("*/*.flac"))[::3]
     only = artist[next(path.stem for path in clips if path.stem.startswith("jazz"))]
