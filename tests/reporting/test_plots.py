@@ -83,3 +83,14 @@ def test_a_preview_shows_the_waveform_above_the_spectrogram() -> None:
     assert wave[:, -10].sum() == 33
     assert levels[:, -10].argmax() == pytest.approx(HEIGHT * (1 - 5000 / 11_025), abs=1)  # 0 Hz is at the bottom
     assert levels[:, 10].max() < 0.1
+
+
+def test_a_character_that_no_font_has_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    figure = Figure()
+    figure.suptitle("\U0010fffd \U0010fffc")  # of private use, so no font has them
+    assert len(plots.render_png(figure)) > 1000
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("regenre: a box stands for each character that DejaVu Sans")
+    figure.suptitle("Jazz")
+    plots.render_png(figure)
+    assert capsys.readouterr().err == ""

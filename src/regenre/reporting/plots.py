@@ -19,6 +19,8 @@ their numbers, bars have hatches, lines have markers.
 
 import io
 import re
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
@@ -40,6 +43,11 @@ DPI = 110
 INK = "#0b0b0c"  # colour of lines and text; `render_svg` replaces it by the colour of the page
 _WAVE = (31, 119, 180, 255)  # colour of a waveform
 _MARKERS = "osD^vP"  # one per split
+_FONTS = (  # of those that are installed, the first that has a character
+    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Zen Hei", "PingFang SC",
+    "Hiragino Sans", "Arial Unicode MS", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Segoe UI",
+)  # fmt: skip
+_REMEDY = "install a font that has them, such as Noto Sans CJK"
 
 
 def save_figure(path: Path, figure: Figure) -> None:
@@ -82,9 +90,19 @@ def _adapt_tag(tag: str, name: str) -> str:
 
 
 def render_png(figure: Figure) -> bytes:
-    """Return the bytes of a PNG; the same figure yields the same bytes."""
+    """Return the bytes of a PNG; the same figure yields the same bytes on machines with the same fonts."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = [font for font in _FONTS if font in installed]
+    with matplotlib.rc_context({"font.sans-serif": fonts}), warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph")
+        figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+    lacks = [warning for warning in caught if str(warning.message).startswith("Glyph")]
+    for warning in caught:
+        if warning not in lacks:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if lacks:
+        print(f"regenre: a box stands for each character that {', '.join(fonts)} lack; {_REMEDY}", file=sys.stderr)
     return stream.getvalue()
 
 
