@@ -35,6 +35,7 @@ bench: $(SETUP)
 	python benchmarks/fingerprint.py --clips 100 $(if $(AUDIO),--audio "$(AUDIO)")
 	python benchmarks/length_and_rate.py $(if $(AUDIO),--audio "$(AUDIO)")
 	python benchmarks/deformations.py $(if $(AUDIO),--audio "$(AUDIO)")
+	python benchmarks/networks.py $(if $(AUDIO),--audio "$(AUDIO)")
 	python benchmarks/reliability.py
 	python benchmarks/scale.py
 	python benchmarks/tracking.py

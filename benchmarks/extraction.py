@@ -23,8 +23,6 @@ import contextlib
 import importlib
 import io
 import os
-import re
-import resource
 import statistics
 import sys
 import tempfile
@@ -44,7 +42,7 @@ import pandas as pd
 import scipy.fft
 import scipy.signal
 import soundfile
-from workload import copy_clips, make_parser, parse_options, write_figures
+from workload import copy_clips, make_parser, measure_peak_mb, parse_options, write_figures
 
 from regenre import audio, config
 from regenre.compute import Local
@@ -216,14 +214,6 @@ def measure_scaling(clips: list[Path], n_clips: int) -> dict[str, float]:
     one, _ = run(1, copies)
     return {f"scaling/{cores}": many / (cores * one), "clips_per_s": many,
             "memory/worker_mb": large_mb, "memory/growth_mb": large_mb - small_mb}  # fmt: skip
-
-
-def measure_peak_mb() -> float:
-    """Return the highest resident memory of this process since its start, in 10^6 bytes."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # where getrusage would also count the parent process
-        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024 / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def main() -> None:

@@ -153,10 +153,10 @@ class Project:
         return {**os.environ, "REGENRE_ROOT": str(self.folder), "PYTHONPATH": str(ROOT / "src")}
 
     def digest_outputs(self) -> dict[str, str]:
-        """Return the digest of each file in data/ and reports/, temporary ones too."""
-        paths = [
-            path for top in ("data", "reports") for path in sorted((self.folder / top).rglob("*")) if path.is_file()
-        ]
+        """Return the digest of each file in data/ and reports/, temporary ones too, but when fits ran."""
+        fits = self.folder / "data/fits"
+        paths = [path for top in ("data", "reports") for path in sorted((self.folder / top).rglob("*"))]
+        paths = [path for path in paths if path.is_file() and path.parent != fits]
         return {str(path.relative_to(self.folder)): hashlib.md5(path.read_bytes()).hexdigest() for path in paths}
 
 
@@ -307,7 +307,7 @@ def main() -> None:
     print(f"{options.mutants} mutants in {len(SNDFILE) + len(FFMPEG)} formats, {options.kills} kills")
     for name, count in counts.items():
         print(f"{name}: {count}{' MB' if name == 'memory' else ''}")
-    for note in figures.notes[:20]:
+    for note in dict.fromkeys(figures.notes):
         print(f"  {note}", file=sys.stderr)
     write_figures(options.json, {name: float(count) for name, count in counts.items()})
     if any(count for name, count in counts.items() if name != "memory"):

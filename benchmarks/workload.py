@@ -6,11 +6,14 @@ find_clips        audio files of a folder
 choose_clips      some of them, at equal distances
 synthesise_clips  clips of synthetic music
 copy_clips        clips as WAV files, from a folder or synthetic
+measure_peak_mb   highest memory of this process
 write_figures     figures as JSON
 """
 
 import argparse
 import json
+import re
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +94,14 @@ def copy_clips(options: argparse.Namespace, folder: Path) -> list[Path]:
         paths.append(folder / f"{number:05d}_{source.stem}.wav")
         soundfile.write(paths[-1], y, sr)
     return paths
+
+
+def measure_peak_mb() -> float:
+    """Return the highest resident memory of this process since its start, in 10^6 bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # where getrusage would also count the parent process
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def write_figures(path: Path | None, figures: dict[str, float]) -> None:

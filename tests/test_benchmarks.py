@@ -5,6 +5,7 @@ import math
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,7 +104,15 @@ def test_deformations_has_a_row_for_every_family_and_a_cost(run_benchmark, tmp_p
     assert re.search(r"^time: 2 deformations cost \d+\.\d times one extraction", process.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["extraction", "fingerprint", "length_and_rate", "deformations"])
+def test_networks_has_the_speed_and_memory_of_each(tmp_path: Path) -> None:
+    dose = [*read_dose("networks"), "--json", str(tmp_path / "figures.json")]
+    subprocess.run([sys.executable, str(BENCHMARKS / "networks.py"), *dose], check=True)  # it starts processes itself
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert_positive(figures)
+    assert set(figures) == {"mfcc/realtime", "mfcc/mb", "linear_probe/fit_s", "linear_probe/mb"}
+
+
+@pytest.mark.parametrize("name", ["extraction", "fingerprint", "length_and_rate", "deformations", "networks"])
 def test_a_folder_without_clips_is_one_line(run_benchmark, name: str, tmp_path: Path) -> None:
     error = run_benchmark(name, "--audio", tmp_path, status=1).stderr
     assert error.splitlines() == [

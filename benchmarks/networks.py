@@ -1,0 +1,149 @@
+"""Speed and memory of networks: what they compute from audio, their training, and transcription.
+
+python benchmarks/networks.py [--audio FOLDER] [--json FILE] [--clips 24] [--repeats 3]
+
+FOLDER holds clips that libsndfile reads; without it the clips are synthetic music of 30 s. Every contender has a
+process of its own and one core; a time is the median of `repeats`, after a first run on one clip.
+
+    <family>/realtime       seconds of audio per second: networks beside mfcc and everything that is made by hand
+    <classifier>/fit_s      seconds of a fit on the clips, four classes: cnn on the frames of a mel spectrogram, the
+                            probes on as many columns of noise as both musicnn networks have
+    <transcriber>/realtime  seconds of audio per second
+    <name>/mb               highest resident memory of the process in 10^6 bytes, libraries included
+
+What needs an extra or weights that are not there is named and left out.
+
+Smallest dose, a few seconds: --clips 12 --repeats 1 --clip-s 3 --only mfcc linear_probe
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import numpy as np
+import soundfile
+from workload import SEED, copy_clips, make_parser, measure_peak_mb, parse_options, write_figures
+
+from regenre import audio, config
+from regenre.errors import UserError, report_errors
+from regenre.features.extraction import Analysis
+from regenre.features.family import Family
+from regenre.features.pooling import Pooling
+from regenre.learning import estimator
+from regenre.learning.estimator import Learner
+from regenre.paths import locate_conf
+from regenre.transcription.transcriber import Transcriber
+
+N_COLUMNS = 1000
+Run = Callable[[list[Path]], object]
+FAMILIES = {
+    "mfcc": ["mfcc"],
+    "all": config.read_feature_set("all").families,
+    "musicnn_msd": ["musicnn"],
+    "musicnn_mtt": ["musicnn"],
+    "musicnn": ["musicnn"],
+}
+
+
+def make_analysis(names: list[str], models: list[str] | None = None) -> Analysis:
+    """Return the analysis that computes families and their frames; `models` are those of musicnn, None for all."""
+    settings = config.compose_settings()
+    leaves = {name: settings.family[name] | ({"models": models} if models else {}) for name in names}
+    families = {name: config.build(leaf, name, Family) for name, leaf in leaves.items()}
+    pooling, n_averaged = config.build(settings.pooling, "pooling", Pooling), settings.sequences.n_averaged
+    return Analysis(families, pooling, settings.audio.sr, settings.frames.n_fft, settings.frames.hop_length, n_averaged)
+
+
+def prepare_family(name: str, clips: list[Path]) -> Run:
+    """Return what computes a family of clips."""
+    analysis = make_analysis(FAMILIES[name], [name.removeprefix("musicnn_")] if "_" in name else None)
+    return lambda paths: [analysis(audio.load(path, analysis.sr)) for path in paths]
+
+
+def prepare_fit(name: str, clips: list[Path]) -> Run:
+    """Return what fits a classifier on clips, for the first run on twelve."""
+    with config.open_settings():
+        leaf = config.read_leaves("classifier", [name], SEED)[name]
+    learner = config.build(leaf, name, Learner)
+    if name == "cnn":
+        analysis = make_analysis(["mel_spectrogram"])
+        X = np.empty(len(clips), dtype=object)
+        X[:] = [analysis(audio.load(path, analysis.sr))[1]["mel_spectrogram"] for path in clips]
+    else:
+        X = np.random.default_rng(SEED).normal(size=(len(clips), N_COLUMNS)).astype(np.float32)
+    genre = np.array([f"class_{number % 4}" for number in range(len(X))], dtype=object)
+
+    def fit(paths: list[Path]) -> object:
+        n = max(12, len(paths))
+        return estimator.fit(learner, X[:n], genre[:n], np.arange(n), [], "accuracy")
+
+    return fit
+
+
+def prepare_transcriber(name: str, clips: list[Path]) -> Run:
+    """Return what transcribes clips."""
+    leaf = config.read_yaml(locate_conf() / f"transcriber/{name}.yaml")
+    transcriber = config.build(leaf, name, Transcriber)
+    return lambda paths: [transcriber(audio.load(path, transcriber.sr)) for path in paths]
+
+
+def measure(prepare: Callable[[list[Path]], Run], clips: list[Path], repeats: int) -> tuple[float, float]:
+    """Return the median time in seconds of a run on all clips, and the memory of this process."""
+    warnings.simplefilter("ignore")  # of few clips
+    run = prepare(clips)
+    run(clips[:1])  # loads, compiles
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run(clips)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times), measure_peak_mb()
+
+
+def main() -> None:
+    """Print and write the figures."""
+    transcribers = [path.stem for path in sorted((locate_conf() / "transcriber").glob("*.yaml"))]
+    contenders = {
+        **{name: partial(prepare_family, name) for name in FAMILIES},
+        **{name: partial(prepare_fit, name) for name in ("cnn", "linear_probe", "mlp_probe")},
+        **{name: partial(prepare_transcriber, name) for name in transcribers},
+    }
+    parser = make_parser(__doc__, n_clips=24)
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", choices=contenders, default=list(contenders), help="measure these alone"
+    )
+    options, figures = parse_options(parser), {}
+    with tempfile.TemporaryDirectory() as folder:
+        clips = copy_clips(options, Path(folder))
+        duration = sum(soundfile.info(path).duration for path in clips)
+        for name in options.only:
+            prepare = contenders[name]
+            try:
+                with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                    seconds, mb = pool.submit(measure, prepare, clips, options.repeats).result()
+            except UserError as error:
+                print(f"{name} left out: {error}", file=sys.stderr)
+                continue
+            is_fit = prepare.func is prepare_fit
+            figures |= {f"{name}/fit_s": seconds} if is_fit else {f"{name}/realtime": duration / seconds}
+            figures[f"{name}/mb"] = mb
+    rounded = {name: float(f"{value:.3g}") for name, value in figures.items()}
+    print("\n".join(f"{name:28s}{value:10g}" for name, value in rounded.items()))
+    write_figures(options.json, rounded)
+
+
+if __name__ == "__main__":
+    with report_errors():
+        main()
