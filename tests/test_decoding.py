@@ -524,6 +524,21 @@ def test_half_of_what_ffmpeg_writes_is_a_fault_or_states_no_length(tmp_path: Pat
         assert find_pitch(samples, coding.sr) == pytest.approx(440, abs=2)
 
 
+def test_many_channels_are_each_their_own(tmp_path: Path) -> None:
+    """Planar frames of more than eight channels, of which PyAV may see channels that are other memory."""
+    y = np.stack([sine(100 + 50 * number, 1.0, 48_000) for number in range(36)], axis=1)
+    with av.open(str(tmp_path / "clip.webm"), "w") as file:
+        stream = file.add_stream("libopus", rate=48_000, layout="36 channels", options={"mapping_family": "255"})
+        frame = av.AudioFrame.from_ndarray(y.reshape(1, -1), format="flt", layout="36 channels")
+        frame.sample_rate, frame.pts = 48_000, 0
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            file.mux(packet)
+    samples, fault = read(tmp_path / "clip.webm")
+    assert (samples.shape[1], fault) == (36, "")
+    for number in (0, 7, 8, 9, 35):
+        assert find_pitch(samples[:, number:], 48_000) == pytest.approx(100 + 50 * number, abs=2)
+
+
 # --- names and places --------------------------------------------------------
 
 

@@ -549,19 +549,21 @@ class _Resampler:
             kind = (frame.format.name, frame.layout.name, frame.sample_rate)
             if kind != self._kind:
                 samples += self.flush()
-                self._kind, self._resampler = kind, av.AudioResampler("fltp", frame.layout, self._sr)
-            samples += [self._mix(part.to_ndarray().T) for part in self._resampler.resample(frame)]
+                # interleaved, since PyAV reads past the list of a planar frame's channels if there are more than eight
+                self._kind, self._resampler = kind, av.AudioResampler("flt", frame.layout, self._sr)
+            samples += map(self._mix, self._resampler.resample(frame))
         return samples
 
-    def _mix(self, samples: np.ndarray) -> np.ndarray:
+    def _mix(self, frame: Any) -> np.ndarray:
         """Bring another number of channels to that which the stream began with, by their mean."""
+        samples: np.ndarray = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
         if samples.shape[1] == self._channels:
             return samples
         return np.repeat(samples.mean(axis=1, keepdims=True, dtype=np.float32), self._channels, axis=1)
 
     def flush(self) -> list[np.ndarray]:
         """Return what is left of the frames before."""
-        return [self._mix(part.to_ndarray().T) for part in self._resampler.resample(None)] if self._resampler else []
+        return [*map(self._mix, self._resampler.resample(None))] if self._resampler else []
 
 
 def _check_count(n_stated: int | None, n_read: int, tolerance: int = 0) -> None:

@@ -32,7 +32,7 @@ def main(settings: Settings) -> float | None:
             cells.Fit(time.time(), round(fitted.seconds, 3)).write(fitted.cell.inputs)
             scores, fits_s = metrics.score(fitted.predictions, settings.seed).cell, fits_s + fitted.seconds
             n_warnings = len({message for search in fitted.cell.searches for message in search.warnings})
-            warnings = f", {n_warnings} warnings in its cell.json" if n_warnings else ""
+            warnings = f", warnings in its cell.json: {n_warnings}" if n_warnings else ""
             accuracy = "{accuracy:.3f} ({accuracy_low:.3f} to {accuracy_high:.3f}), {n_clips} clips".format(**scores)
             tqdm.write(f"{fitted.cell.plan.name}: accuracy {accuracy}, {fitted.seconds:.1f} s{warnings}")
     print(
