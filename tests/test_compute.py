@@ -1,3 +1,4 @@
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,12 @@ def test_local_uses_its_number_of_processes() -> None:
     with Local(2).use():
         assert effective_n_jobs(None) == 2
         assert Parallel()(delayed(sum_squares)(np.arange(n)) for n in range(4)) == [0, 0, 1, 5]
+
+
+def test_a_process_that_is_ended_from_outside_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"ended in the middle of its work \(SIGKILL.*\): there was too little memory"):
+        with Local(2).use():
+            Parallel()(delayed(signal.raise_signal)(signal.SIGKILL) for _ in range(2))
 
 
 def test_a_cluster_yields_the_same_results(cluster: str) -> None:

@@ -9,6 +9,7 @@ The backend does not change a byte of the results: a task depends on its argumen
 results are collected in the order of the tasks.
 """
 
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Protocol, runtime_checkable
 
 import joblib
 from joblib.externals.loky.backend import resource_tracker
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from regenre.errors import UserError
 from regenre.kinds import Jobs, Positive, strict_dataclass
@@ -55,11 +57,25 @@ class Local:
 
     @contextmanager
     def use(self) -> Iterator[None]:
-        """Use processes of this machine, see `Compute`."""
+        """Use processes of this machine, see `Compute`.
+
+        Raises
+        ------
+        UserError
+            A process was ended from outside Python.
+        """
         if self.n_jobs != 1:
             start_tracker()
-        with joblib.parallel_config("loky", n_jobs=self.n_jobs):
-            yield
+        try:
+            with joblib.parallel_config("loky", n_jobs=self.n_jobs):
+                yield
+        except TerminatedWorkerError as error:
+            signals = ", ".join(re.findall(r"SIG[A-Z]+", str(error))) or "its status is not known"
+            raise UserError(
+                f"a worker process ended in the middle of its work ({signals}): there was too little memory, or a"
+                " library has a defect that one of the files meets; run again with REGENRE_JOBS=1, and if it ends"
+                " again, leave out the files that were changed last"
+            ) from error
 
 
 @strict_dataclass
