@@ -17,9 +17,9 @@ def test_local_uses_its_number_of_processes() -> None:
 
 
 def test_a_process_that_is_ended_from_outside_is_one_line() -> None:
-    with pytest.raises(UserError, match=r"ended in the middle of its work \(SIGKILL.*\): there was too little memory"):
-        with Local(2).use():
-            Parallel()(delayed(signal.raise_signal)(signal.SIGKILL) for _ in range(2))
+    message = r"ended in the middle of its work \(SIGKILL.*\): there was too little memory"
+    with pytest.raises(UserError, match=message), Local(2).use():
+        Parallel()(delayed(signal.raise_signal)(signal.SIGKILL) for _ in range(2))
 
 
 def test_a_cluster_yields_the_same_results(cluster: str) -> None:
