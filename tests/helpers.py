@@ -26,6 +26,7 @@ from regenre.learning.estimator import Learner
 from regenre.learning.splits import Fold
 from regenre.learning.tasks import Result, Task, Values
 from regenre.paths import CellName
+from regenre.quality.clip_table import _inspect_clip as inspect_clip
 from regenre.settings import AudioSettings, FrameSettings, SearchSettings
 from regenre.tables import FamilyRecord, FeatureSet
 
@@ -134,6 +135,21 @@ def die_once(marker: str, value: float) -> float:
         Path(marker).touch()
         os.kill(os.getpid(), 9)
     return value
+
+
+def die_of_five(number: Any) -> list[dict[str, Any]]:
+    """Return the square in a row; five ends the process, as a damaged file ends a decoder that has a defect."""
+    number = int(Path(number).stem) if isinstance(number, Path) else number
+    if number == 5:
+        os.kill(os.getpid(), 11)
+    return [{"square": number**2}]
+
+
+def inspect_or_die(raw: Path, path: str, *others: Any) -> list[dict[str, Any]]:
+    """Inspect a clip for the clip table; 2.wav ends the process."""
+    if path == "2.wav":
+        os.kill(os.getpid(), 11)
+    return inspect_clip(raw, path, *others)
 
 
 def build_leaf(group: str, name: str, /, **settings: Any) -> Any:

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import die_once, sum_squares
+from helpers import die_of_five, die_once, sum_squares
 from joblib import Parallel, delayed, effective_n_jobs
 
-from regenre.compute import Dask, Local
+from regenre.compute import Dask, Local, run_apart, run_each
 from regenre.errors import UserError
 
 
@@ -20,6 +20,14 @@ def test_a_process_that_is_ended_from_outside_is_one_line() -> None:
     message = r"ended in the middle of its work \(SIGKILL.*\): there was too little memory"
     with pytest.raises(UserError, match=message), Local(2).use():
         Parallel()(delayed(signal.raise_signal)(signal.SIGKILL) for _ in range(2))
+
+
+def test_a_call_that_ends_its_process_costs_no_other_its_result() -> None:
+    calls = [(number,) for number in (1, 5, 2, 3, 4, 5, 6, 7, 8, 9, 5)]
+    with Local(2).use():
+        results = run_each(die_of_five, calls, lambda waiting: run_apart(die_of_five, waiting, lambda _: []))
+        rows = list(results)
+    assert rows == [[{"square": number**2}] if number != 5 else [] for (number,) in calls]
 
 
 def test_a_cluster_yields_the_same_results(cluster: str) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from helpers import die_of_five
 
 from regenre import parts
+from regenre.compute import Local
 from regenre.parts import compute_parts, view_rows
 
 SCHEMA = pa.schema({"number": pa.int64(), "steps": pa.list_(pa.float32())})
@@ -64,3 +66,11 @@ def test_parts_of_other_inputs_or_code_are_removed(
         monkeypatch.setattr(parts, "_SOURCES", tmp_path)
     assert run(tmp_path / "parts", inputs=change if change == "inputs" else "same")[2] == [0, 1, 2, 3, 4]
     assert old not in (tmp_path / "parts").iterdir()
+
+
+def test_a_call_that_ends_its_process_has_other_rows() -> None:
+    schema = pa.schema([("square", pa.int64())])
+    with Local(2).use():
+        calls = [(number,) for number in range(8)]
+        table = compute_parts(None, 0, die_of_five, calls, schema, "test", lambda _: [{"square": -1}])
+    assert table["square"].to_pylist() == [0, 1, 4, 9, 16, -1, 36, 49]

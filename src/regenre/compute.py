@@ -3,6 +3,8 @@
     Compute        what every backend offers
     Local          processes of this machine
     Dask           workers of a Dask cluster, through joblib's own backend
+    run_each       results of calls, in order
+    run_apart      results of calls, though one ends its process
     start_tracker  joblib's process that tracks its temporary files
 
 The backend does not change a byte of the results: a task depends on its arguments only, runs in one thread, and
@@ -12,16 +14,22 @@ results are collected in the order of the tasks.
 import re
 import signal
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import joblib
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from regenre.errors import UserError
 from regenre.kinds import Jobs, Positive, strict_dataclass
+
+T = TypeVar("T")
+CRASHED = "the library that decodes it crashed"  # why a file cannot be used that ends its process
 
 
 @runtime_checkable
@@ -31,6 +39,54 @@ class Compute(Protocol):
     def use(self) -> AbstractContextManager[None]:
         """Make `joblib.Parallel()` use this backend inside the block."""
         ...
+
+
+def run_each(
+    function: Callable[..., T],
+    calls: Sequence[tuple[Any, ...]],
+    rescue: Callable[[Sequence[tuple[Any, ...]]], Iterable[T]] | None = None,
+    n_jobs: int | None = None,
+) -> Generator[T, None, None]:
+    """Yield the result of each call, in order, as the current backend computes it.
+
+    Parameters
+    ----------
+    rescue : if a process of this machine is ended from outside Python, by a defect of a decoder for one, it yields the
+        results of the calls that were under way; None: that is an error
+    n_jobs : None for the backend's number of processes
+    """
+    first, n_processes = 0, effective_n_jobs(n_jobs)
+    while first < len(calls):
+        results = Parallel(n_jobs, return_as="generator")(delayed(function)(*call) for call in calls[first:])
+        try:
+            for result in results:
+                yield result
+                first += 1
+        except TerminatedWorkerError:
+            if rescue is None:
+                raise
+            under_way = calls[first : first + 2 * n_processes]  # of those behind, some may be computed again
+            yield from rescue(under_way)
+            first += len(under_way)
+        finally:
+            with warnings.catch_warnings(action="ignore"):  # joblib counts the tasks that nobody waits for
+                results.close()
+
+
+def run_apart(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], replace: Callable[..., T]) -> Iterator[T]:
+    """Yield the result of each call from a process beside this one, or `replace(*call)` if that ends the process."""
+    executor: ProcessPoolExecutor | None = None
+    try:
+        for call in calls:
+            executor = executor or ProcessPoolExecutor(1)
+            try:
+                result = executor.submit(function, *call).result()
+            except TerminatedWorkerError:
+                executor, result = None, replace(*call)
+            yield result
+    finally:
+        if executor:
+            executor.shutdown()
 
 
 def start_tracker() -> None:

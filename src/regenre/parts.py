@@ -9,7 +9,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from hashlib import md5
 from importlib.metadata import requires, version
@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from joblib import Parallel, delayed
 from packaging.requirements import Requirement
 from tqdm import tqdm
 
 from regenre import files
+from regenre.compute import run_apart, run_each
 
 SIZE = 100  # calls of a part
 _SOURCES = Path(__file__).parent
@@ -40,6 +40,7 @@ def compute_parts(
     calls: Sequence[tuple[Any, ...]],
     schema: pa.Schema,
     title: str,
+    replace: Callable[..., list[dict[str, Any]]] | None = None,
 ) -> pa.Table:
     """Call a function with each of the arguments, in the processes of the current `compute` backend.
 
@@ -51,6 +52,7 @@ def compute_parts(
     function : returns the rows of one call
     schema : of the rows
     title : of the progress bar
+    replace : returns the rows of a call that ends its process; None: that is an error
 
     Returns
     -------
@@ -66,9 +68,11 @@ def compute_parts(
         with suppress(OSError, pa.ArrowInvalid):  # missing or damaged
             tables[name] = _read(own / name)  # type: ignore[operator]
     missing = {name: batch for name, batch in batches.items() if name not in tables}
-    results = Parallel(return_as="generator")(delayed(function)(*call) for batch in missing.values() for call in batch)
+    rescue = partial(run_apart, function, replace=replace) if replace else None
+    results = run_each(function, [call for batch in missing.values() for call in batch], rescue)
     n_missing = sum(map(len, missing.values()))
-    with tqdm(total=len(calls), initial=len(calls) - n_missing, desc=title, unit=" clips", disable=None) as progress:
+    bar = tqdm(total=len(calls), initial=len(calls) - n_missing, desc=title, unit=" clips", disable=None)
+    with closing(results), bar as progress:
         for name, batch in missing.items():
             rows: list[dict[str, Any]] = []
             for _ in batch:

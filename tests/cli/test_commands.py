@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import ROOT, SR, noise, sine
+from helpers import ROOT, SR, die_of_five, noise, sine
 
 from regenre.cli import commands
 from regenre.cli.main import main
@@ -154,6 +154,14 @@ def test_whoever_stops_early_hears_nothing_of_the_rest(sounds: Path) -> None:
     results = commands._run_each([(str(number),) for number in range(100)], Path.exists, 2, "work", [])
     assert next(results) == ("0", False)
     results.close()  # a warning would be an error here
+
+
+def test_a_file_that_ends_a_process_is_reported_and_the_others_are_used(capsys) -> None:
+    failed: list[str] = []
+    results = list(commands._run_each([(f"{number}.wav",) for number in range(20)], die_of_five, 2, "read", failed))
+    assert results == [(f"{number}.wav", [{"square": number**2}]) for number in range(20) if number != 5]
+    assert failed == ["5.wav"]
+    assert "regenre: 5.wav: the library that decodes it crashed\n" in capsys.readouterr().err
 
 
 def test_transcribe_writes_texts_and_goes_on_where_it_stopped(sounds: Path, monkeypatch, capsys) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import soundfile
-from helpers import SR, noise, sine
+from helpers import SR, inspect_or_die, noise, sine
 
 from regenre import tables
 from regenre.compute import Local
@@ -47,6 +47,17 @@ def test_a_clip_that_is_broken_or_has_no_genre_is_left_out_of_all_that_is_measur
     assert table["md5"][2] != ""
     assert list(previews) == ["0.wav", "1.wav"]
     assert list(findings["finding"]) == ["broken", "unlabelled"]
+
+
+def test_a_clip_that_ends_the_process_is_left_out_and_the_others_are_read(raw: Path, monkeypatch) -> None:
+    monkeypatch.setattr(clip_table, "_inspect_clip", inspect_or_die)
+    clips = make_clips(("0.wav", "a", "u"), ("1.wav", "b", "v"), ("2.wav", "b", "v"), ("3.wav", "b", "v"))
+    with Local(2).use():
+        table, findings, previews = clip_table.index_clips(clips, raw, 1.0)
+    assert list(table["fault"]) == ["", "", "unreadable", ""]
+    assert table["reason"][2] == "the library that decodes it crashed"
+    assert list(previews) == ["0.wav", "1.wav", "3.wav"]
+    assert list(findings["clip_id"]) == ["2.wav"]
 
 
 def test_the_published_part_stays_in_the_table(raw: Path) -> None:

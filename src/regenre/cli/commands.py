@@ -8,7 +8,6 @@ import os
 import shlex
 import subprocess
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -373,28 +372,28 @@ def _run_each(
 
     A file is a tuple: its name, and whatever else `work` takes. Whoever stops early closes the generator.
     """
-    from joblib import Parallel, delayed, effective_n_jobs
+    from joblib import effective_n_jobs
     from tqdm import tqdm
 
-    from regenre.compute import start_tracker
+    from regenre.compute import CRASHED, run_apart, run_each, start_tracker
+
+    def rescue(calls: Sequence[tuple[Any, ...]]) -> Iterator[list[tuple[str, Any]]]:
+        alone = [(work, [file]) for _, batch in calls for file in batch]
+        return run_apart(_run_batch, alone, lambda _, batch: [(batch[0][0], CRASHED)])
 
     batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
     workers = max(1, min(effective_n_jobs(n_jobs), len(batches)))
     start_tracker()
-    results = Parallel(workers, return_as="generator")(delayed(_run_batch)(work, batch) for batch in batches)
-    try:
-        with tqdm(total=len(files), desc=title, unit=" files", disable=None) as bar:
-            for batch in results:
-                for path, result in batch:
-                    bar.update()
-                    if isinstance(result, str):
-                        failed.append(path)
-                        _report_file(path, result)
-                    else:
-                        yield path, result
-    finally:
-        with warnings.catch_warnings(action="ignore"):  # joblib counts the tasks that nobody waits for
-            results.close()
+    results = run_each(_run_batch, [(work, batch) for batch in batches], rescue, workers)
+    with closing(results), tqdm(total=len(files), desc=title, unit=" files", disable=None) as bar:
+        for batch in results:
+            for path, result in batch:
+                bar.update()
+                if isinstance(result, str):
+                    failed.append(path)
+                    _report_file(path, result)
+                else:
+                    yield path, result
 
 
 def _report_file(path: str, reason: str) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import scipy.sparse
 
 from regenre import audio, parts, tables
+from regenre.compute import CRASHED
 from regenre.decoding import AudioError
 from regenre.errors import UserError, explain_error
 from regenre.files import compute_md5
@@ -63,7 +64,8 @@ def index_clips(
     if audio_given:
         broken = clips["broken"] if "broken" in clips else [""] * len(clips)
         calls = [(raw.absolute(), *call, min_duration_s) for call in zip(clips["path"], broken, strict=True)]
-        rows = parts.compute_parts(folder, [list(map(_describe, calls))], _inspect_clip, calls, _SCHEMA, "index")
+        inputs = [list(map(_describe, calls))]
+        rows = parts.compute_parts(folder, inputs, _inspect_clip, calls, _SCHEMA, "index", _leave_out)
         facts = rows.select(list(_DEFAULT_FACTS)).to_pylist()
         labelled = ~tables.is_blank(clips["genre"])
         columns = (parts.view_rows(rows[name]) if name in _LISTS else rows[name].to_pylist() for name in _MEASURED)
@@ -111,6 +113,12 @@ def _inspect_clip(raw: Path, path: str, broken: str, min_duration_s: float) -> l
     except Exception as error:  # the other clips go on
         row |= {"status": "excluded", "fault": "unreadable", "reason": explain_error(error)}
     return [row]
+
+
+def _leave_out(raw: Path, path: str, *_: object) -> list[dict[str, object]]:
+    """Return the row of a clip that ends the process which inspects it."""
+    why = {"status": "excluded", "fault": "unreadable", "reason": CRASHED}
+    return [dict(_DEFAULT_FACTS) | {"md5": compute_md5(raw / path)} | why]
 
 
 def _join_groups(table: pd.DataFrame, findings: pd.DataFrame) -> pd.Series:
