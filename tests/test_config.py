@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
+from dvc.utils.hydra import apply_overrides
 from helpers import ROOT, SR, blobs, frames_of, noise, run_folds, skip_without_keras
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
@@ -59,8 +61,8 @@ def read_settings() -> config.Settings:
 @cache
 def read_leaf(group: str, name: str) -> dict[str, Any]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        leaf = config.resolve_node(compose(None, [f"+{group}@leaf={name}", "+seed=7", "+source=data/source"]).leaf)
-        return config.add_members(leaf, 7)
+        leaf = config.resolve_node(compose(None, [f"+{group}@leaf={name}"]).leaf)
+        return config.add_members(config.fill_words(leaf, {"seed": 7, "source": "data/source"}), 7)
 
 
 def list_leaves(group: str) -> list[str]:
@@ -101,6 +103,24 @@ def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
 def test_every_leaf_composes_and_its_first_line_says_what_it_is(group: str, name: str) -> None:
     assert (CONF / group / f"{name}.yaml").read_text().startswith("# ")
     assert read_leaf(group, name)
+
+
+@pytest.mark.parametrize("name", [*(f"{group}/{name}" for group, name in LEAVES if group != "compute"), "config"])
+def test_an_experiment_of_dvc_can_change_every_file(name: str, tmp_path: Path) -> None:
+    """DVC resolves a file alone before it writes it back: an interpolation would be an error, or be lost."""
+    path = tmp_path / "leaf.yaml"
+    shutil.copy(CONF / f"{name}.yaml", path)
+    before = yaml.safe_load(path.read_text())
+    apply_overrides(str(path), ["+added=1"])
+    assert yaml.safe_load(path.read_text()) == before | {"added": 1}
+
+
+def test_words_of_conf_stand_for_settings_and_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = {"a": ["<seed>", {"b": "<source>"}], "c": "<KERAS_BACKEND, jax>", "d": "<other>", "e": "a <seed>"}
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    values = {"seed": 7, "source": "<seed>"}
+    expected = {"a": [7, {"b": "<seed>"}], "c": "jax", "d": "<other>", "e": "a <seed>"}
+    assert config.fill_words(node, values) == expected
 
 
 @pytest.mark.parametrize(("group", "name"), [leaf for leaf in LEAVES if leaf[0] in KINDS])

@@ -152,7 +152,7 @@ def test_the_family_of_the_guide_tells_bright_from_dark(tmp_path: Path, monkeypa
 
 
 def test_the_classifier_of_the_guide_tells_classes_apart() -> None:
-    leaf = OmegaConf.create(read_block("howto/own_classifier.md", "yaml").replace("${seed}", "0"))
+    leaf = OmegaConf.create(read_block("howto/own_classifier.md", "yaml").replace("<seed>", "0"))
     learner = config.build(leaf, "conf/classifier/ada_boost.yaml", Learner)
     X, y = np.repeat(np.eye(3), 20, axis=0), np.repeat(["a", "b", "c"], 20)
     assert (learner.estimator.fit(X, y).predict(X) == y).all()

@@ -16,6 +16,7 @@ build_leaves      leaves of a group -> their objects
 build             a node with `_target_` -> the object; a wrong setting is one line
 make_compute      where the work is done
 match_names       names of a group that match patterns
+fill_words        words of conf/ -> what they stand for
 render_yaml       settings -> YAML
 get_choice        which leaf of a group this run uses
 """
@@ -72,6 +73,7 @@ GROUPS = {"splits": "split", "features": "features", "classifiers": "classifier"
 _CHOSEN = (*GROUPS.values(), "dataset", "pooling", "compute")  # groups of which a run uses one leaf
 _TRUSTED = ("regenre", "sklearn", "hmmlearn")
 _COMMON = ("dataset", "hydra*")
+_VARIABLE = re.compile(r"<([A-Z_]+), (.*)>")
 _FOREIGN = ("config_path", "config_name", "config_dir", "experimental_rerun")  # options that lead away from conf/
 
 
@@ -202,6 +204,9 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str], sweeps: Seq
         own = {key: getattr(grid, key) for key in ("dataset", "seed", "source") if key not in keys}
         # params.yaml decides what the command line does not; so no value of it has to pass a shell
         added = [f"{key}={own[key]}" for key in ("dataset", "seed") if key in own and not arguments.hydra_help]
+        if "compute" not in keys and (backend := os.environ.get("REGENRE_COMPUTE")):
+            check_names("REGENRE_COMPUTE", "compute", [backend])
+            added.append(f"compute={backend}")
         options = [word for word in sys.argv[1:] if word not in arguments.overrides]
         sys.argv[1:] = [*arguments.overrides, *added, *options]  # Hydra reads no override after an option
 
@@ -296,7 +301,8 @@ def _escape(text: str) -> str:
 
 def _check_settings(cfg: DictConfig, choices: Mapping[str, str]) -> Settings:
     try:
-        return Settings(**{str(key): value for key, value in resolve_node(cfg).items()})
+        settings = resolve_node(cfg)
+        return Settings(**{str(key): fill_words(value, settings) for key, value in settings.items()})
     except ValidationError as error:
         group = str(error.errors()[0]["loc"][0])
         is_leaf = group in choices
@@ -449,7 +455,7 @@ def read_leaves(group: str, names: Sequence[str], seed: int) -> dict[str, dict[s
     if not names:
         return {}
     overrides = [f"+{group}@leaves.{name}={name}" for name in names]
-    leaves = resolve_node(hydra.compose(None, [*overrides, f"+seed={seed}"]).leaves)
+    leaves = fill_words(resolve_node(hydra.compose(None, [*overrides, f"+seed={seed}"]).leaves), {"seed": seed})
     for name, leaf in leaves.items():
         if not isinstance(leaf, dict):
             raise UserError(
@@ -605,6 +611,20 @@ def _list_targets(node: Any) -> Iterator[str]:
 def resolve_node(node: Any) -> Any:
     """Return a node as dictionaries and lists, with interpolations resolved."""
     return OmegaConf.to_container(node, resolve=True)
+
+
+def fill_words(node: Any, values: Mapping[str, Any]) -> Any:
+    """Return a node with the words of conf/ filled in: `<seed>`, `<source>`, and `<NAME, default>` for a variable.
+
+    They stand for interpolations of OmegaConf, with which `dvc exp run -S` could not change the file that has them.
+    """
+    if isinstance(node, dict):
+        return {key: fill_words(value, values) for key, value in node.items()}
+    if isinstance(node, list):
+        return [fill_words(value, values) for value in node]
+    if isinstance(node, str) and (variable := _VARIABLE.fullmatch(node)):
+        return os.environ.get(variable[1], variable[2])
+    return values.get(node[1:-1], node) if node in ("<seed>", "<source>") else node
 
 
 def read_feature_set(features: str) -> FeaturesLeaf:

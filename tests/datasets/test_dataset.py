@@ -32,8 +32,9 @@ def raw(tmp_path: Path) -> Path:
 def test_every_dataset_lists_its_clips_without_opening_them(name: str, raw: Path, monkeypatch) -> None:
     monkeypatch.setenv("REGENRE_ROOT", str(ROOT))
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        leaf = compose(None, [f"+dataset@leaf={name}", "+seed=1", "+source=data/source"]).leaf
-    dataset = config.build(config.resolve_node(leaf), f"conf/dataset/{name}.yaml", Dataset)
+        leaf = config.resolve_node(compose(None, [f"+dataset@leaf={name}"]).leaf)
+    leaf = config.fill_words(leaf, {"seed": 1, "source": "data/source"})
+    dataset = config.build(leaf, f"conf/dataset/{name}.yaml", Dataset)
     clips = dataset.list_clips(raw)
     assert list(clips.columns) == CLIP_FACTS
     assert clips["clip_id"].is_unique

@@ -9,7 +9,6 @@ import pytest
 import soundfile
 from helpers import ROOT, SR, build_family, build_leaf, make_settings, noise, sine
 from joblib import parallel_config
-from omegaconf import OmegaConf
 
 from regenre import config, files, tables
 from regenre.config import FeaturesLeaf
@@ -48,8 +47,8 @@ def make_musician(number: int, is_b: bool) -> np.ndarray:
 
 
 def read_leaf(group: str, name: str) -> dict[str, Any]:
-    leaf = OmegaConf.merge({"seed": 1}, OmegaConf.load(ROOT / f"conf/{group}/{name}.yaml"))
-    return {key: value for key, value in OmegaConf.to_container(leaf, resolve=True).items() if key != "seed"}
+    leaf: dict[str, Any] = config.fill_words(config.read_yaml(ROOT / f"conf/{group}/{name}.yaml"), {"seed": 1})
+    return leaf
 
 
 def plan_cells(
