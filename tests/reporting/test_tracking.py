@@ -457,3 +457,15 @@ def test_a_store_that_was_left_half_made_is_made_again(folder: Path, monkeypatch
     assert log_runs("d", [make_run(folder)])[0] == 1
     assert log_runs("d", [make_run(folder)])[0] == 0
     assert not list(folder.glob(".*.tmp*"))
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense:x"])
+def test_a_store_that_does_not_answer_is_one_line(folder: Path, monkeypatch, uri: str) -> None:
+    from regenre.reporting.tracking import log_runs
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(
+        UserError, match=f"^MLFLOW_TRACKING_URI: a store of MLflow that answers expected at {uri}, but .*"
+    ):
+        log_runs("d", [make_run(folder)])
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ

@@ -50,7 +50,7 @@ from mlflow.utils.mlflow_tags import (
 from tqdm import tqdm
 
 from regenre import paths, records, tables
-from regenre.errors import UserError, escape_terminal
+from regenre.errors import UserError, escape_terminal, join_lines, report_errors
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.grid import CLEAN, RANDOM, TestedCell, read_summary, select_best, select_cell
 from regenre.evaluation.pair import Pair
@@ -61,6 +61,7 @@ from regenre.reporting.escaping import name_metric
 
 STORE = "mlflow.db"
 VERSION = "alembic_version"  # the table that MLflow fills last
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}  # to find out if one answers
 DIGEST = "regenre.digest"
 UI = "http://127.0.0.1:5000"  # of `mlflow ui`
 _SECTION = "accuracy"
@@ -300,12 +301,37 @@ def register_model(
 def _open_store(root: Path) -> Iterator[tuple[MlflowClient, str, str | None]]:
     """Yield the store's client, its URI, and where artifacts go (None: the store decides), one process at a time."""
     if server := os.environ.get("MLFLOW_TRACKING_URI"):
-        yield MlflowClient(server), server, None
+        yield _connect(server), server, None
         return
     uri = _name_store(root / STORE)
     with FileLock(root / f"{STORE}.lock"):
         _make_store(root / STORE)
         yield MlflowClient(uri), uri, (root / "mlruns").as_uri()
+
+
+def _connect(uri: str) -> MlflowClient:
+    """Return the client of a store that answers.
+
+    Raises
+    ------
+    UserError
+        It does not, within seconds: MLflow itself would try for minutes, unless its own variables say otherwise.
+    """
+    lacking = {name: value for name, value in _PATIENCE.items() if name not in os.environ}
+    os.environ.update(lacking)
+    try:
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)
+    except Exception as error:  # of MLflow, requests, SQLAlchemy, and of what a plugin uses
+        reason = join_lines(str(error)) or type(error).__name__
+        raise UserError(
+            f"MLFLOW_TRACKING_URI: a store of MLflow that answers expected at {uri}, but {reason[:200]}; start it, correct"
+            " the variable, or unset it"
+        ) from error
+    finally:
+        for name in lacking:
+            del os.environ[name]
+    return client
 
 
 def _name_store(path: Path) -> str:
@@ -551,5 +577,6 @@ def _describe_source() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    for link in list_links():
-        print(escape_terminal(link))
+    with report_errors():
+        for link in list_links():
+            print(escape_terminal(link))
