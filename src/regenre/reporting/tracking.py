@@ -325,8 +325,8 @@ def _connect(uri: str) -> MlflowClient:
     except Exception as error:  # of MLflow, requests, SQLAlchemy, and of what a plugin uses
         reason = join_lines(str(error)) or type(error).__name__
         raise UserError(
-            f"MLFLOW_TRACKING_URI: a store of MLflow that answers expected at {uri}, but {reason[:200]}; start it, correct"
-            " the variable, or unset it"
+            f"MLFLOW_TRACKING_URI: a store of MLflow that answers expected at {uri}, but {reason[:200]}; start it,"
+            " correct the variable, or unset it"
         ) from error
     finally:
         for name in lacking:
