@@ -175,9 +175,9 @@ def locate_cells(dataset: str) -> Path:
     return find_root() / "data/cells" / dataset
 
 
-def locate_chosen(dataset: str) -> Path:
-    """Return the path of the record of the cells that `study` and `stress` look at closely."""
-    return find_root() / "data/chosen" / f"{dataset}.json"
+def locate_chosen(dataset: str, stage: str) -> Path:
+    """Return the path of the record of what `study` or `stress` looks at closely."""
+    return find_root() / "data/chosen" / f"{dataset}.{stage}.json"
 
 
 def locate_tracked(dataset: str) -> Path:

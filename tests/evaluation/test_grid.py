@@ -140,14 +140,17 @@ def test_the_best_honest_cell_is_described_with_its_leak_and_studied_unless_anot
     for name, text in ((GROUPED, None), (RANDOM, str(RANDOM))):
         (tmp_path / str(name)).mkdir()
         (tmp_path / str(name) / "predictions.csv").write_text("hello")
-        chosen = grid.choose_studied(evaluation, cells, tmp_path, text, [str(RANDOM)], 0)
-        assert chosen == grid.Chosen(str(name), "f00", "5d41402abc4b2a76b9719d911017c592", {str(RANDOM): "f00"}, [])
+        chosen = (str(name), "f00", "5d41402abc4b2a76b9719d911017c592")
+        assert grid.choose_cells(evaluation, cells, tmp_path, text, [str(RANDOM)], 0) == (
+            grid.ChosenForStudy(*chosen, []),
+            grid.ChosenForStress(*chosen, {str(RANDOM): "f00"}),
+        )
     with pytest.raises(
         UserError, match=r"study.cell: a cell of the grid expected \(stratified.*, 'x' found; choose one"
     ):
-        grid.choose_studied(evaluation, cells, tmp_path, "x", [], 0)
+        grid.choose_cells(evaluation, cells, tmp_path, "x", [], 0)
     with pytest.raises(UserError, match=r"stress.cells: a cell of the grid expected \(stratified.*, 'y' found"):
-        grid.choose_studied(evaluation, cells, tmp_path, None, ["y"], 0)
+        grid.choose_cells(evaluation, cells, tmp_path, None, ["y"], 0)
 
 
 def test_genres_of_the_best_cell_are_selected_under_every_split() -> None:

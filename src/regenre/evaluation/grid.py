@@ -148,24 +148,34 @@ def list_excluded(clips: pd.DataFrame, by_split: Mapping[str, Mapping[str, str]]
 
 @strict_dataclass
 class Chosen:
-    """The record of the cells that `study` and `stress` look at closely: it changes when one of these cells does.
+    """The record of the cell that `study` and `stress` look at closely: it changes when that cell does.
 
     Parameters
     ----------
-    cell : name of the one that both look at
+    cell : its name
     inputs : digest of what decides it
     predictions : MD5 of its predictions
-    stressed : name -> inputs, of the others that `stress` looks at
-    explained : clip_id of the clips whose answers `study` explains
     """
 
-    FORMAT: ClassVar[int] = 3
+    FORMAT: ClassVar[int] = 4
 
     cell: str
     inputs: str
     predictions: str
-    stressed: dict[str, str]
+
+
+@strict_dataclass
+class ChosenForStudy(Chosen):
+    """What `study` looks at: the cell, and the clips whose answers it explains."""
+
     explained: list[str]
+
+
+@strict_dataclass
+class ChosenForStress(Chosen):
+    """What `stress` looks at: the cell, and others with the digest of what decides each."""
+
+    others: dict[str, str]
 
 
 def find_cell(cells: Iterable[CellName], text: str, key: str) -> CellName:
@@ -182,21 +192,21 @@ def find_cell(cells: Iterable[CellName], text: str, key: str) -> CellName:
     return names[text]
 
 
-def choose_studied(
+def choose_cells(
     evaluation: Evaluation,
     cells: Mapping[CellName, TestedCell],
     folder: Path,
     text: str | None,
     stressed: list[str],
     n_explained: int,
-) -> Chosen:
-    """Return the record of the cell of this name (`find_cell`), or of the best one, and of those that are stressed."""
+) -> tuple[ChosenForStudy, ChosenForStress]:
+    """Return what `study` and `stress` look at: the cell of this name (`find_cell`) or the best one, and the rest."""
     best = CellName.read_row(select_best(evaluation.summary).to_dict())
     name = best if text is None else find_cell(cells, text, "study.cell")
     others = {other: cells[find_cell(cells, other, "stress.cells")].cell.inputs for other in stressed}
     explained = choose_explained(cells[name].predictions, evaluation.suspects, n_explained)
-    predictions = compute_md5(folder / str(name) / "predictions.csv")
-    return Chosen(str(name), cells[name].cell.inputs, predictions, others, explained)
+    chosen = (str(name), cells[name].cell.inputs, compute_md5(folder / str(name) / "predictions.csv"))
+    return ChosenForStudy(*chosen, explained), ChosenForStress(*chosen, others)
 
 
 def choose_explained(predictions: pd.DataFrame, suspects: pd.DataFrame, n: int) -> list[str]:

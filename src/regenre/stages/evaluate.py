@@ -2,7 +2,7 @@
 
 Reads: data/cells/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes: reports/summary.csv, per_genre.csv,
 comparisons.csv, leak.csv, suspects.csv, excluded.csv and figures/; for DVC best.json, metrics.json and plots/; for
-`study` and `stress` data/chosen/<dataset>.json.
+`study` and `stress` data/chosen/<dataset>.<stage>.json.
 """
 
 from regenre import config, paths, records, tables
@@ -24,8 +24,9 @@ def main(settings: Settings) -> None:
     evaluation = grid.evaluate(name, cells, tables.read_clips(paths.locate_index(name)), settings.seed)
     dvc_views.write_views(reports, evaluation, {cell: tested.predictions for cell, tested in cells.items()})
     study = settings.study
-    chosen = grid.choose_studied(evaluation, cells, folder, study.cell, settings.stress.cells, study.n_explained)
-    records.write_record(paths.locate_chosen(name), chosen)
+    chosen = grid.choose_cells(evaluation, cells, folder, study.cell, settings.stress.cells, study.n_explained)
+    for stage, record in zip(("study", "stress"), chosen, strict=True):
+        records.write_record(paths.locate_chosen(name, stage), record)
     for table in TABLES:
         tables.write_csv(reports / f"{table}.csv", escape_sheet(getattr(evaluation, table)))
     figures = {
@@ -35,7 +36,7 @@ def main(settings: Settings) -> None:
     }
     for figure_name, figure in figures.items():
         plots.save_figure(reports / f"figures/{figure_name}.png", figure)
-    print(f"evaluate {name}: {len(cells)} cells; {chosen.cell} is studied")
+    print(f"evaluate {name}: {len(cells)} cells; {chosen[0].cell} is studied")
 
 
 if __name__ == "__main__":

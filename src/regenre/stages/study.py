@@ -1,6 +1,6 @@
 """Study one cell: would more data help, what does each family contribute, why these answers, and where do clips lie?
 
-Reads: data/chosen/<dataset>.json (which cell, and which clips to explain), data/cells/<dataset>/,
+Reads: data/chosen/<dataset>.study.json (which cell, and which clips to explain), data/cells/<dataset>/,
 data/features/<dataset>/, data/index/<dataset>.parquet. Writes: reports/learning_curve.csv, importance.csv,
 explanations.csv, map.csv, study.json (which cell, and the answers) and figures.
 """
@@ -19,7 +19,7 @@ READS = ("search.*", "study.*", "seed", "compute.*")
 def main(settings: Settings) -> None:
     """Write the tables and the answers."""
     name, reports = config.get_choice("dataset"), paths.locate_reports()
-    chosen = records.read_record(paths.locate_chosen(name), grid.Chosen, "run `dvc repro`")
+    chosen = records.read_record(paths.locate_chosen(name, "study"), grid.ChosenForStudy, "run `dvc repro`")
     cell_name = grid.find_cell(config.read_grid().cells, settings.study.cell or chosen.cell, "study.cell")
     index, features, search = paths.locate_index(name), paths.locate_features(name), settings.search
     cell = Planner(name, index, features, settings.seed, search, config.build).plan_cell(
