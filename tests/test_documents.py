@@ -40,6 +40,7 @@ ELSEWHERE = {  # how a command begins -> the test that runs it
     "python -m regenre.stages.t": "stages/test_train.py",
     "dvc config --local core.no_scm": "projects.py",
     "git clone": "test_documents.py",
+    "git commit": "test_documents.py",
     "dvc remote add": "test_documents.py",
     "for ": "test_documents.py",
     "REGENRE_JOBS=1 dvc queue": "test_documents.py",
