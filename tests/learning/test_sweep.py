@@ -138,6 +138,7 @@ def test_the_first_values_are_the_lowest_and_the_first() -> None:
         ({"search.n_folds": [2]}, "classifier.<setting> or family.<name>.<setting> expected, 'search.n_folds' found"),
         ({"classifier.search.C": [1]}, "space: classifier.estimator.C expected, classifier.search.C found"),
         ({NEIGHBOURS: []}, "at least one value expected"),
+        ({NEIGHBOURS: 3}, r"a range \{low: 1, high: 9\} or a list \[1, 3, 9\] expected, 3 found"),
         ({NEIGHBOURS: {"low": 3, "high": 3}}, "low: less than high"),
         ({NEIGHBOURS: {"low": 0.0, "high": 3.0, "log": True}}, "log: a low above 0 and no step expected"),
         ({NEIGHBOURS: {"low": 1, "high": 3, "step": 0}}, "step: greater than 0 expected, 0 found"),

@@ -21,7 +21,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import optuna
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from regenre.errors import UserError
 from regenre.kinds import Count, strict_dataclass
@@ -69,6 +69,15 @@ class Range:
 Values = list[bool | int | float | str]
 
 
+def _check_kind(values: Any) -> Any:
+    if not isinstance(values, (Mapping, Range, list)):
+        raise ValueError(f"a range {{low: 1, high: 9}} or a list [1, 3, 9] expected, {values!r} found")
+    return values
+
+
+Choices = Annotated[Range | Values, BeforeValidator(_check_kind)]
+
+
 @strict_dataclass
 class Sweep:
     """A leaf of conf/sweep.
@@ -84,7 +93,7 @@ class Sweep:
     features: str
     classifier: str
     n_trials: Count
-    space: Annotated[dict[str, Range | Values], Field(min_length=1)]
+    space: Annotated[dict[str, Choices], Field(min_length=1)]
 
     def __post_init__(self) -> None:
         for name, values in self.space.items():
