@@ -233,6 +233,23 @@ def test_every_family_has_more_bands_than_coefficients(name: str) -> None:
             analyse(name, SR, **{f"n_{name}": settings[bands] + 1})
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("rhythm", {"n_mels": 1024}, "a bin in each band expected"),
+        ("correlation_pattern", {"n_bands": 1}, "n_bands: at least 2 expected, 1 found"),
+        ("fluctuation", {"n_modulations": 60}, "n_modulations: at most 30 expected, 60 found"),
+        ("fluctuation", {"segment_s": 0.5}, "n_modulations: at most 5 expected, 20 found"),
+        ("logarithmic_fluctuation_pattern", {"slowest_hz": 9.0, "fastest_hz": 0.5}, "fastest_hz: more than 9 "),
+    ],
+)
+def test_settings_without_a_value_for_each_column_are_refused_before_any_clip_is_read(
+    name: str, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=f"family/?.?{name}.*{message}"):
+        analyse(name, SR, **changes)
+
+
 @pytest.mark.parametrize("name", COMPUTED)
 @pytest.mark.parametrize("sr", [8_000, 22_050, 96_000])
 @pytest.mark.parametrize("n_fft", [16, 333, 512])

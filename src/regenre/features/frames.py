@@ -10,7 +10,8 @@ Bins end at 0.907 sr / 2 (`filterbanks.find_top_hz`), which is 10 kHz at 22,050 
 weakens what lies between that and sr / 2, and logarithms would read a recording's rate there instead of its sound. A
 clip whose own rate is lower than sr has nothing above half of it: one of 16 kHz has no power above 8 kHz, and less
 from 7.3 kHz on. That moves columns of all families that read high bands, the more so after a logarithm: by up to 14
-standard deviations between clips (`lfcc`), 5 (`mel_spectrogram`, `spectrum`), 3 (`mfcc`), 1 (`gfcc`, `fluctuation`).
+standard deviations between clips (`lfcc`), 5 (`mel_spectrogram`, `spectrum`), 3 (`mfcc`), 1 (`gfcc`, `fluctuation`),
+and more than 3 also of other cepstra, contrast and the patterns of levels.
 """
 
 from collections.abc import Callable
@@ -124,14 +125,16 @@ class Frames:
     def tuning(self) -> float:
         """Deviation of the clip from A = 440 Hz, from -0.5 to 0.5 semitones, to two decimals; 0 for silence.
 
+        A clip without a frame inside it has 0 too: mirrored ends have peaks of their own.
+
         It is the angle of sum_i M[i] exp(2 pi j s[i]) over 2 pi (after Lerch 2012, tuning frequency by circular
         mean). s[i] are the semitones and M[i] the magnitudes of the spectral peaks between 150 and 4000 Hz that are
         above the mean level there and less than 30 dB below the maximum of their frame. A parabola through the log
-        power interpolates their frequency. Only every n_fft // hop_length-th frame counts, so that windows do not
-        overlap.
+        power interpolates their frequency. Of the frames inside the clip only every n_fft // hop_length-th one counts,
+        so that windows do not overlap.
         """
         low, high = np.searchsorted(self.frequencies_hz[:-1], _TUNING_RANGE_HZ)
-        spectra = self.log_power.T[:: max(1, self.n_fft // self.hop_length)]
+        spectra = self.log_power.T[self.inside][:: max(1, self.n_fft // self.hop_length)]
         level = spectra[:, low - 1 : high + 1]
         middle = level[:, 1:-1]
         n = max(1, high - low)

@@ -31,6 +31,10 @@ class CorrelationPattern:
     step_s: Span
     quantile: Share
 
+    def __post_init__(self) -> None:
+        if self.n_bands < 2:
+            raise ValueError(f"n_bands: at least 2 expected, {self.n_bands} found")
+
     @property
     def names(self) -> tuple[str, ...]:
         """`<lower band>_<higher band>__<quantile>`, e.g. `03_07__q50`."""

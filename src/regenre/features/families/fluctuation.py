@@ -33,6 +33,11 @@ class Fluctuation:
     fmax_hz: Positive
     segment_s: Span
 
+    def __post_init__(self) -> None:
+        most = int(self.fmax_hz * self.segment_s + 1e-9)  # steps as wide as a bin of the transform
+        if self.n_modulations > most:
+            raise ValueError(f"n_modulations: at most {most} expected, {self.n_modulations} found: fmax_hz * segment_s")
+
     @property
     def names(self) -> tuple[str, ...]:
         """`<band>_<upper end of the step in Hz>__mean`, e.g. `07_4.5hz__mean`."""

@@ -15,9 +15,9 @@ class LogarithmicFluctuationPattern:
     The mean over time of each band's level (`compute_levels`) is subtracted within each block of 512 frames, one
     every 128 frames. A Fourier transform divides the mean square of the rest among modulation frequencies. A value is
     the root of the sum in one of `n_modulations` steps of equal ratio from `slowest_hz` to `fastest_hz`, in dB, times
-    the fluctuation strength 1 / (f / 4 + 4 / f) of its centre f (Fastl 1982). So it depends on the length neither for
-    beats nor for noise. The result is the 0.6 quantile over blocks. Silence, a steady sound and modulations above half
-    the frame rate yield 0.
+    the fluctuation strength 1 / (f / 4 + 4 / f) of its centre f (Fastl 1982). So it does not depend on the length for
+    beats, for steady noise, and from 15 s on for bursts of noise. The result is the 0.6 quantile over blocks. Silence,
+    a steady sound and modulations above half the frame rate yield 0.
 
     A clip of T s, shorter than a block, is one block. Steps narrower than 1 / T Hz have equal parts of the sum around
     them, and modulations slower than 0.5 / T Hz are lost.
@@ -43,6 +43,12 @@ class LogarithmicFluctuationPattern:
     block_s: Span
     step_s: Span
     quantile: Share
+
+    def __post_init__(self) -> None:
+        if not self.slowest_hz < self.fastest_hz:
+            raise ValueError(
+                f"fastest_hz: more than {self.slowest_hz:g} (slowest_hz) expected, {self.fastest_hz:g} found"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
