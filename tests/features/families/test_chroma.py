@@ -31,6 +31,13 @@ def test_chroma_follows_the_tuning_of_the_clip(tuning: float) -> None:
     assert {CHROMA.names[n] for n in strongest} == {"C", "E", "G"}
 
 
+@pytest.mark.parametrize("hz", [130.81, 138.59, 440.0])
+def test_the_ends_of_a_clip_do_not_set_its_tuning(hz: float) -> None:
+    """Mirrored, a tone below 150 Hz has a peak above it."""
+    assert frames_of(sine(hz, 1.0)).tuning == pytest.approx(0, abs=0.02)
+    assert frames_of(sine(hz, 0.05)).tuning == 0
+
+
 def test_chroma_equals_librosas_at_the_same_tuning() -> None:
     y = make_chord(0.3)
     reference = librosa.filters.chroma(sr=SR, n_fft=2048, tuning=frames_of(y).tuning)[:, :929] @ frames_of(y).power
