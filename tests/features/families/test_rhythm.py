@@ -17,6 +17,10 @@ TEMPI = ("tempo_bpm__clip", "beat_histogram_p1__clip", "beat_histogram_p2__clip"
 STEADY = {
     "sine": sine(440, 10.0),
     "low sine": sine(50, 10.0),
+    "high sine": sine(9_900, 10.0),
+    "sine where the bands end": sine(10_060, 10.0),
+    "sine above the bands": sine(10_500, 10.0),
+    "quiet sine above the bands": sine(10_900, 10.0, peak=0.01),
     "three sines": sine(440, 10.0, peak=0.3) + sine(660, 10.0, peak=0.2) + sine(1000, 10.0, peak=0.1),
     "chord": sine(261.6, 10.0, peak=0.2) + sine(329.6, 10.0, peak=0.2) + sine(392, 10.0, peak=0.2),
     "square wave": np.sign(sine(100, 10.0)),

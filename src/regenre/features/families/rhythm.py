@@ -15,6 +15,7 @@ RANGE_BPM = (40, 240)  # of tempi
 _BANDS_BPM = tuple(round(40 * 2 ** (n / 2)) for n in range(7))  # half octaves: 40, 57, ..., 320
 _SMOOTHING = (0.25, 0.5, 0.25)  # of the onset strength, so that its autocorrelation can be interpolated
 _LAGS_PER_FRAME = 4
+_LEAST = np.float32(1e-3)  # power of the loudest band over the mean square, below which a clip lies above all bands
 _STEADY_DB = 0.1  # standard deviation of the onset strength
 _EXACT = 0.9  # autocorrelation of a pulse as regular as a click track's
 _TRIANGLE = 1 - np.abs(np.arange(-4, 5)) / 5  # that smooths the beat histogram
@@ -46,16 +47,14 @@ class Rhythm:
     peaks have large shares. Nothing else depends on the clip's length, but chance: about one window of white noise in
     forty counts as not steady, so three noises of 30 s in four have a tempo, and one of 5 s in eight.
 
-    A sound that lies above the mel bands alone is heard by what leaks from it, and may have a tempo though it is
-    steady.
-
     Deviates from Tzanetakis and Cook in the envelope, which is the onset strength instead of the envelope of octave
     wavelet bands, in the triangle, and in the sum, which does not grow with the clip.
 
     Parameters
     ----------
     n_mels : number of mel bands of the onset strength
-    top_db : dynamic range below the clip's loudest band, in dB; lower levels are raised to it
+    top_db : dynamic range below the clip's loudest band, in dB; lower levels are raised to it. The loudest band counts
+        as at most 30 dB below the clip's mean square, so that what leaks from a sound above all bands is no onset
     """
 
     n_mels: Width
@@ -94,7 +93,8 @@ class Rhythm:
         if inside.stop - inside.start < 2:
             return np.zeros(1, np.float32)
         power = frames.sum_bands(bank)[:, inside]
-        level = convert_to_db(power / max(power.max(), TINY), self.top_db)
+        least = _LEAST * frames.n_fft**2 * np.mean(np.square(frames.y))
+        level = convert_to_db(power / max(power.max(), least, TINY), self.top_db)
         strength: np.ndarray = np.maximum(np.diff(level, axis=1), 0).mean(axis=0)
         return strength
 
