@@ -21,6 +21,12 @@ def test_the_spread_of_a_steady_sound_does_not_depend_on_its_length() -> None:
     assert ratio == pytest.approx(1, abs=0.1)  # 20 clips; without the correction it is 0.68
 
 
+def test_blocks_of_the_same_frames_have_the_same_spread() -> None:
+    """Steps are whole frames: 20 and 23 ms are one of 23.2 ms."""
+    first, second = (build_family("variance_delta_spectral_pattern", step_s=step_s) for step_s in (0.02, 0.0232))
+    np.testing.assert_array_equal(first(frames_of(noise(3.0))), second(frames_of(noise(3.0))))
+
+
 @pytest.mark.parametrize("y", [silence(2.0), noise(0.8)])
 def test_silence_and_one_block_yield_zero(y: np.ndarray) -> None:
     assert not VARIANCE_DELTA_SPECTRAL_PATTERN(frames_of(y)).any()

@@ -15,9 +15,9 @@ class VarianceDeltaSpectralPattern:
     blocks, in dB. Silence, a steady sound and a clip with one block (shorter than 0.84 s) yield 0.
 
     Deviates from the paper in three ways. It is the standard deviation instead of the variance, which fits scaled
-    columns better. The variance s^2 of n blocks is divided by 1 - mean_ij max(0, 1 - |i - j| step_s / block_s), since
-    blocks that overlap differ less than others and short clips have no others; this is Bessel's (n - 1) / n if none
-    overlap. The third is the number of values (`regenre.features.blocks`).
+    columns better. The variance s^2 of n blocks is divided by 1 - mean_ij max(0, 1 - |i - j| step / block), with step
+    and block in frames, since blocks that overlap differ less than others and short clips have no others; this is
+    Bessel's (n - 1) / n if none overlap. The third is the number of values (`regenre.features.blocks`).
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ class VarianceDeltaSpectralPattern:
         """Compute the pattern in dB, float32, shape (n_bands n_ranks,)."""
         ranks = frames.compute_once(rank_rises, self.n_ranks, self.delay_s, self.block_s, self.step_s)
         n = ranks.shape[1]
+        step, block = (max(1, round(length_s / frames.hop_s)) for length_s in (self.step_s, self.block_s))
         lags = np.arange(1, n)
-        overlap = (1 + 2 * ((1 - lags / n) * np.maximum(0, 1 - lags * self.step_s / self.block_s)).sum()) / n
+        overlap = (1 + 2 * ((1 - lags / n) * np.maximum(0, 1 - lags * step / block)).sum()) / n
         std = ranks.std(axis=1) / np.sqrt(1 - overlap) if n > 1 else np.zeros_like(ranks[:, 0])
         return average_rows(std, self.n_bands).ravel()
