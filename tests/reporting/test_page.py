@@ -233,6 +233,7 @@ def browser(tmp_path_factory) -> Iterator[Chrome]:
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with Chrome(options, ChromeService(driver)) as browser:
+        browser.set_script_timeout(300)  # a busy machine plays sounds late
         yield browser
 
 
