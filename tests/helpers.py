@@ -124,27 +124,6 @@ def skip_without_keras() -> None:
         pytest.skip("pip install 'regenre[neural]'")
 
 
-def sum_squares(value: np.ndarray) -> float:
-    time.sleep(0.02)
-    return float((value**2).sum())
-
-
-def die_once(marker: str, value: float) -> float:
-    """The first worker that takes this dies, as a lost machine would."""
-    if not Path(marker).exists():
-        Path(marker).touch()
-        os.kill(os.getpid(), 9)
-    return value
-
-
-def die_of_five(number: Any) -> list[dict[str, Any]]:
-    """Return the square in a row; five ends the process, as a damaged file ends a decoder that has a defect."""
-    number = int(Path(number).stem) if isinstance(number, Path) else number
-    if number == 5:
-        os.kill(os.getpid(), 11)
-    return [{"square": number**2}]
-
-
 def inspect_or_die(raw: Path, path: str, *others: Any) -> list[dict[str, Any]]:
     """Inspect a clip for the clip table; 2.wav ends the process."""
     if path == "2.wav":

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import die_of_five, die_once, sum_squares
 from joblib import Parallel, delayed, effective_n_jobs
+from workers import die_of_five, die_once, sum_squares
 
 from regenre.compute import Dask, Local, run_apart, run_each
 from regenre.errors import UserError

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from helpers import die_of_five
+from workers import die_of_five
 
 from regenre import parts
 from regenre.compute import Local

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from helpers import ROOT, SR, die_of_five, noise, sine
+from helpers import ROOT, SR, noise, sine
+from workers import die_of_five
 
 from regenre.cli import commands
 from regenre.cli.main import main

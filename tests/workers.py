@@ -1,0 +1,29 @@
+"""What tests let worker processes do: apart from `helpers`, whose libraries each of them would import."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def sum_squares(value: np.ndarray) -> float:
+    time.sleep(0.02)
+    return float((value**2).sum())
+
+
+def die_once(marker: str, value: float) -> float:
+    """The first worker that takes this dies, as a lost machine would."""
+    if not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), 9)
+    return value
+
+
+def die_of_five(number: Any) -> list[dict[str, Any]]:
+    """Return the square in a row; five ends the process, as a damaged file ends a decoder that has a defect."""
+    number = int(Path(number).stem) if isinstance(number, Path) else number
+    if number == 5:
+        os.kill(os.getpid(), 11)
+    return [{"square": number**2}]
