@@ -42,7 +42,7 @@ import pandas as pd
 import scipy.fft
 import scipy.signal
 import soundfile
-from workload import copy_clips, make_parser, measure_peak_mb, parse_options, write_figures
+from workload import copy_clips, make_parser, measure_peak_mb, parse_options, print_figures
 
 from regenre import audio, config
 from regenre.compute import Local
@@ -73,11 +73,11 @@ def read_settings() -> config.Settings:
     return config.compose_settings()
 
 
-def make_analysis(names: list[str]) -> Analysis:
-    """Return the analysis that computes these families."""
+def make_analysis(names: list[str], n_averaged: int = 0, **changes: object) -> Analysis:
+    """Return the analysis that computes these families, with changes of their settings."""
     settings = read_settings()
-    families = {name: config.build(settings.family[name], name, Family) for name in names}
-    return Analysis(families, config.build(settings.pooling, "pooling", Pooling), SR, N_FFT, HOP)
+    families = {name: config.build(settings.family[name] | changes, name, Family) for name in names}
+    return Analysis(families, config.build(settings.pooling, "pooling", Pooling), SR, N_FFT, HOP, n_averaged)
 
 
 def make_extractor(names: list[str]) -> Callable[[Path], Features]:
@@ -227,9 +227,7 @@ def main() -> None:
         clips = copy_clips(options, Path(folder))
         figures = measure_speed(clips, options.peer_clips, options.repeats)
         figures |= measure_scaling(clips, options.scaling_clips)
-    rounded = {name: float(f"{value:.4g}") for name, value in figures.items()}
-    print("\n".join(f"{name:36s}{value:12g}" for name, value in rounded.items()))
-    write_figures(options.json, rounded)
+    print_figures(options.json, figures)
 
 
 if __name__ == "__main__":

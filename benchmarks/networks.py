@@ -34,13 +34,11 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import numpy as np
 import soundfile
-from workload import SEED, copy_clips, make_parser, measure_peak_mb, parse_options, write_figures
+from extraction import SETS, make_analysis, read_settings
+from workload import SEED, copy_clips, make_parser, measure_peak_mb, parse_options, print_figures
 
 from regenre import audio, config
 from regenre.errors import UserError, report_errors
-from regenre.features.extraction import Analysis
-from regenre.features.family import Family
-from regenre.features.pooling import Pooling
 from regenre.learning import estimator
 from regenre.learning.estimator import Learner
 from regenre.paths import locate_conf
@@ -50,25 +48,17 @@ N_COLUMNS = 1000
 Run = Callable[[list[Path]], object]
 FAMILIES = {
     "mfcc": ["mfcc"],
-    "all": config.read_feature_set("all").families,
+    "all": SETS["all"],
     "musicnn_msd": ["musicnn"],
     "musicnn_mtt": ["musicnn"],
     "musicnn": ["musicnn"],
 }
 
 
-def make_analysis(names: list[str], models: list[str] | None = None) -> Analysis:
-    """Return the analysis that computes families and their frames; `models` are those of musicnn, None for all."""
-    settings = config.compose_settings()
-    leaves = {name: settings.family[name] | ({"models": models} if models else {}) for name in names}
-    families = {name: config.build(leaf, name, Family) for name, leaf in leaves.items()}
-    pooling, n_averaged = config.build(settings.pooling, "pooling", Pooling), settings.sequences.n_averaged
-    return Analysis(families, pooling, settings.audio.sr, settings.frames.n_fft, settings.frames.hop_length, n_averaged)
-
-
 def prepare_family(name: str, clips: list[Path]) -> Run:
     """Return what computes a family of clips."""
-    analysis = make_analysis(FAMILIES[name], [name.removeprefix("musicnn_")] if "_" in name else None)
+    changes = {"models": [name.removeprefix("musicnn_")]} if "_" in name else {}
+    analysis = make_analysis(FAMILIES[name], **changes)
     return lambda paths: [analysis(audio.load(path, analysis.sr)) for path in paths]
 
 
@@ -78,7 +68,7 @@ def prepare_fit(name: str, clips: list[Path]) -> Run:
         leaf = config.read_leaves("classifier", [name], SEED)[name]
     learner = config.build(leaf, name, Learner)
     if name == "cnn":
-        analysis = make_analysis(["mel_spectrogram"])
+        analysis = make_analysis(["mel_spectrogram"], n_averaged=read_settings().sequences.n_averaged)
         X = np.empty(len(clips), dtype=object)
         X[:] = [analysis(audio.load(path, analysis.sr))[1]["mel_spectrogram"] for path in clips]
     else:
@@ -139,9 +129,7 @@ def main() -> None:
             is_fit = prepare.func is prepare_fit
             figures |= {f"{name}/fit_s": seconds} if is_fit else {f"{name}/realtime": duration / seconds}
             figures[f"{name}/mb"] = mb
-    rounded = {name: float(f"{value:.3g}") for name, value in figures.items()}
-    print("\n".join(f"{name:28s}{value:10g}" for name, value in rounded.items()))
-    write_figures(options.json, rounded)
+    print_figures(options.json, figures)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ choose_clips      some of them, at equal distances
 synthesise_clips  clips of synthetic music
 copy_clips        clips as WAV files, from a folder or synthetic
 measure_peak_mb   highest memory of this process
+print_figures     figures as lines, and as JSON
 write_figures     figures as JSON
 """
 
@@ -102,6 +103,13 @@ def measure_peak_mb() -> float:
     if status.is_file():  # where getrusage would also count the parent process
         return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024 / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def print_figures(path: Path | None, figures: dict[str, float]) -> None:
+    """Print the figures to four digits, a line each, and write them as JSON if there is a path."""
+    rounded = {name: float(f"{value:.4g}") for name, value in figures.items()}
+    print("\n".join(f"{name:36s}{value:12g}" for name, value in rounded.items()))
+    write_figures(path, rounded)
 
 
 def write_figures(path: Path | None, figures: dict[str, float]) -> None:
