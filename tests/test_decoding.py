@@ -220,7 +220,7 @@ def test_the_padding_of_the_last_block_is_no_sound(tmp_path: Path, subtype: str,
     assert (len(samples), fault) == (n, "")
 
 
-@pytest.mark.parametrize("name", ["page.wav", "page.mp3", "page.m4a", "page.flac", "page.ogg"])
+@pytest.mark.parametrize("name", ["page.wav", "page.mp3", "page.m4a", "page.flac", "page.ogg", "page.au", "page.snd"])
 def test_a_page_that_was_saved_as_audio_is_unreadable(tmp_path: Path, name: str) -> None:
     check(write(tmp_path / name, b"<!DOCTYPE html><title>Sign in</title>" * 50), "unreadable")
 

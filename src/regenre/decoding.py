@@ -265,6 +265,9 @@ class _SndFile:
         with _explain("libsndfile"):
             name: Any = os.fsencode(source) if isinstance(source, Path) else source
             self._file = file = soundfile.SoundFile(name)
+        if file.format == "RAW":  # libsndfile takes any bytes for sound if the suffix is .au, .snd, .vox or .gsm
+            file.close()
+            raise AudioError("unreadable", "libsndfile finds no header in it")
         self.sr, self.channels = file.samplerate, file.channels
         self.container, self.subtype, self.endian = file.format, file.subtype, file.endian
         self.encoding = f"{file.format_info}, {file.subtype_info}"
