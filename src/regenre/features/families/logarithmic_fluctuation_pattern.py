@@ -22,6 +22,9 @@ class LogarithmicFluctuationPattern:
     A clip of T s, shorter than a block, is one block. Steps narrower than 1 / T Hz have equal parts of the sum around
     them, and modulations slower than 0.5 / T Hz are lost.
 
+    Of 3 s of a clip, one short block, 31 of 276 columns are lower by 0.3 to 0.6 standard deviations between clips than
+    of 30 s, nearly all of modulations up to 2 Hz, of which 3 s have few periods.
+
     Steps, sums and the rectangular window are chosen here.
 
     Deviates from the paper in the number of values (`regenre.features.blocks`): bands are averaged before the

@@ -24,6 +24,9 @@ class SpectralContrastPattern:
     each band are sorted within each block of 40 frames, one every 20 frames; the result is the 0.1 quantile over
     blocks, in dB. Silence yields 0.
 
+    A short clip has few blocks, five of 3 s, so the quantile is nearer to the median: of 3 s of a clip, 83 of 100
+    columns are higher by 0.3 to 1.0 standard deviations between clips than of 30 s, and of 10 s two by 0.3.
+
     Deviates from the paper in the number of ranks: 5 instead of 40.
 
     Parameters

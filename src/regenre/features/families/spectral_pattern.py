@@ -26,6 +26,9 @@ class SpectralPattern:
     The mean level of a block, over its bands and frames, is subtracted first, so a gain changes nothing. This step is
     chosen here.
 
+    A short clip has few blocks, and their sound is alike, so the quantile is nearer to the median: of 3 s of a clip, 52
+    of 115 columns are lower by 0.3 to 0.6 standard deviations between clips than of 30 s.
+
     Deviates from the paper in the number of values (`regenre.features.blocks`).
 
     Parameters

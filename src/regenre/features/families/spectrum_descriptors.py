@@ -18,6 +18,10 @@ class SpectrumDescriptors:
     maximum; the result is the median of each over segments. Constant loudness has skewness and kurtosis 0.
     Silence yields 0.
 
+    Loudness within 3 s has fewer outliers than within 6 s, so a clip shorter than a segment has lower moments: of 3 s
+    of a clip, 16 of 168 columns, skewness, kurtosis and one maximum, are lower by 0.3 to 0.9 standard deviations
+    between clips than of 30 s.
+
     Parameters
     ----------
     segment_s : length of a segment in seconds; a shorter clip is one segment
