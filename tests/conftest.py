@@ -124,6 +124,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Projec
     with FileLock(f"{shared}.lock"):
         if not (shared / "done").is_file():
             project = Project.make(shared)
+            project.programs = programs
             (shared / "output").write_text(project.run("dvc", "repro"))
             (shared / "done").touch()
     project = Project(shared).copy_to(tmp_path_factory.mktemp("finished") / "project")

@@ -51,7 +51,10 @@ class Project:
         env = {**os.environ, "PYTHONPATH": str(self.folder / "src")}
         for name in ("MLFLOW_TRACKING_URI", "REGENRE_ROOT"):
             env.pop(name, None)
-        return env | self.variables
+        env |= self.variables
+        if self.programs:
+            env["PATH"] = f"{self.programs}{os.pathsep}{env['PATH']}"
+        return env
 
     def copy_to(self, folder: Path) -> "Project":
         """Copy the project with all its results; cheaper than to undo a test's changes."""
@@ -74,10 +77,7 @@ class Project:
 
     def run(self, *command: str, ok: bool = True) -> str:
         """Run a command in the project; return what it printed."""
-        env = self.env
-        if self.programs:
-            env["PATH"] = f"{self.programs}{os.pathsep}{env['PATH']}"
-        process = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True)
+        process = subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, text=True)
         assert (process.returncode == 0) == ok, process.stdout + process.stderr
         return process.stdout + process.stderr
 

@@ -5,7 +5,6 @@ import math
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,10 +23,11 @@ BENCHMARKS = ROOT / "benchmarks"
 def run_benchmark(programs: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(name: str, *arguments: object, status: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [str(programs / "python"), str(BENCHMARKS / f"{name}.py"), *map(str, arguments)]
-        process = subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True)
+        process = subprocess.run(command, cwd=ROOT, env=env | variables, capture_output=True, text=True)
         assert process.returncode == status, process.stdout + process.stderr
         return process
 
+    env = {**os.environ, "WARM_CHILDREN": "1"}
     return run
 
 
@@ -104,9 +104,8 @@ def test_deformations_has_a_row_for_every_family_and_a_cost(run_benchmark, tmp_p
     assert re.search(r"^time: 2 deformations cost \d+\.\d times one extraction", process.stdout, re.MULTILINE)
 
 
-def test_networks_has_the_speed_and_memory_of_each(tmp_path: Path) -> None:
-    dose = [*read_dose("networks"), "--json", str(tmp_path / "figures.json")]
-    subprocess.run([sys.executable, str(BENCHMARKS / "networks.py"), *dose], check=True)  # it starts processes itself
+def test_networks_has_the_speed_and_memory_of_each(run_benchmark, tmp_path: Path) -> None:
+    run_benchmark("networks", *read_dose("networks"), "--json", tmp_path / "figures.json")
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert_positive(figures)
     assert set(figures) == {"mfcc/realtime", "mfcc/mb", "linear_probe/fit_s", "linear_probe/mb"}

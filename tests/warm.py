@@ -3,6 +3,8 @@
 A stage of a tiny project takes a fifth of a second, and its imports take two. A command of a test that begins with
 `python`, `regenre` or `dvc`, also one that DVC runs, is sent to a process that waits with the libraries, but without
 regenre, for each project has sources of its own. Tests of signals, installation and of the first run do without it.
+With WARM_CHILDREN in its environment, the `sys.executable` that a command starts is such a `python` too. A command is
+killed with the process that sent it.
 
     start  a server; returns the folder with its commands
 """
@@ -24,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LIBRARIES = (
-    "alembic.command", "av", "dvc.cli", "dvc.repo", "hydra", "joblib", "librosa.filters",
+    "alembic.command", "av", "dvc.cli", "dvc.repo", "hydra", "joblib", "librosa.filters", "librosa.util.utils",
     "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "matplotlib.figure", "mlflow",
     "mlflow.models", "mlflow.store.tracking.sqlalchemy_store", "pandas", "pyarrow.pandas_compat", "pyarrow.parquet",
     "pydantic", "scipy.ndimage", "scipy.signal", "scipy.spatial", "scipy.stats", "sklearn.compose",
@@ -36,8 +38,7 @@ import json, os, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
 socket.send_fds(server, [b"{{"], [0, 1, 2])
-server.sendall(json.dumps([{command!r} + sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
-server.shutdown(socket.SHUT_WR)
+server.sendall(json.dumps([sys.argv[0], {command!r} + sys.argv[1:], os.getcwd(), dict(os.environ)]).encode() + b"\\n")
 sys.exit((server.recv(1) or b"\\1")[0])
 """
 COMMANDS = {"python": [], "regenre": ["-m", "regenre"], "dvc": ["-m", "dvc"]}
@@ -92,7 +93,11 @@ def answer(client: socket.socket) -> None:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.__stderr__ = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-    arguments, folder, environment = json.loads(b"".join(iter(lambda: client.recv(2**16), b"")))
+    with client.makefile("rb") as request:
+        program, arguments, folder, environment = json.loads(request.readline())
+    threading.Thread(target=die_with, args=(client,), daemon=True).start()
+    if environment.pop("WARM_CHILDREN", ""):
+        sys.executable = str(Path(program).with_name("python"))
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -107,6 +112,12 @@ def answer(client: socket.socket) -> None:
             status = status or 120
     client.sendall(bytes([status]))
     os._exit(status)
+
+
+def die_with(client: socket.socket) -> None:
+    """End this process at once if the client ends, for somebody killed it."""
+    client.recv(1)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run(arguments: list[str]) -> int:

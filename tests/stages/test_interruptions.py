@@ -54,12 +54,15 @@ STAGES = {
     "train": (is_training, ["data/cells/synthetic"]),
     "track": (is_tracking, ["mlflow.db", "mlruns"]),
 }
-KILLS = [*((stage, signal.SIGKILL) for stage in STAGES), ("train", signal.SIGINT), ("extract", signal.SIGTERM)]
+KILLS = [
+    ("download", signal.SIGKILL, "1"), ("extract", signal.SIGKILL, "2"), ("train", signal.SIGKILL, "1"),
+    ("track", signal.SIGKILL, "1"), ("train", signal.SIGINT, "2"), ("extract", signal.SIGTERM, "2"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("stage", "kill"), KILLS, ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize(("stage", "kill", "n_jobs"), KILLS, ids=lambda value: getattr(value, "name", value))
 def test_an_interrupted_stage_leaves_nothing_that_changes_the_result(
-    project: Project, stage: str, kill: signal.Signals
+    project: Project, stage: str, kill: signal.Signals, n_jobs: str
 ) -> None:
     before = project.digest_files()
     is_at_work, outputs = STAGES[stage]
@@ -72,7 +75,7 @@ def test_an_interrupted_stage_leaves_nothing_that_changes_the_result(
     running = subprocess.Popen(
         ["dvc", "repro", "--force", "--single-item", stage],
         cwd=project.folder,
-        env=project.env | {"REGENRE_JOBS": "2"},
+        env=project.env | {"REGENRE_JOBS": n_jobs, "PATH": os.environ["PATH"]},  # a real process
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
