@@ -59,10 +59,17 @@ def read_settings() -> config.Settings:
 
 
 @cache
-def read_leaf(group: str, name: str) -> dict[str, Any]:
+def read_group(group: str) -> dict[str, dict[str, Any]]:
+    """Compose once for all leaves of a group."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        leaf = config.resolve_node(compose(None, [f"+{group}@leaf={name}"]).leaf)
-        return config.add_members(config.fill_words(leaf, {"seed": 7, "source": "data/source"}), 7)
+        overrides = [f"+{group}@leaves.{name}={name}" for name in list_leaves(group)]
+        leaves = config.resolve_node(compose(None, overrides).leaves)
+        leaves = config.fill_words(leaves, {"seed": 7, "source": "data/source"})
+        return {name: config.add_members(leaf, 7) for name, leaf in leaves.items()}
+
+
+def read_leaf(group: str, name: str) -> dict[str, Any]:
+    return read_group(group)[name]
 
 
 def list_leaves(group: str) -> list[str]:
@@ -307,7 +314,7 @@ def test_the_backend_of_keras_is_a_setting_of_the_leaf(monkeypatch: pytest.Monke
     """So it decides the digest of a cell."""
     for name, backend in ((None, "jax"), ("torch", "torch")):
         monkeypatch.setenv("KERAS_BACKEND", name) if name else monkeypatch.delenv("KERAS_BACKEND", raising=False)
-        assert read_leaf.__wrapped__("classifier", "cnn")["estimator"]["backend"] == backend
+        assert read_group.__wrapped__("classifier")["cnn"]["estimator"]["backend"] == backend
 
 
 @pytest.mark.parametrize("n", [200, 201, 202])

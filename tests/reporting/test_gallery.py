@@ -27,8 +27,7 @@ def test_ten_panels_have_their_units() -> None:
     assert np.isfinite(panels["MFCC, without the 0th"].collections[0].get_array()).all()
 
 
-@pytest.mark.parametrize("n", [1, 100, 2000, 9000])
-@pytest.mark.parametrize("sr", [8_000, 22_050, 96_000])
+@pytest.mark.parametrize(("n", "sr"), [(1, 22_050), (100, 8_000), (2000, 96_000), (9000, 8_000)])
 def test_a_clip_of_any_length_at_any_rate_has_its_panels(n: int, sr: int) -> None:
     families = {name: build_family(name) for name in (*gallery.FAMILIES, "spectral_shape")}
     figure = gallery.draw_gallery(frames_of(sine(440, n / sr, sr) + 0.1, sr), "clip", families, ["spectral_shape"])
