@@ -4,6 +4,7 @@ Each clip is decoded and transformed once; all families are computed from that t
 
     Analysis       settings that determine how samples become features
     FeatureTables  pooled features and sequences of all clips
+    OnDemand       values that are made when they are asked for
     Copies         changed copies of clips: how they are made, and which families are computed from them
     extract        the pass over all clips, in parallel
     pool           pooling of one family for one clip
@@ -16,11 +17,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+T = TypeVar("T")
 Features = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # of one clip: family -> pooled row, family -> sequence
 
 
@@ -108,9 +110,27 @@ class Analysis:
         return [f"{name}__{feature}__frame" for feature in self.families[name].names]
 
 
+class OnDemand(Mapping[str, T]):
+    """Values that are made when they are asked for, each time anew, so that few are in memory at once."""
+
+    def __init__(self, names: Collection[str], make: Callable[[str], T]) -> None:
+        self._names, self._make = names, make
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._make(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 @dataclass(frozen=True)
 class FeatureTables:
-    """Features of clips.
+    """Features of clips; the tables lie in memory maps and are made `OnDemand`.
 
     Attributes
     ----------
@@ -121,8 +141,8 @@ class FeatureTables:
     """
 
     clip_ids: pd.Series
-    pooled: dict[str, pd.DataFrame]
-    sequences: dict[str, list[np.ndarray]]
+    pooled: Mapping[str, pd.DataFrame]
+    sequences: Mapping[str, list[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -259,15 +279,18 @@ def _build_tables(clip_ids: pd.Series, table: pa.Table, kept: np.ndarray, analys
 
     if not kept.any():
         return FeatureTables(clip_ids, {}, {})
-    pooled, sequences = {}, {}
-    for name, family in analysis.families.items():
+
+    def pool_clips(name: str) -> pd.DataFrame:
         rows = np.stack(list(itertools.compress(parts.view_rows(table[name]), kept)))
         values = pd.DataFrame(rows, columns=analysis.name_columns(name))
-        pooled[name] = pd.concat([clip_ids.reset_index(drop=True), values], axis=1)
-        if f"{name} frames" in table.column_names:
-            frames = itertools.compress(parts.view_rows(table[f"{name} frames"]), kept)
-            sequences[name] = [flat.reshape(len(family.names), -1).T for flat in frames]
-    return FeatureTables(clip_ids, pooled, sequences)
+        return pd.concat([clip_ids.reset_index(drop=True), values], axis=1)
+
+    def list_sequences(name: str) -> list[np.ndarray]:
+        frames = itertools.compress(parts.view_rows(table[f"{name} frames"]), kept)
+        return [flat.reshape(len(analysis.families[name].names), -1).T for flat in frames]
+
+    framewise = [name for name in analysis.families if f"{name} frames" in table.column_names]
+    return FeatureTables(clip_ids, OnDemand(analysis.families, pool_clips), OnDemand(framewise, list_sequences))
 
 
 def make_probe(sr: int) -> np.ndarray:

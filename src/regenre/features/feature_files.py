@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from regenre.config import FeaturesLeaf, Settings
 from regenre.deformation.deformation import Deformation
 from regenre.errors import UserError
 from regenre.features import extraction
-from regenre.features.extraction import Analysis, Copies, FeatureTables
+from regenre.features.extraction import Analysis, Copies, FeatureTables, OnDemand
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
 from regenre.settings import Augmentation
@@ -115,18 +116,19 @@ def write_features(
         {name: values.tolist() for name, values in probes.items()},
     ]
     found = extraction.extract(clips, raw, analysis, piece_s, copies, scratch, inputs)
-    whole, pieces = found.clips, found.pieces
+    pieces = found.pieces
     shutil.rmtree(folder / tables.COPIES, ignore_errors=True)  # a run with more copies may have left some
-    whole.pooled.update({name: family.read_table(name, clips, raw) for name, family in from_tables.items()})
-    _write_records(folder, whole, analysis, probes, sets, settings, augmented)
+    read = {name: family.read_table(name, clips, raw) for name, family in from_tables.items()}
+    pooled = OnDemand(sorted(families), lambda name: read[name] if name in read else found.clips.pooled[name])
+    whole = replace(found.clips, pooled=pooled)
+    counts = _write_records(folder, whole, analysis, probes, sets, settings, augmented)
     if piece_s:
         _write_records(folder / tables.PIECES, pieces, analysis, probes, sets, settings, {})
     for name, own in found.copies.items():
         for number, copy in enumerate(own):
             _write_tables(folder / tables.COPIES / name / str(number), copy, analysis)
     shutil.rmtree(scratch, ignore_errors=True)
-    columns = ", ".join(_count_columns(name, table) for name, table in sorted(whole.pooled.items()))
-    return f"{len(clips)} clips{f' and {len(pieces.clip_ids)} pieces' if piece_s else ''}; columns: {columns}"
+    return f"{len(clips)} clips{f' and {len(pieces.clip_ids)} pieces' if piece_s else ''}; columns: {', '.join(counts)}"
 
 
 def _count_columns(family: str, table: pd.DataFrame) -> str:
@@ -146,12 +148,17 @@ def _read_copies(
     return CopiesRecord(augment.copies, config.read_deformations(f"{where}: deformations", augment.deformations))
 
 
-def _write_tables(folder: Path, features: FeatureTables, analysis: Analysis) -> None:
-    for family, table in sorted(features.pooled.items()):
+def _write_tables(folder: Path, features: FeatureTables, analysis: Analysis) -> list[str]:
+    """Write the tables, one family after the other, and return the number of columns of each."""
+    counts = []
+    for family in sorted(features.pooled):
+        table = features.pooled[family]
         tables.write_pooled(folder / f"{family}.parquet", table)
+        counts.append(_count_columns(family, table))
         if family in features.sequences:
             names = analysis.name_frame_columns(family)
             tables.write_sequences(folder / f"{family}.npz", features.clip_ids, features.sequences[family], names)
+    return counts
 
 
 def _write_records(
@@ -162,8 +169,8 @@ def _write_records(
     sets: Mapping[str, FeaturesLeaf],
     settings: Settings,
     augmented: Mapping[str, CopiesRecord],
-) -> None:
-    _write_tables(folder, features, analysis)
+) -> list[str]:
+    counts = _write_tables(folder, features, analysis)
     family_records: dict[str, FamilyRecord] = {}
     for family in sorted(features.pooled):
         family_records[family] = FamilyRecord(
@@ -185,3 +192,4 @@ def _write_records(
             augmented.get(name),
         )
         records.write_record(folder / f"{name}.json", record)
+    return counts

@@ -73,7 +73,7 @@ def index_clips(
             if clipped is not None:
                 dc, peaks, duration_s, bars, levels, mp3 = others
                 measurements[clip_id] = audit.Measurements(clipped, dc, peaks.reshape(-1, 2))
-                previews[clip_id] = Preview(duration_s, bars, levels.reshape(HEIGHT, WIDTH), mp3.tobytes())
+                previews[clip_id] = Preview(duration_s, bars, levels.reshape(HEIGHT, WIDTH), mp3.data)
     else:
         facts = [_DEFAULT_FACTS] * len(clips)
     table = pd.concat([clips, pd.DataFrame(facts, index=clips.index)], axis=1)

@@ -6,6 +6,7 @@ read_previews   the previews of some clips
 """
 
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import soxr
 
 from regenre import files, tables
@@ -51,7 +53,7 @@ class Preview:
     duration_s: float
     peaks: np.ndarray
     levels: np.ndarray
-    mp3: bytes
+    mp3: bytes | memoryview
 
 
 def make_preview(y: np.ndarray, sr: int) -> Preview:
@@ -91,15 +93,19 @@ def _round(shares: np.ndarray) -> np.ndarray:
 
 
 def write_previews(path: Path, previews: Mapping[str, Preview]) -> None:
-    """Write the previews of all usable clips, one row each."""
-    rows = [
-        (clip_id, view.duration_s, view.peaks.tobytes(), view.levels.tobytes(), view.mp3)
+    """Write the previews of all usable clips, one row each; a few are copied at a time."""
+    rows = (
+        {"clip_id": clip_id, "duration_s": view.duration_s}
+        | {name: bytes(getattr(view, name)) for name in ("peaks", "levels", "mp3")}
         for clip_id, view in previews.items()
-    ]
-    frame = pd.DataFrame(rows, columns=_SCHEMA.names)
-    files.write_atomically(
-        path, lambda temporary: frame.to_parquet(temporary, index=False, schema=_SCHEMA, row_group_size=_ROWS)
     )
+
+    def write(temporary: Path) -> None:
+        with pq.ParquetWriter(temporary, _SCHEMA) as writer:
+            while some := list(itertools.islice(rows, _ROWS)):
+                writer.write_table(pa.Table.from_pylist(some, _SCHEMA), _ROWS)
+
+    files.write_atomically(path, write)
 
 
 def read_previews(path: Path, clip_ids: Sequence[str]) -> dict[str, Preview]:

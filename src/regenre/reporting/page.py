@@ -346,7 +346,7 @@ def _describe_map(reports: Reports, sounds: Mapping[str, str], elsewhere: Collec
     )
 
 
-def _encode(content: bytes) -> str:
+def _encode(content: bytes | memoryview) -> str:
     return base64.b64encode(content).decode()
 
 
