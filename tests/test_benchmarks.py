@@ -123,6 +123,7 @@ def test_a_folder_without_clips_is_one_line(run_benchmark, name: str, tmp_path: 
 def test_scale_has_every_stage(run_benchmark, tmp_path: Path) -> None:
     process = run_benchmark("scale", *read_dose("scale"), "--json", tmp_path / "figures.json")
     figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures.pop("cluster/256_differences") == 0 < figures.pop("cluster/256_seconds")
     stages = {name.partition("/")[0] for name in figures if name.endswith("_seconds")}
     assert {"train", "evaluate", "study", "report", "track"} < stages
     assert {f"{stage}/256_{unit}" for stage in stages for unit in ("seconds", "mb")} < set(figures)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 
 from regenre import compute, records, tables
@@ -70,28 +69,6 @@ def test_two_processes_write_the_same_bytes_as_one(make_planner: Callable[..., P
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of distributed, about the worker that is killed
-def test_a_cluster_that_loses_and_gains_a_worker_writes_the_same_bytes(
-    make_planner: Callable[..., Planner], tmp_path: Path
-) -> None:
-    distributed = pytest.importorskip("distributed")
-    with compute.Local(1).use():
-        list(fit_cells(plan_cells(make_planner()), tmp_path / "local"))
-    with (
-        distributed.LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as cluster,
-        compute.Dask(cluster.scheduler_address).use(),
-    ):
-        fitted = fit_cells(plan_cells(make_planner()), tmp_path / "cluster")
-        next(fitted)
-        psutil.Process(cluster.workers[0].process.pid).kill()
-        cluster.scale(5)
-        list(fitted)
-    files = sorted(path.relative_to(tmp_path / "local") for path in (tmp_path / "local").rglob("*.*"))
-    assert len(files) == 6
-    assert [(tmp_path / "cluster" / file).read_bytes() for file in files] == [
-        (tmp_path / "local" / file).read_bytes() for file in files
-    ]
-
-
 def test_no_cell_is_written_for_an_empty_grid(tmp_path: Path) -> None:
     assert list(fit_cells([], tmp_path / "cells")) == []
     assert not (tmp_path / "cells").exists()
