@@ -38,6 +38,11 @@ def list_dependencies(stage: str) -> dict[str, set[str]]:
     return {name: list_modules(name.removeprefix("src/").removesuffix(".py").replace("/", ".")) for name in names}
 
 
+def test_the_lock_has_the_stages_of_the_pipeline_and_no_others() -> None:
+    """DVC keeps what a stage of another name left there, and reads and writes all of it for each stage."""
+    assert set(OmegaConf.load(ROOT / "dvc.lock")["stages"]) == set(STAGES)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_names_all_code_that_it_runs(stage: str) -> None:
     missing = list_needed(stage) - set().union(*list_dependencies(stage).values())
