@@ -6,7 +6,7 @@ FOLDER holds clips that libsndfile reads. Without FOLDER the clips are synthetic
 as it is and after each deformation of conf/deformation that NAMES match, patterns with commas between them.
 
 A column moves by |changed - clip| / s, where s is its standard deviation over the clips as they are; the move is the
-median over clips. Columns that are the same for all clips are left out. Printed is a table in Markdown with a row for
+median over clips. Columns that are the same for all clips are left out. Printed are tables in Markdown with a row for
 each family: the median over its columns, and in brackets the column that moves most. FILE has every column.
 
 The second figure is time: all deformations of a clip with `mfcc` and `spectral_shape`, as `stress` computes them, over
@@ -32,6 +32,7 @@ from regenre.features.extraction import Analysis
 SHOWN = "gain_minus_6,tilt_6,equalizer_6,white_30,pink_30,babble_30,mp3_64,low_pass_8k,room,clipping_1,speed_3,shifted"
 TIMED = ["mfcc", "spectral_shape"]
 KEYS = ["family", "deformation", "column"]
+WIDTH = 13  # deformations of one table
 
 
 def main() -> None:
@@ -61,7 +62,9 @@ def main() -> None:
                 rows += [(path.name, name, *row) for row in list_values(analysis, y)]
     moves = measure_moves(pd.DataFrame(rows, columns=["clip", "deformation", "family", "column", "value"]))
     print(f"{len(clips)} clips; in standard deviations between clips: median column (worst column)")
-    print(format_table(moves))
+    for start in range(0, len(deformations), WIDTH):
+        names = list(deformations)[start : start + WIDTH]
+        print(format_table(moves[moves["deformation"].isin(names)]), end="\n\n")
     print(f"time: {len(deformations)} deformations cost {changed_s / once_s:.1f} times one extraction of {TIMED}")
     if options.csv is not None:
         moves.to_csv(options.csv, index=False, float_format="%.4f")

@@ -92,6 +92,8 @@ def escape_terminal(text: str) -> str:
     A terminal obeys control characters: it would move its cursor, change its title or write from right to left. Bytes
     of a file name that are no UTF-8 (`\udcff`) cannot be printed at all.
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
