@@ -47,14 +47,16 @@ def run(*arguments: str) -> str:
     return str(caught.value.code)
 
 
+def count_failed(n_failed: int, n: int) -> str:
+    return f"regenre: {n_failed} of {n} files could not be used; mend them as the lines above say, or leave them out"
+
+
 def test_clean_and_convert_write_new_files_in_their_places(sounds: Path, capsys) -> None:
     before = {path: path.read_bytes() for path in (sounds / "in").rglob("*.*")}
     main(["clean", "in/a.wav"])
     assert soundfile.info("in/a.new.wav").duration == pytest.approx(2.1, abs=0.05)
     Path("in/a.new.wav").unlink()
-    assert run("convert", "in", "--to", "ogg", "--rate", "16000", "--out", "out") == (
-        "regenre: 1 of 3 files could not be used"
-    )
+    assert run("convert", "in", "--to", "ogg", "--rate", "16000", "--out", "out") == (count_failed(1, 3))
     printed = capsys.readouterr()
     assert "in/deep/b.flac -> out/deep/b.ogg: 3.00 s -> 3.00 s" in printed.out
     assert "regenre: in/bad.mp3: FFmpeg cannot read it" in printed.err
@@ -122,7 +124,7 @@ def test_names_reach_the_terminal_without_control_characters(sounds: Path, capsy
     Path("in/a.wav").rename(name)
     Path("\x1b.mp3").write_text("not audio")
     main(["clean", name])
-    assert run("convert", name, "\x1b.mp3", "--to", "flac", "--out", "o") == "regenre: 1 of 2 files could not be used"
+    assert run("convert", name, "\x1b.mp3", "--to", "flac", "--out", "o") == count_failed(1, 2)
     main(["show", name, "--out", "\x1b.html"])
     printed = capsys.readouterr()
     shown = r"\x1b[31m\u202e\n=a$$`|<b>"
@@ -178,7 +180,7 @@ def test_transcribe_writes_texts_and_goes_on_where_it_stopped(sounds: Path, monk
 
     monkeypatch.setattr(commands, "_make_transcriber", lambda name: Stub())
     (sounds / "in/deep/b.txt").write_text("by hand")
-    assert run("transcribe", "in", "--jobs", "1") == "regenre: 1 of 3 files could not be used"
+    assert run("transcribe", "in", "--jobs", "1") == count_failed(1, 3)
     printed = capsys.readouterr()
     assert "in/a.wav: 1 words, confidence 0.50\n" in printed.out
     assert "regenre: in/bad.mp3: FFmpeg cannot read it" in printed.err
@@ -223,7 +225,7 @@ def test_tag_names_the_tags_of_files_and_goes_on_past_bad_ones(
 ) -> None:
     monkeypatch.setenv("REGENRE_ROOT", str(networks))
     soundfile.write("in/long.wav", noise(10.0), SR)
-    assert run("tag", "in", "none.wav", "--top", "2", "--jobs", "1") == "regenre: 2 of 5 files could not be used"
+    assert run("tag", "in", "none.wav", "--top", "2", "--jobs", "1") == count_failed(2, 5)
     printed = capsys.readouterr()
     assert [line.partition(": ")[0] for line in printed.out.splitlines()] == [
         "in/a.wav",
