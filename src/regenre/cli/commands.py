@@ -402,9 +402,8 @@ def _report_file(path: str, reason: str) -> None:
 
 def _report_failed(failed: list[str], n: int) -> None:
     if failed:
-        raise SystemExit(
-            f"regenre: {len(failed)} of {n} files could not be used; mend them as the lines above say, or leave them out"
-        )
+        advice = "mend them as the lines above say, or leave them out"
+        raise SystemExit(f"regenre: {len(failed)} of {n} files could not be used; {advice}")
 
 
 def _run_batch(work: Callable[..., Any], files: Sequence[tuple[Any, ...]]) -> list[tuple[str, Any]]:
