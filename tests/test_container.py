@@ -66,6 +66,28 @@ def test_its_make_installs_what_is_locked_outside_the_project(context: Path) -> 
     assert "--no-deps --no-build-isolation --editable .\n" in printed
 
 
+@pytest.mark.parametrize(
+    ("target", "locks"), [("repro", ["requirements.lock"]), ("test", ["requirements.lock", "requirements-dev.lock"])]
+)
+def test_a_target_installs_what_it_needs(context: Path, target: str, locks: list[str]) -> None:
+    assert re.findall(r"--require-hashes -r (\S+)", run_dry(f"make {target}", context)) == locks
+
+
+def test_the_core_is_locked_as_a_part_of_all_and_names_no_registry() -> None:
+    core, every = (read_lock(name) for name in ("requirements.lock", "requirements-dev.lock"))
+    assert core.items() < every.items()
+    assert {"mlflow", "setuptools"} <= core.keys()  # setuptools installs the project itself
+    assert not {"jax", "onnxruntime", "pytest"} & core.keys()
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        assert "//" not in (ROOT / name).read_text()
+
+
+def read_lock(name: str) -> dict[str, list[str]]:
+    """Return the version and the hashes of each package."""
+    blocks = re.split(r"^(?=\w)", (ROOT / name).read_text(), flags=re.MULTILINE)[1:]
+    return {block.partition("==")[0]: re.findall(r"==\S+|sha256:\w+", block) for block in blocks}
+
+
 def test_its_command_runs_the_pipeline(context: Path) -> None:
     assert "\ndvc repro\n" in run_dry(shlex.join(json.loads(dict(STEPS)["CMD"])), context)
 
