@@ -109,6 +109,12 @@ def test_sequences_are_joined_by_clip_and_patterns_select_their_columns(tmp_path
     assert lengths.tolist() == [1, 2]
     values, _ = tables.read_sequences([one, two], ids, ["one__y__*", "two__*"])
     assert values.tolist() == [[1, 3], [1, 3], [2, 4]]
+    values, _ = tables.read_sequences([one, two], ids, ["one__y__*"])  # none of the other family
+    assert values.tolist() == [[1], [1], [2]]
+    with pytest.raises(
+        UserError, match=r"columns of frames, such as two__z__frame, expected, none .* match one__y__mean"
+    ):
+        tables.read_sequences([one, two], ids, ["one__y__mean"])
     with pytest.raises(UserError, match=r"clip c: frames in .*one.npz expected, none found; run `dvc repro extract`"):
         tables.read_sequences([one], pd.Series(["a", "c"]))
 

@@ -107,8 +107,12 @@ class FeatureSet:
 
     @property
     def pretrained_on(self) -> str:
-        """What each network of the families was trained on, in words; "" without networks."""
-        networks = {name: record.pretrained_on for name, record in self.families.items()}
+        """What each network whose columns the set takes was trained on, in words; "" without networks."""
+        networks = {
+            name: record.pretrained_on
+            for name, record in self.families.items()
+            if any(fnmatch.fnmatchcase(name, pattern.partition("__")[0]) for pattern in self.columns)
+        }
         return "; ".join(
             f"{name}: {data or 'data that nobody has stated'}" for name, data in networks.items() if data is not None
         )
@@ -183,14 +187,9 @@ def read_pooled(
                 " run `dvc repro extract`"
             )
     joined = pd.concat([table.loc[clip_ids] for table in tables], axis=1)
-    for pattern in patterns:
-        if not fnmatch.filter(joined.columns, pattern):
-            raise UserError(
-                f"{where}: a column that matches {pattern!r} expected, none found among"
-                f" {', '.join(joined.columns[:5])} ...; change `columns` of the feature set in conf/features and run"
-                " `dvc repro extract`"
-            )
-    return joined.iloc[:, match_columns(list(joined.columns), patterns)]
+    columns = list(joined.columns)
+    check_patterns(columns, patterns, where)
+    return joined.iloc[:, match_columns(columns, patterns)]
 
 
 def write_sequences(path: Path, clip_ids: pd.Series, sequences: list[np.ndarray], names: Sequence[str]) -> None:
@@ -233,11 +232,15 @@ def read_sequences(
         if (places < 0).any():
             missing = clip_ids[places < 0]
             raise UserError(f"clip {missing.iloc[0]}: frames in {path} expected, none found; run `dvc repro extract`")
-        names, lengths = list(arrays["names"]), arrays["lengths"]
-        columns = match_columns(names, patterns)
+        lengths, columns = arrays["lengths"], match_columns(list(arrays["names"]), patterns)
         starts = np.cumsum(lengths) - lengths
         rows = np.concatenate([np.arange(starts[place], starts[place] + lengths[place]) for place in places])
-        parts.append(np.asarray(values[np.ix_(rows, np.array(columns))]))
+        parts.append(np.asarray(values[np.ix_(rows, np.array(columns, dtype=np.intp))]))
+    if not any(part.shape[1] for part in parts):
+        raise UserError(
+            f"conf/features: columns of frames, such as {arrays['names'][0]}, expected, none found that match"
+            f" {', '.join(patterns)}; frames have no statistic: end a pattern with *, or take another classifier"
+        )
     return np.concatenate(parts, axis=1), lengths[places].astype(np.int64)
 
 
@@ -404,6 +407,16 @@ def match_columns(columns: Sequence[str], patterns: Sequence[str]) -> list[int]:
     """Return the places of the columns that match any of the patterns, in column order."""
     matches = {column for pattern in patterns for column in fnmatch.filter(columns, pattern)}
     return [place for place, column in enumerate(columns) if column in matches]
+
+
+def check_patterns(columns: Sequence[str], patterns: Sequence[str], where: str) -> None:
+    """Raise `UserError` if a pattern of a feature set matches no column; `where` is the file that has the patterns."""
+    for pattern in patterns:
+        if not fnmatch.filter(columns, pattern):
+            raise UserError(
+                f"{where}: a column that matches {pattern!r} expected, none found among {', '.join(columns[:5])} ...;"
+                " change `columns` of the feature set in conf/features and run `dvc repro extract`"
+            )
 
 
 def _read_user_csv(path: Path, texts: list[str], optional: list[str], others: bool) -> pd.DataFrame:

@@ -190,6 +190,11 @@ def test_transcribe_writes_texts_and_goes_on_where_it_stopped(sounds: Path, monk
     assert (sounds / "in/deep/b.txt").read_text() == "by hand"
     run("transcribe", "in", "--jobs", "1")
     assert calls == [0, 3 * 8000, 0]
+    assert "not audio" not in capsys.readouterr().err  # but texts and transcripts
+    Path("in/a.flac").write_bytes(b"")
+    assert run("transcribe", "in") == (
+        "regenre: in/a.wav: a name of its own expected, since a text bears it, as for in/a.flac; rename one"
+    )
 
 
 def test_an_unknown_transcriber_names_those_that_there_are(sounds: Path) -> None:
@@ -226,6 +231,8 @@ def test_tag_names_the_tags_of_files_and_goes_on_past_bad_ones(
     monkeypatch.setenv("REGENRE_ROOT", str(networks))
     soundfile.write("in/long.wav", noise(10.0), SR)
     assert run("tag", "in", "none.wav", "--top", "2", "--jobs", "1") == count_failed(2, 5)
+    wrong = run("tag", "in/a.wav", "--plot", "s.txt")
+    assert wrong == "regenre: --plot: a name that ends in .png expected, s.txt found"
     printed = capsys.readouterr()
     assert [line.partition(": ")[0] for line in printed.out.splitlines()] == [
         "in/a.wav",

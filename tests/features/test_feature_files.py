@@ -64,15 +64,28 @@ def test_a_record_says_what_the_network_of_a_family_was_trained_on(tmp_path: Pat
         "mfcc": FeaturesLeaf(["mfcc"]),
         "both": FeaturesLeaf(["energy", "mfcc"]),
         "energy": FeaturesLeaf(["energy"]),
+        "part": FeaturesLeaf(["energy", "mfcc"], ["ene*__rms__*"]),
+        "other": FeaturesLeaf(["energy", "mfcc"], ["*__mean"]),
     }
     write_features(tmp_path / "features", clips, tmp_path, families, analysis, 0.0, sets, SETTINGS)
     assert [read(tmp_path, f"{name}.json").pretrained_on for name in sets] == [
-        "mfcc: songs of others", "mfcc: songs of others", "",
+        "mfcc: songs of others", "mfcc: songs of others", "", "", "mfcc: songs of others",
     ]  # fmt: skip
     record = json.loads((tmp_path / "features/mfcc.json").read_text())
     (tmp_path / "features/mfcc.json").write_text(json.dumps(record | {"format": 1}))
     with pytest.raises(UserError, match="format 2 expected, 1 found"):  # format 1 did not know of networks
         read(tmp_path, "mfcc.json")
+
+
+def test_a_pattern_without_a_column_is_refused_before_any_clip_is_read(tmp_path: Path, clips: pd.DataFrame) -> None:
+    for path in clips["path"]:
+        (tmp_path / path).unlink()
+    analysis = Analysis({"mfcc": build_family("mfcc")}, build_leaf("pooling", "mean_std"), SR, 2048, 512)
+    sets = {"mfcc": FeaturesLeaf(["mfcc"], ["mfcc__*", "mfc__*"])}
+    with pytest.raises(
+        UserError, match=r"conf/features/mfcc.yaml: a column that matches 'mfc__\*' expected, none found"
+    ):
+        write_features(tmp_path / "features", clips, tmp_path, analysis.families, analysis, 0.0, sets, SETTINGS)
 
 
 def test_frames_are_written_for_frame_wise_families(tmp_path: Path, clips: pd.DataFrame) -> None:

@@ -81,7 +81,7 @@ def test_texts_that_contain_the_name_of_their_genre_are_recognised() -> None:
     assert not build_family("text", captions="", ignored=["blues"]).names_genre("a slow blues", "blues")
 
 
-def test_measures_of_speech_join_the_words(tmp_path: Path) -> None:
+def test_measures_of_speech_join_the_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x/a.txt").write_text("one two")
     words = [Word(0.0, 0.5, "one", 0.5), Word(1.0, 1.5, "two", 0.25)]
@@ -91,6 +91,9 @@ def test_measures_of_speech_join_the_words(tmp_path: Path) -> None:
     assert table["text__words__clip"].tolist() == ["one two", "", ""]
     assert table["text__words_per_s__clip"].tolist() == [0.5, 0, 0]
     assert table["text__confidence__clip"].tolist() == [0.375, 0, 0]
+    assert capsys.readouterr().out == (
+        "family text: 2 of 3 clips have no transcript, so their words_per_s and confidence are 0\n"
+    )
     for path, row in zip(CLIPS["path"], table.iloc[:, 1:].to_numpy(), strict=True):
         assert family.make_row(ClipText.read(tmp_path / path)).tolist() == row.tolist()
 

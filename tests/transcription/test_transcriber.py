@@ -59,9 +59,18 @@ def test_an_interrupted_clip_is_not_recognised_again(clip: Path) -> None:
 
 def test_a_file_that_is_no_transcript_is_refused_and_stays(clip: Path) -> None:
     clip.with_suffix(".transcript.json").write_text("{}")
-    with pytest.raises(UserError, match=r"a.transcript.json: format 1 expected, no format found"):
+    with pytest.raises(
+        UserError, match=r"a.transcript.json: format 1 expected, no format found.*remove it and the .txt beside it"
+    ):
         transcribe_file("counting", Counting(), clip)
     assert clip.with_suffix(".transcript.json").read_text() == "{}"
+
+
+def test_a_text_without_its_clip_is_no_clip(clip: Path) -> None:
+    clip.with_suffix(".txt").write_text("by hand")
+    clip.unlink()
+    with pytest.raises(AudioError, match="a file expected, nothing found there"):
+        transcribe_file("counting", Counting(), clip)
 
 
 def test_what_is_no_audio_has_no_text(tmp_path: Path) -> None:

@@ -155,6 +155,10 @@ def transcribe(arguments: argparse.Namespace) -> None:
     name = arguments.transcriber
     _make_transcriber(name)(np.zeros(0, np.float32))  # what is missing is reported once, before any work
     paths = list(_list_files(arguments.files))
+    stems: dict[Path, str] = {}
+    for path in paths:
+        if (other := stems.setdefault(Path(path).with_suffix(""), path)) != path:
+            raise UserError(f"{path}: a name of its own expected, since a text bears it, as for {other}; rename one")
     n_done, failed = 0, list[str]()
     targets = [Path(path).with_suffix(suffix) for path in paths for suffix in BESIDE]
     work = partial(_transcribe_file, name)
@@ -244,6 +248,8 @@ def _list_answered(arguments: argparse.Namespace) -> list[str]:
     if arguments.plot and len(paths) != 1:
         raise UserError(f"--plot: one file expected, {len(paths)} found; take them one by one")
     if arguments.plot:
+        if arguments.plot.suffix != ".png":
+            raise UserError(f"--plot: a name that ends in .png expected, {arguments.plot} found")
         files.check_target(arguments.plot, map(Path, paths), arguments.force)
     return paths
 
@@ -420,12 +426,14 @@ def _run_batch(work: Callable[..., Any], files: Sequence[tuple[Any, ...]]) -> li
 def _list_files(names: Sequence[str]) -> Iterator[str]:
     """Yield the files, and the audio files in the folders at any depth, sorted by name."""
     from regenre.decoding import count_left_out, find_audio
+    from regenre.paths import BESIDE
 
     for name in names:
         if not Path(name).is_dir():
             yield name
             continue
         inside, left_out = find_audio(Path(name))
+        left_out = {path: reason for path, reason in left_out.items() if not path.lower().endswith(BESIDE)}
         if not inside:
             raise UserError(f"{name}: a folder with audio files expected, none found; choose another")
         if left_out:

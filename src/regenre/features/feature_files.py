@@ -94,6 +94,10 @@ def write_features(
         raise UserError(
             f"family {min(from_tables)}: one row per clip cannot be cut into pieces; take segment_kfold out of splits"
         )
+    for name, leaf in sets.items():
+        if not set(leaf.families) & set(from_tables):  # of a table, the columns are known when it is read
+            columns = [column for family in leaf.families for column in analysis.name_columns(family)]
+            tables.check_patterns(columns, leaf.columns, f"conf/features/{name}.yaml")
     augmented = {
         name: _read_copies(name, leaf, leaf.augment, from_tables, piece_s)
         for name, leaf in sets.items()

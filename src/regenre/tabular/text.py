@@ -73,8 +73,11 @@ class Text:
             if not any(transcripts):
                 raise UserError(
                     f"family {name}: speech: a transcript expected beside a clip ({first}{TRANSCRIPT}), none found for"
-                    " any clip; run `regenre transcribe`, or set speech: false"
+                    f" any clip; run `regenre transcribe`, which passes clips that have a {TEXT}, or set speech: false"
                 )
+            if n_without := sum(transcript is None for transcript in transcripts):
+                count = f"{n_without} of {len(transcripts)} clips have no transcript"
+                print(f"family {name}: {count}, so their {' and '.join(SPEECH)} are 0")
             table[list(SPEECH)] = np.array([measure_speech(transcript) for transcript in transcripts], np.float32)
         return table.set_axis(["clip_id", *self.name_columns(name)], axis=1)
 

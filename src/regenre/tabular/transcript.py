@@ -7,7 +7,9 @@ from pydantic import Field
 
 from regenre import records
 from regenre.kinds import Positive, PositiveOrZero, strict_dataclass
-from regenre.paths import TRANSCRIPT
+from regenre.paths import TEXT, TRANSCRIPT
+
+_REMEDY = f"remove it and the {TEXT} beside it, then run `regenre transcribe`"
 
 
 @strict_dataclass
@@ -73,4 +75,4 @@ def read_transcript(clip: Path) -> Transcript | None:
         The file is not a transcript.
     """
     path = clip.with_suffix(TRANSCRIPT)
-    return records.read_record(path, Transcript, "remove it and run `regenre transcribe`") if path.is_file() else None
+    return records.read_record(path.resolve(), Transcript, _REMEDY) if path.is_file() else None

@@ -46,7 +46,7 @@ def transcribe_file(name: str, transcriber: Transcriber, path: Path) -> Transcri
         The file beside the clip is not a transcript.
     """
     target = path.with_suffix(TEXT)
-    if target.exists():
+    if target.exists() and path.exists():
         return None
     transcript = read_transcript(path)
     if transcript is None:

@@ -15,7 +15,9 @@ from regenre import config
 from regenre.errors import UserError
 from regenre.features.families.onnx import Onnx, _open
 from regenre.features.family import Family
+from regenre.files import compute_sha256
 
+onnx = pytest.importorskip("onnx", reason="pip install 'regenre[pretrained]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="pip install 'regenre[pretrained]'")
 MEL = {
     "n_fft": 512, "hop_length": 160, "n_mels": 40, "fmin_hz": 50.0, "fmax_hz": 7000.0,
@@ -133,10 +135,18 @@ def test_a_relative_path_is_below_the_root_wherever_the_family_runs(tmp_path: Pa
         ({"axes": ["batch"]}, r"axes: each of batch, time once, and 1, expected, \['batch'\] found"),
         ({"axes": ["batch", "mel", "time"]}, "axes: each of batch, time once"),
         ({"mel": MEL}, "axes: each of batch, mel, time once"),
+        (
+            {"mel": MEL | {"fmax_hz": 12_000.0}, "axes": ["batch", "time", "mel"]},
+            "mel: fmin_hz < fmax_hz <= 11025 expected for sr 22050, fmin_hz 50, fmax_hz 12000.0 found",
+        ),
         ({"hop_s": 0.001}, "hop_s: at least 0.0015625 s for windows of 0.1 s expected, 0.001 found"),
         ({"axes": ["batch", 1, "time"]}, r"axes, window_s, mel: .*\('x', 'tensor\(float\)', \['batch', 'time'\]\).*"),
         ({"outputs": {"logits": "l"}}, r"outputs: 'logits' expected in .*, which has {'embedding': \['batch', 1\]}"),
-        ({"outputs": {"embedding": ["a", "b"]}}, r"outputs: embedding: .*, \(1, 1\) and 2 names found in .*mean.onnx"),
+        (
+            {"outputs": {"embedding": ["a", "b"]}},
+            r"outputs: embedding: .*; \(1, 1\) of a window, and 2 names, found in .*",
+        ),
+        ({"outputs": {"embedding": [""]}}, "outputs: names without `__`, each once, expected, '' found"),
         ({"outputs": {"embedding": ["a__b"]}}, "outputs: names without `__`, each once, expected, 'a__b' found"),
         ({"sha256": ""}, "sha256: that of the file expected, [0-9a-f]{64} found at .*mean.onnx"),
         ({"sha256": "0" * 64}, "sha256: 0{64} expected, [0-9a-f]{64} found at .*mean.onnx"),
@@ -159,6 +169,28 @@ def test_a_file_that_is_no_network_is_one_line(tmp_path: Path) -> None:
         make(path, "")
     with pytest.raises(UserError, match=r"^path: an ONNX file expected, but .*text.onnx cannot be opened"):
         make(path, str(caught.value).split()[6])
+
+
+def test_an_output_whose_first_axis_is_not_the_windows_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "network.onnx"
+    node = ("Transpose", ["x"], "embedding", {"perm": [1, 0]})
+    sha256 = write_network(path, node, shape=("batch", "time"), outputs={"embedding": ("time", "batch")})
+    with pytest.raises(UserError, match=r"outputs: embedding: floats of shape .* expected; \(2205, 1\) of a window"):
+        make(path, sha256)
+
+
+def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
+    """The digest would say nothing about them."""
+    path = tmp_path / "network.onnx"
+    node = ("MatMul", ["x", "weights"], "embedding", {})
+    write_network(path, node, shape=("batch", "time"), outputs={"embedding": ("batch", 300)})
+    model = onnx.load(path)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((2205, 300), np.float32), "weights"))
+    onnx.save(model, path)
+    make(path, compute_sha256(path), outputs={"embedding": "value"})
+    onnx.save(model, path, save_as_external_data=True, location="weights.data")
+    with pytest.raises(UserError, match=r"path: an ONNX file that holds its weights expected, .* export it with exter"):
+        make(path, compute_sha256(path), outputs={"embedding": "value"})
 
 
 def test_an_output_that_is_not_finite_is_an_error(tmp_path: Path) -> None:

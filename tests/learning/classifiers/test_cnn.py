@@ -194,8 +194,16 @@ def test_a_terminal_shows_progress_and_a_file_does_not(recorder: Recorder, monke
 @pytest.mark.parametrize("library", ["jax", "keras"])
 def test_a_missing_library_is_one_line(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(UserError, match=r"keras and jax expected, none found; run pip install 'regenre\[neural\]'"):
+    with pytest.raises(UserError, match=r"keras and jax expected, not all found; run pip install 'regenre\[neural\]'"):
         cnn._import_keras.__wrapped__("jax")
+
+
+def test_a_missing_backend_of_the_users_choice_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(
+        UserError, match="keras and torch expected, not all found; install torch, or unset KERAS_BACKEN"
+    ):
+        cnn._import_keras.__wrapped__("torch")
 
 
 def test_another_backend_is_refused_in_one_line(keras, monkeypatch: pytest.MonkeyPatch) -> None:

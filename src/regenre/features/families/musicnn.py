@@ -10,6 +10,7 @@ from regenre import paths
 from regenre.errors import UserError
 from regenre.features.families.onnx import LogMel, Onnx
 from regenre.features.frames import Frames
+from regenre.files import compute_sha256
 from regenre.kinds import Names, Span, check_unique, strict_dataclass
 
 Model = Literal["msd", "mtt"]
@@ -102,11 +103,13 @@ def make_network(model: Model, hop_s: float, outputs: dict[str, Names | str]) ->
     Raises
     ------
     UserError
-        Its weights are not there.
+        Its weights are not there, or others.
     """
     file = paths.locate_network(f"data/pretrained/musicnn_{model}.onnx")
     if not file.is_file():
         raise UserError(f"weights expected at {file}, none found; run `regenre pretrained musicnn`")
+    if compute_sha256(file) != _SHA256[model]:
+        raise UserError(f"the weights of MusiCNN expected in {file}, others found; run `regenre pretrained musicnn`")
     return Onnx(
         path=str(file),
         sha256=_SHA256[model],

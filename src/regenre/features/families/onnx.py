@@ -1,5 +1,6 @@
 """Embeddings of a network in an ONNX file."""
 
+import os
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -70,7 +71,8 @@ class Onnx:
     Parameters
     ----------
     path : the file; a relative path is below the project's root
-    sha256 : of the file's bytes, in hexadecimal; it stands in the settings of the results, so another file is refused
+    sha256 : of the file's bytes, in hexadecimal; it stands in the settings of the results, so another file is refused,
+        and so is one whose weights lie in other files
     pretrained_on : the data that the network was trained on, with its tasks, for readers of the results
     sr : sampling rate of the input in Hz
     mel : the log-mel input; None for samples, of full scale 1
@@ -105,6 +107,10 @@ class Onnx:
             raise UserError(
                 f"hop_s: at least {least:g} s for windows of {self.window_s:g} s expected, {self.hop_s:g} found"
             )
+        top = self.sr / 2
+        if self.mel and not self.mel.fmin_hz < (self.mel.fmax_hz or top) <= top:
+            edges = f"fmin_hz {self.mel.fmin_hz:g}, fmax_hz {self.mel.fmax_hz}"
+            raise UserError(f"mel: fmin_hz < fmax_hz <= {top:g} expected for sr {self.sr}, {edges} found")
         self.names  # noqa: B018 # opens the network and sees that the settings fit
 
     @cached_property
@@ -125,15 +131,17 @@ class Onnx:
             ) from error
         names: list[str] = []
         for (output, own), value in zip(self.outputs.items(), values, strict=True):
-            n = value.shape[-1] if value.ndim in (2, 3) else 0
+            shape = value.shape if isinstance(value, np.ndarray) and value.dtype.kind == "f" else ()
+            n = shape[-1] if len(shape) in (2, 3) and shape[0] == 1 else 0
             listed = [f"{own}_{number:03d}" for number in range(n)] if isinstance(own, str) else own
             if not n or len(listed) != n:
                 raise UserError(
-                    f"outputs: {output}: shape (batch, n_values) or (batch, time, n_values) and as many names expected,"
-                    f" {value.shape} and {len(listed)} names found in {self.path}"
+                    f"outputs: {output}: floats of shape (batch, n_values) or (batch, time, n_values), and as many"
+                    f" names, expected; {shape or type(value).__name__} of a window, and {len(listed)} names, found in"
+                    f" {self.path}"
                 )
             names += listed
-        wrong = [name for place, name in enumerate(names) if "__" in name or name in names[:place]]
+        wrong = [name for place, name in enumerate(names) if not name or "__" in name or name in names[:place]]
         if wrong:
             raise UserError(f"outputs: names without `__`, each once, expected, {wrong[0]!r} found")
         return tuple(names)
@@ -204,8 +212,14 @@ def _open(path: Path, sha256: str) -> "InferenceSession":
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # workers run side by side
     options.log_severity_level = 3  # errors
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     providers = [item for item in _PROVIDERS.items() if item[0] in onnxruntime.get_available_providers()]
     try:
         return onnxruntime.InferenceSession(path, options, providers)
     except Exception as error:  # onnxruntime's own, of many types
+        if "External data" in str(error):
+            raise UserError(
+                f"path: an ONNX file that holds its weights expected, {path} has them in other files; export it with"
+                " external_data=False"
+            ) from error
         raise UserError(f"path: an ONNX file expected, but {path} cannot be opened ({find_cause(error)})") from error

@@ -271,7 +271,8 @@ def _import_keras(backend: str) -> Any:
                 jax.devices()  # starts it
             import keras
     except ImportError as error:
-        raise UserError(f"keras and {backend} expected, none found; run pip install 'regenre[neural]'") from error
+        remedy = "install torch, or unset KERAS_BACKEND" if backend == "torch" else "run pip install 'regenre[neural]'"
+        raise UserError(f"keras and {backend} expected, not all found; {remedy}") from error
     if keras.backend.backend() != backend:
         raise UserError(f"backend: {keras.backend.backend()}, which this process uses, expected, {backend} found")
     return keras
