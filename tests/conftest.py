@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is imported: pytest-xdist uses every core already
 
@@ -25,6 +27,8 @@ from regenre.compute import Dask
 from regenre.errors import UserError
 from regenre.features.families.spectral_shape import SpectralShape
 from regenre.pretrained import musicnn
+
+SHARED_PROGRAMS = "REGENRE_TEST_PROGRAMS"
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -111,7 +115,10 @@ def cluster(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A `python` and a `regenre` that have the libraries imported."""
+    """A `python` and a `regenre` that have the libraries imported; the processes of pytest-xdist share them."""
+    if SHARED_PROGRAMS in os.environ:
+        yield Path(os.environ[SHARED_PROGRAMS])
+        return
     with warm.start(tmp_path_factory.mktemp("warm")) as folder:
         yield folder
 
@@ -139,11 +146,16 @@ def project(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile before the workers of pytest-xdist start: several processes at once spoil numba's cache.
+    """Start the shared programs, and compile before the workers of pytest-xdist start.
 
-    Projects copy what is compiled of regenre with its sources.
+    Several processes that compile at once spoil numba's cache. Projects copy what is compiled of regenre with its
+    sources.
     """
     if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        os.environ[SHARED_PROGRAMS] = str(stack.enter_context(warm.start(folder)))
         for name in ("util.utils", "beat", "core.pitch", "core.audio"):
             importlib.import_module(f"librosa.{name}")
         SpectralShape([0.5])(frames_of(silence()))

@@ -45,36 +45,33 @@ COMMANDS = {"python": [], "regenre": ["-m", "regenre"], "dvc": ["-m", "dvc"]}
 
 
 @contextmanager
-def start(folder: Path, **variables: str) -> Iterator[Path]:
-    """Start a server with these variables, and yield the folder with its commands."""
+def start(folder: Path) -> Iterator[Path]:
+    """Start a server, and yield the folder with its commands."""
     address, programs = folder / "socket", folder / "bin"
     programs.mkdir()
     for name, command in COMMANDS.items():
         text = CLIENT.format(python=sys.executable, address=str(address), command=command)
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
-    server = subprocess.Popen(
-        [sys.executable, __file__, str(address)], stdout=subprocess.PIPE, env=os.environ | variables
-    )
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(address))
+        listener.listen(64)  # commands wait until the server is ready
+        number = str(listener.fileno())
+        server = subprocess.Popen([sys.executable, __file__, number], pass_fds=[listener.fileno()])
     try:
-        assert server.stdout
-        assert server.stdout.readline() == b"ready\n"
         yield programs
     finally:
         server.kill()
-        server.communicate()
+        server.wait()
 
 
-def serve(address: str) -> None:
-    """Run each command that arrives in a process of its own."""
+def serve(number: int) -> None:
+    """Run each command that arrives at a listening socket in a process of its own."""
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
-        listener.listen(64)
-        print("ready", flush=True)
+    with socket.socket(fileno=number) as listener:
         while True:
             client, _ = listener.accept()
             if os.fork() == 0:
@@ -145,4 +142,4 @@ def run(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(int(sys.argv[1]))
