@@ -30,6 +30,7 @@ from regenre.kinds import Jobs, Positive, strict_dataclass
 
 T = TypeVar("T")
 CRASHED = "the library that decodes it crashed"  # why a file cannot be used that ends its process
+_IDLE_S = 60  # after which a worker ends; those of a process that was killed end so too
 
 
 @runtime_checkable
@@ -123,7 +124,7 @@ class Local:
         if self.n_jobs != 1:
             start_tracker()
         try:
-            with joblib.parallel_config("loky", n_jobs=self.n_jobs):
+            with joblib.parallel_config("loky", n_jobs=self.n_jobs, idle_worker_timeout=_IDLE_S):
                 yield
         except TerminatedWorkerError as error:
             signals = ", ".join(re.findall(r"SIG[A-Z]+", str(error))) or "its status is not known"
