@@ -67,9 +67,14 @@ def test_an_evaluation_has_every_cell_in_every_table() -> None:
     assert [CellName.read_row(row) for row in summary.to_dict("records")] == [RANDOM, GROUPED]
     assert (summary["dataset"] == "d").all()
     assert summary["accuracy"].tolist() == [15 / 16, 12 / 16]
-    for row, tested in zip(summary.to_dict("records"), cells.values(), strict=True):
-        scores = metrics.score(tested.predictions, 0).cell
-        assert {name: row[name] for name in scores} == scores
+    for name, tested in cells.items():
+        scores, read = metrics.score(tested.predictions, 0), grid.read_scores(summary, evaluation.per_genre, name)
+        assert read.cell == scores.cell
+        pd.testing.assert_frame_equal(read.genres, scores.genres)
+    with pytest.raises(
+        UserError, match=r"summary\.csv: a row of grouped_kfold-mfcc-knn expected, none found; run `dvc"
+    ):
+        grid.read_scores(summary.iloc[:1], evaluation.per_genre, GROUPED)
     assert summary["indistinguishable"].all()
     assert summary["pretrained_on"].tolist() == ["", ""]
     assert evaluation.per_genre[["split", "genre"]].to_numpy().tolist() == [

@@ -11,6 +11,7 @@ from regenre import tables
 from regenre.errors import UserError
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.comparison import Hits
+from regenre.evaluation.metrics import Scores
 from regenre.evaluation.suspects import SUSPECTS, find_suspects
 from regenre.files import compute_md5
 from regenre.kinds import strict_dataclass
@@ -252,6 +253,23 @@ def select_best(summary: pd.DataFrame) -> pd.Series:
 def select_cell(table: pd.DataFrame, name: CellName) -> pd.DataFrame:
     """Return the rows of a cell of the grid."""
     return table[(table[CellName.COLUMNS] == [*name.columns.values()]).all(axis=1)]
+
+
+def read_scores(summary: pd.DataFrame, per_genre: pd.DataFrame, name: CellName) -> Scores:
+    """Return the scores of a cell of the grid, as `evaluate` wrote them: with six decimals.
+
+    Raises
+    ------
+    UserError
+        The tables lack the cell.
+    """
+    rows = select_cell(summary, name)
+    if rows.empty:
+        raise UserError(f"reports/summary.csv: a row of {name} expected, none found; run `dvc repro`")
+    counts, ends = ("n_clips", "n_groups", "n_folds"), ("", "_low", "_high")
+    names = [*counts, *(f"{score}{end}" for score in metrics.SCORES for end in ends)]
+    genres = select_cell(per_genre, name).drop(columns=["dataset", *CellName.COLUMNS])
+    return Scores({score: float(rows[score].iloc[0]) for score in names}, genres.reset_index(drop=True))
 
 
 def describe_best(evaluation: Evaluation) -> dict[str, Any]:

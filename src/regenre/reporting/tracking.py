@@ -52,7 +52,7 @@ from tqdm import tqdm
 from regenre import paths, records, tables
 from regenre.errors import UserError, escape_terminal, join_lines, report_errors
 from regenre.evaluation import comparison, metrics
-from regenre.evaluation.grid import CLEAN, RANDOM, TestedCell, read_summary, select_best, select_cell
+from regenre.evaluation.grid import CLEAN, RANDOM, TestedCell, read_scores, read_summary, select_best, select_cell
 from regenre.evaluation.pair import Pair
 from regenre.files import clear_leftovers, write_atomically
 from regenre.learning.cells import RECORD, Cell, Fit
@@ -372,21 +372,19 @@ def describe_cell(
     """
     plan, predictions = tested.cell.plan, tested.predictions
     if kind == "grid":
-        scores, genres = _read_scores(reports.summary, plan.name), select_cell(reports.per_genre, plan.name)
-        genres = genres.drop(columns=["dataset", *CellName.COLUMNS])
+        scores = read_scores(reports.summary, reports.per_genre, plan.name)
     else:
-        both = metrics.score(predictions, seed)
-        scores, genres = both.cell, both.genres
+        scores = metrics.score(predictions, seed)
     names, settings = {"dataset": plan.dataset, **plan.name.columns}, _list_settings(tested.cell)
     fit = Fit.find(tested.cell.inputs)
     texts = {
-        "per_genre.json": _format_table(genres, "genre"),
+        "per_genre.json": _format_table(scores.genres, "genre"),
         "predictions.json": _format_table(predictions, "clip_id", "predicted"),
     }
     return Run(
         name=folder.name,
         params=names | flatten(settings, "with."),
-        metrics=scores,
+        metrics=scores.cell,
         tags=names | {"kind": kind} | {f"data.{key}.md5": md5_of_data for key, md5_of_data in plan.md5.items()},
         artifacts={RECORD: folder / RECORD, "card.md": card, "figures/confusion.svg": figure},
         note=card.read_text(encoding="utf-8"),
@@ -395,7 +393,7 @@ def describe_cell(
         texts=texts | {"settings.json": json.dumps(settings | {"chosen": _list_chosen(tested.cell)}, indent=2)},
         tables=tuple(texts),
         fold_accuracies=metrics.score_folds(predictions),
-        rank=reports.rank(plan.name, scores["accuracy"]) if kind == "grid" else {},
+        rank=reports.rank(plan.name, scores.cell["accuracy"]) if kind == "grid" else {},
         dataset=_describe_dataset(tested),
     )
 
@@ -440,15 +438,6 @@ def describe_pair(a: str, b: str, pair: Pair) -> Run:
         texts=texts,
         tables=tuple(texts),
     )
-
-
-def _read_scores(summary: pd.DataFrame, name: CellName) -> dict[str, float]:
-    rows = select_cell(summary, name)
-    if rows.empty:
-        raise UserError(f"reports/summary.csv: a row of {name} expected, none found; run `dvc repro`")
-    counts, ends = ("n_clips", "n_groups", "n_folds"), ("", "_low", "_high")
-    names = [*counts, *(f"{score}{end}" for score in metrics.SCORES for end in ends)]
-    return {score: float(rows[score].iloc[0]) for score in names}
 
 
 def _format_table(table: pd.DataFrame, *first: str) -> str:

@@ -9,7 +9,7 @@ import json
 from regenre import config, files, paths, records, tables
 from regenre.config import Settings
 from regenre.errors import escape_terminal
-from regenre.evaluation import grid, metrics
+from regenre.evaluation import grid
 from regenre.evaluation.grid import TestedCell
 from regenre.paths import CellName
 from regenre.quality.preview import read_previews
@@ -46,8 +46,8 @@ def main(settings: Settings) -> None:
     files.write_text(reports / "summary.md", text)
     for cell, tested in cells.items():
         card, figure = reports / f"cards/{cell}.md", reports / f"figures/confusion/{cell}.svg"
-        stress = grid.select_cell(content.stress, cell)
-        model_card.write_views(tested, metrics.score(tested.predictions, seed), stress, card, figure)
+        scores = grid.read_scores(content.summary, content.per_genre, cell)
+        model_card.write_views(tested, scores, grid.select_cell(content.stress, cell), card, figure)
     print(text)
     print(escape_terminal(f"report {name}: {paths.shorten(reports / 'index.html')}"))
 
