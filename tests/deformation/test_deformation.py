@@ -3,6 +3,7 @@ import pytest
 from helpers import ROOT, SR, build_leaf, noise, silence, sine
 
 from regenre.deformation.deformation import deform, make_copies
+from regenre.errors import UserError
 
 LEAVES = sorted(path.stem for path in (ROOT / "conf/deformation").glob("*.yaml"))
 RANDOM = {"equalizer", "white", "pink", "babble", "room", "hall"}
@@ -54,3 +55,10 @@ def test_copies_of_a_clip_use_each_deformation_before_one_comes_again() -> None:
 
 def test_a_clip_may_have_a_name_that_is_no_utf_8() -> None:
     deform(build_leaf("deformation", "white_10"), "white_10", noise(0.1), SR, "song\udcff")
+
+
+def test_settings_that_overflow_name_their_leaf() -> None:
+    with pytest.raises(
+        UserError, match=r"^conf/deformation/tilt_6.yaml: finite samples expected, .* it changed a; corr"
+    ):
+        deform(build_leaf("deformation", "tilt_6", gain_db=900.0), "tilt_6#1", noise(0.5), SR, "a")

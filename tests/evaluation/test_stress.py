@@ -189,3 +189,13 @@ def test_answers_are_scored_by_clip_and_by_group() -> None:
     )
     assert table.loc["none", "accuracy_low"] == pytest.approx(0.025 ** (1 / 10))  # Clopper and Pearson
     assert (table["n_groups"] == 10).all()
+
+
+def test_changes_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
+    gain = build_leaf("deformation", "gain_minus_6")
+    with pytest.raises(
+        UserError, match=r"conf/deformation/none.yaml: another name expected, since stress.csv has this"
+    ):
+        stress.stress_cells([], {"none": gain}, tmp_path, config.build, 1)
+    with pytest.raises(UserError, match=r"conf/deformation/b.yaml: an action of its own expected, that of a found"):
+        stress.stress_cells([], {"a": gain, "b": gain}, tmp_path, config.build, 1)

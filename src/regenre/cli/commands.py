@@ -284,12 +284,17 @@ def _answer_each(
 
 
 def _list_changes() -> "dict[str, Deformation]":
-    """Return the project's deformations that leave the genre as it is."""
+    """Return the project's deformations that leave the genre as it is, but for channels: a window is mono."""
     from regenre import config
     from regenre.deformation.deformation import Deformation
+    from regenre.deformation.level import OneChannel
 
     deformations = config.build_leaves("deformation", config.read_deformations("--stress", ["*"]), Deformation)
-    return {name: deformation for name, deformation in deformations.items() if deformation.irrelevant}
+    return {
+        name: deformation
+        for name, deformation in deformations.items()
+        if deformation.irrelevant and not isinstance(deformation, OneChannel)
+    }
 
 
 def _classify_file(

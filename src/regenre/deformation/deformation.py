@@ -11,9 +11,12 @@ simple method to determine if a music information retrieval system is a 'horse'"
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
+from regenre.errors import UserError
 from regenre.kinds import strict_dataclass
 
 
@@ -27,7 +30,7 @@ class Deformation(ABC):
     irrelevant : whether no listener would take the clip for another genre afterwards
     """
 
-    action: str
+    action: Annotated[str, Field(min_length=1)]
     irrelevant: bool
 
     @abstractmethod
@@ -54,8 +57,20 @@ def deform(deformation: Deformation, name: str, y: np.ndarray, sr: int, clip_id:
     ----------
     name : of the deformation's leaf
     y, sr : as `Deformation` takes them
+
+    Raises
+    ------
+    UserError
+        The settings are so far off that samples overflow.
     """
-    return deformation(y, sr, _make_generator(name, clip_id)).astype(np.float32, copy=False)
+    with np.errstate(all="ignore"):
+        deformed = deformation(y, sr, _make_generator(name, clip_id)).astype(np.float32, copy=False)
+    if not np.isfinite(deformed).all():
+        raise UserError(
+            f"conf/deformation/{name.partition('#')[0]}.yaml: finite samples expected, others found after it changed"
+            f" {clip_id}; correct its settings"
+        )
+    return deformed
 
 
 def make_copies(

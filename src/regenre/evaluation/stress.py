@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from regenre import audio, tables
 from regenre.deformation.deformation import Deformation, deform
+from regenre.errors import UserError
 from regenre.evaluation import metrics
 from regenre.evaluation.grid import CLEAN, WORST
 from regenre.features import extraction
@@ -62,8 +63,10 @@ def stress_cells(
     Raises
     ------
     UserError
-        A clip is not on this machine, is not what was indexed, or cannot be read.
+        Two deformations cannot be told apart by name or action; a clip is not on this machine, is not what was indexed,
+        or cannot be read.
     """
+    _check_names(deformations)
     reasons = {cell.name: _explain_unfit(cell, build) for cell in cells}
     left_out = {name: reason for name, reason in reasons.items() if reason}
     cells = [cell for cell in cells if cell.name not in left_out]
@@ -79,6 +82,19 @@ def stress_cells(
     features = list(tqdm(results, total=len(clips), desc="stress", unit=" clips", disable=None))
     parts = [_stress_cell(cell, tested, features, deformations, analysis, seed) for cell in cells]
     return pd.concat(parts, ignore_index=True), left_out
+
+
+def _check_names(deformations: Mapping[str, Deformation]) -> None:
+    actions: dict[str, str] = {}
+    for name, deformation in deformations.items():
+        if name in (CLEAN, WORST):
+            raise UserError(
+                f"conf/deformation/{name}.yaml: another name expected, since stress.csv has this; rename it"
+            )
+        if (other := actions.setdefault(deformation.action, name)) != name:
+            raise UserError(
+                f"conf/deformation/{name}.yaml: an action of its own expected, that of {other} found; change it"
+            )
 
 
 def _explain_unfit(cell: PlannedCell, build: Build) -> str | None:

@@ -106,24 +106,31 @@ def phrase_stress(stress: pd.DataFrame) -> list[str]:
         changes the most answers
     """
     sentences = []
-    for names, rows in stress[stress["irrelevant"].astype(bool)].groupby(CellName.COLUMNS, sort=False):
-        clean, *single, worst = (row for _, row in rows.iterrows())
-        if single:
-            top = max(single, key=lambda row: float(row["changed"]))
-            action = top["action"][0].upper() + top["action"][1:]
-            before, after = format_interval(clean, "accuracy"), format_interval(worst, "accuracy")
-            sentences.append(
-                f"{action}, and {_phrase_share(top['changed'])}. `{'-'.join(map(str, names))}` is right for {before} of"
-                f" the clips, and for {after} under every one of {len(single)} changes that leave the genre as it is."
-            )
+    for names, rows in stress.groupby(CellName.COLUMNS, sort=False):
+        clean, *changes, worst = (row for _, row in rows.iterrows())
+        irrelevant = [row for row in changes if row["irrelevant"]]
+        top = max(irrelevant or changes, key=lambda row: float(row["changed"]))
+        action, name = top["action"][0].upper() + top["action"][1:], "-".join(map(str, names))
+        right = f"`{name}` is right for {format_interval(clean, 'accuracy')} of {clean['n_clips']} clips"
+        after = f"for {format_interval(worst, 'accuracy')} under {_count_changes(len(irrelevant))}"
+        more = (
+            f", and {after} the genre as it is"
+            if irrelevant
+            else " as they are; listeners may take the changed ones for another genre"
+        )
+        sentences.append(f"{action}, and {_phrase_share(top['changed'])}. {right}{more}.")
     return sentences
+
+
+def _count_changes(n: int) -> str:
+    return "the change that leaves" if n == 1 else f"every one of {n} changes that leave"
 
 
 def _phrase_share(share: float) -> str:
     """Return a share of the answers, and that it changes."""
     if share == 0:
         return "no answer changes"
-    n = round(1 / share)
+    n = int(1 / share + 0.5001)  # the same for a share and its six decimals
     return f"one answer in {_NUMBERS.get(n, n)} changes" if n > 2 else f"{100 * share:.0f} % of the answers change"
 
 
