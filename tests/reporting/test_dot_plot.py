@@ -27,3 +27,11 @@ def test_negative_numbers_move_the_left_edge_to_the_next_tenth() -> None:
 def test_a_score_that_is_undefined_has_no_dot_and_zeros_have_a_scale(value: float) -> None:
     plot = arrange([value] * 3, [value] * 3, [value] * 3)
     assert plot.rows["b"] == ([(0, 0, 0, 0)] if value == 0 else [])
+
+
+def test_scores_may_be_lines_through_all_rows() -> None:
+    table = pd.DataFrame({"of": ["none", "a"], "cell": "x", "f1": [0.75, 0.5], "f1_low": 0.4, "f1_high": 0.8})
+    plot = Plot.arrange(table, "of", "cell", "f1", line="none")
+    assert plot.lines == [(0, 75)]
+    assert plot.rows == {"a": [(0, 50, 40, 80)]}
+    assert Plot.arrange(table, "of", "cell", "f1").lines == []

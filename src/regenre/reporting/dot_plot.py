@@ -16,11 +16,13 @@ class Plot:
     series : what colours and signs stand for
     rows : label -> number of the series, place of the score, of its lower and of its upper end
     ticks : place, number
+    lines : number of the series, place of a line through all rows
     """
 
     series: Sequence[str]
     rows: dict[str, list[tuple[int, float, float, float]]]
     ticks: list[tuple[float, str]]
+    lines: list[tuple[int, float]]
 
     @classmethod
     def arrange(
@@ -31,6 +33,7 @@ class Plot:
         score: str,
         series_order: Sequence[str] = (),
         label_order: Sequence[str] = (),
+        line: str = "",
     ) -> "Plot":
         """Arrange a table with a row for each dot.
 
@@ -38,6 +41,7 @@ class Plot:
         ----------
         label, series, score : columns; beside the score its `_low` and `_high`
         series_order, label_order : else as they first occur
+        line : label of the scores that are lines through all rows instead of a row
         """
         names, labels = (
             list(order or dict.fromkeys(table[column]))
@@ -50,10 +54,11 @@ class Plot:
         for name, own, place in zip(table[label], table[series], places.itertuples(index=False), strict=True):
             if not np.isnan(place[0]):
                 rows[name].append((names.index(own), *place))
+        lines = [(number, place) for number, place, *_ in rows.pop(line, [])]
         step = 0.25 if (lowest, highest) == (0, 1) else 0.1
         numbers = lowest + step * np.arange(round((highest - lowest) / step) + 1)
         ticks = [(float(100 * (x - lowest) / (highest - lowest)), f"{x:.2f}".removesuffix("0")) for x in numbers]
-        return cls(names, rows, ticks)
+        return cls(names, rows, ticks, lines)
 
 
 def _find_limits(values: np.ndarray) -> tuple[float, float]:

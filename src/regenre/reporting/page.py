@@ -358,12 +358,14 @@ def _plot_scores(reports: Reports, genres: pd.DataFrame, best: CellName) -> dict
     pairs = pairs[pairs["pair"].isin(lowest.index[:_MOST_PAIRS])]
     changes = reports.stress.assign(
         cell=reports.stress[CellName.COLUMNS].agg("-".join, axis=1) if len(reports.stress) else "",
-        change=reports.stress["action"].where(reports.stress["action"] != "", reports.stress["deformation"]),
+        change=reports.stress["action"].where(
+            reports.stress["action"] != "", reports.stress["deformation"].str.replace("_", " ")
+        ),
     )
     losses = reports.importance.head(_MOST_PAIRS).assign(series="loss")
     return {
         "leak": Plot.arrange(pairs, "pair", "split", "accuracy", splits, list(lowest.index[:_MOST_PAIRS])),
         "genres": Plot.arrange(genres, "genre", "split", "f1", splits),
         "importance": Plot.arrange(losses, "of", "series", "loss"),
-        "stress": Plot.arrange(changes, "change", "cell", "accuracy"),
+        "stress": Plot.arrange(changes, "change", "cell", "accuracy", line=grid.CLEAN),
     }
