@@ -2,7 +2,7 @@
 
 A stage of a tiny project takes a fifth of a second, and its imports take two. A command of a test that begins with
 `python`, `regenre` or `dvc`, also one that DVC runs, is sent to a process that waits with the libraries, but without
-regenre, for each project has sources of its own. Tests of signals, installation and of the first run do without it.
+regenre, for each project has sources of its own. Tests of signals and of installation do without it.
 With WARM_CHILDREN in its environment, the `sys.executable` that a command starts is such a `python` too. A command is
 killed with the process that sent it.
 

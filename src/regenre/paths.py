@@ -4,6 +4,7 @@ The root is the folder that `REGENRE_ROOT` names; else the nearest folder, from 
 holds the file `.regenre`; else the folder of the sources, if regenre is installed from a checkout (`pip install -e`).
 A `conf/` in the working directory means nothing. Outside a project the settings are those that come with regenre.
 
+    is_beside        whether a file is the text or the transcript of a clip
     find_root        the project's root
     enter_root       make it the working directory
     find_home        the root, also for a copy in which DVC runs a queued experiment
@@ -32,7 +33,7 @@ TEMPLATE = (
 )  # fmt: skip
 """Patterns of a new project's files; setup.py puts these files into the package."""
 TEXT, TRANSCRIPT = BESIDE = (".txt", ".transcript.json")
-"""What a clip's name ends with in place of its suffix, for what may lie beside it."""
+"""What a clip's name ends with in place of its suffix, for what may lie beside it; see `is_beside`."""
 _SOURCES = Path(__file__).parents[2]  # the checkout of an editable installation
 _SHIPPED = Path(__file__).parent / "project"  # in a wheel
 
@@ -68,6 +69,11 @@ class CellName:
     def columns(self) -> dict[str, str]:
         """The name as the columns of a table."""
         return {column: getattr(self, column) for column in self.COLUMNS}
+
+
+def is_beside(name: str) -> bool:
+    """Return whether a file is the text or the transcript of a clip, by its name."""
+    return name.lower().endswith(BESIDE)
 
 
 def find_root() -> Path:

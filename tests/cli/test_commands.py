@@ -56,7 +56,7 @@ def test_clean_and_convert_write_new_files_in_their_places(sounds: Path, capsys)
     main(["clean", "in/a.wav"])
     assert soundfile.info("in/a.new.wav").duration == pytest.approx(2.1, abs=0.05)
     Path("in/a.new.wav").unlink()
-    assert run("convert", "in", "--to", "ogg", "--rate", "16000", "--out", "out") == (count_failed(1, 3))
+    assert run("convert", "in", "--to", "ogg", "--rate", "16000", "--out", "out") == count_failed(1, 3)
     printed = capsys.readouterr()
     assert "in/deep/b.flac -> out/deep/b.ogg: 3.00 s -> 3.00 s" in printed.out
     assert "regenre: in/bad.mp3: FFmpeg cannot read it" in printed.err

@@ -431,14 +431,14 @@ def _run_batch(work: Callable[..., Any], files: Sequence[tuple[Any, ...]]) -> li
 def _list_files(names: Sequence[str]) -> Iterator[str]:
     """Yield the files, and the audio files in the folders at any depth, sorted by name."""
     from regenre.decoding import count_left_out, find_audio
-    from regenre.paths import BESIDE
+    from regenre.paths import is_beside
 
     for name in names:
         if not Path(name).is_dir():
             yield name
             continue
         inside, left_out = find_audio(Path(name))
-        left_out = {path: reason for path, reason in left_out.items() if not path.lower().endswith(BESIDE)}
+        left_out = {path: reason for path, reason in left_out.items() if not is_beside(path)}
         if not inside:
             raise UserError(f"{name}: a folder with audio files expected, none found; choose another")
         if left_out:

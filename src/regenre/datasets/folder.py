@@ -11,7 +11,7 @@ from regenre.datasets.sources import check_folder
 from regenre.decoding import LOST, SUFFIXES, count_left_out, find_audio
 from regenre.errors import UserError
 from regenre.kinds import strict_dataclass
-from regenre.paths import BESIDE
+from regenre.paths import BESIDE, is_beside
 
 GROUPS = "groups.csv"
 
@@ -94,7 +94,7 @@ def _is_text(path: Path) -> bool:
 
 def _is_companion(path: Path) -> bool:
     """Return whether a file is the text or the transcript of a clip, or the table of groups."""
-    return path.name.lower().endswith(BESIDE) or str(path) == GROUPS
+    return is_beside(path.name) or str(path) == GROUPS
 
 
 def _link_texts(source: Path, raw: Path) -> None:

@@ -112,18 +112,14 @@ def phrase_stress(stress: pd.DataFrame) -> list[str]:
         top = max(irrelevant or changes, key=lambda row: float(row["changed"]))
         action, name = top["action"][0].upper() + top["action"][1:], "-".join(map(str, names))
         right = f"`{name}` is right for {format_interval(clean, 'accuracy')} of {clean['n_clips']} clips"
-        after = f"for {format_interval(worst, 'accuracy')} under {_count_changes(len(irrelevant))}"
-        more = (
-            f", and {after} the genre as it is"
-            if irrelevant
-            else " as they are; listeners may take the changed ones for another genre"
-        )
+        if irrelevant:
+            n = len(irrelevant)
+            under = "the change that leaves" if n == 1 else f"every one of {n} changes that leave"
+            more = f", and for {format_interval(worst, 'accuracy')} under {under} the genre as it is"
+        else:
+            more = " as they are; listeners may take the changed ones for another genre"
         sentences.append(f"{action}, and {_phrase_share(top['changed'])}. {right}{more}.")
     return sentences
-
-
-def _count_changes(n: int) -> str:
-    return "the change that leaves" if n == 1 else f"every one of {n} changes that leave"
 
 
 def _phrase_share(share: float) -> str:
