@@ -1,6 +1,7 @@
 """What several tests share: signals that we know, tables, learners on points that are easy to tell apart."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -217,6 +218,12 @@ def make_plan(**changes: Any) -> CellPlan:
         texts=None,
     )
     return replace(plan, **changes)
+
+
+def heed_signals() -> None:
+    """For `preexec_fn`: take the signals that `nohup`, or `&` in a script, lets the tests ignore."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def wait_until(condition: Callable[[], bool], step_s: float = 0.05) -> None:

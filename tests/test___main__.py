@@ -17,7 +17,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 def same_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Undo what the command changes in its process."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)

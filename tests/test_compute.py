@@ -1,10 +1,12 @@
+import os
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import wait_until
 from joblib import Parallel, delayed, effective_n_jobs
-from workers import die_of_five, die_once, sum_squares
+from workers import die_of_five, die_once, end_worker, sum_squares
 
 from regenre.compute import Dask, Local, run_apart, run_each
 from regenre.errors import UserError
@@ -43,6 +45,14 @@ def test_no_result_is_lost_if_a_worker_dies(cluster: str, tmp_path: Path) -> Non
         tasks = (delayed(die_once)(str(tmp_path / "died") if n == 5 else str(tmp_path), n) for n in range(20))
         assert list(Parallel(return_as="generator")(tasks)) == list(range(20))
     assert (tmp_path / "died").exists()
+
+
+def test_a_task_that_ends_every_worker_is_one_line(cluster: str) -> None:
+    with Dask(cluster).use():
+        wait_until(lambda: effective_n_jobs(None) == 2)  # joblib asks a cluster of one worker for nothing
+    message = rf"^compute=dask: the cluster at {cluster} lost a task \(KilledWorker: .*\): the scheduler ended, or each"
+    with pytest.raises(UserError, match=message), Dask(cluster).use():
+        Parallel()([delayed(end_worker)(os.getpid())])
 
 
 def test_errors_name_the_scheduler_and_what_is_wrong_with_it() -> None:

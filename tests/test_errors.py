@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers import heed_signals
 
 from regenre.errors import UserError, explain_error, join_lines, report_errors
 
@@ -65,8 +66,9 @@ with report_errors():
 @pytest.mark.parametrize("place", ["protected", "unprotected"])
 def test_a_signal_ends_a_process_in_one_line(number: signal.Signals, place: str) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", WAITS, place], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-c", WAITS, place], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heed_signals,
+    )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)

@@ -25,7 +25,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from regenre.errors import UserError
+from regenre.errors import UserError, find_cause
 from regenre.kinds import Jobs, Positive, strict_dataclass
 
 T = TypeVar("T")
@@ -157,10 +157,12 @@ class Dask:
         Raises
         ------
         UserError
-            dask is not installed, no scheduler answers, the cluster has no worker, or a worker has several threads.
+            dask is not installed, no scheduler answers, the cluster has no worker, a worker has several threads, or the
+            cluster loses a task.
         """
         try:
-            from distributed import Client
+            from distributed import Client, KilledWorker
+            from distributed.client import FutureCancelledError
         except ImportError as error:
             raise UserError("compute=dask: dask is not installed; run pip install 'regenre[dask]'") from error
         if not self.scheduler:
@@ -188,5 +190,25 @@ class Dask:
                     f" one with {max(threads.values())} threads found; start them with"
                     " `dask worker --nthreads 1 --nworkers N`"
                 )
-            with joblib.parallel_config("dask", client=client):
-                yield
+            try:
+                with joblib.parallel_config(_make_dask_backend(client)):
+                    yield
+            except (FutureCancelledError, KilledWorker) as error:
+                raise UserError(
+                    f"compute=dask: the cluster at {self.scheduler} lost a task ({find_cause(error)}): the scheduler"
+                    " ended, or each worker that took the task did, perhaps with too little memory; read their logs,"
+                    " then run the same command again"
+                ) from error
+
+
+def _make_dask_backend(client: Any) -> Any:
+    """Return joblib's backend, but one that raises for a task that the cluster loses: joblib's own waits for ever."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Backend(DaskDistributedBackend):  # type: ignore[misc]
+        def submit(self, func: Any, callback: Callable[[Any], None]) -> Any:
+            future = super().submit(func, callback)
+            future.add_done_callback(lambda done: callback(done.exception()) if done.exception() else None)
+            return future
+
+    return Backend(client=client)

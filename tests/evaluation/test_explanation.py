@@ -2,6 +2,7 @@ from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import LEARNERS, blobs, fit_all, make_plan
 from sklearn.ensemble import RandomForestClassifier
@@ -123,6 +124,12 @@ def test_the_nearest_clips_are_those_of_a_search_by_hand(learner: Learner) -> No
     assert nearest["clip_id"].tolist() == training.clips["clip_id"].iloc[order].tolist()
     assert nearest["genre"].tolist() == training.clips["genre"].iloc[order].tolist()
     np.testing.assert_allclose(nearest["distance"], distances[order])
+
+
+def test_the_surest_mistakes_are_chosen() -> None:
+    table = pd.DataFrame({"clip_id": list("abcde"), "actual": "x", "predicted": list("yyyxy")})
+    table = table.assign(proba__x=[0.4, 0.1, 0.2, 0.95, 0.3], proba__y=[0.6, 0.9, 0.8, 0.05, 0.7])
+    assert {n: "".join(explanation.choose_mistakes(table, n)) for n in (0, 2, 9)} == {0: "", 2: "bc", 9: "bcea"}
 
 
 def test_tested_clips_are_explained_by_the_model_that_did_not_see_them() -> None:

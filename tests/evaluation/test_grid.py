@@ -146,16 +146,16 @@ def test_the_best_honest_cell_is_described_with_its_leak_and_studied_unless_anot
         (tmp_path / str(name)).mkdir()
         (tmp_path / str(name) / "predictions.csv").write_text("hello")
         chosen = (str(name), "f00", "5d41402abc4b2a76b9719d911017c592")
-        assert grid.choose_cells(evaluation, cells, tmp_path, text, [str(RANDOM)], 0) == (
-            grid.ChosenForStudy(*chosen, []),
+        assert grid.choose_cells(evaluation, cells, tmp_path, text, [str(RANDOM)]) == (
+            grid.Chosen(*chosen),
             grid.ChosenForStress(*chosen, {str(RANDOM): "f00"}),
         )
     with pytest.raises(
         UserError, match=r"study.cell: a cell of the grid expected \(stratified.*, 'x' found; choose one"
     ):
-        grid.choose_cells(evaluation, cells, tmp_path, "x", [], 0)
+        grid.choose_cells(evaluation, cells, tmp_path, "x", [])
     with pytest.raises(UserError, match=r"stress.cells: a cell of the grid expected \(stratified.*, 'y' found"):
-        grid.choose_cells(evaluation, cells, tmp_path, None, ["y"], 0)
+        grid.choose_cells(evaluation, cells, tmp_path, None, ["y"])
 
 
 def test_genres_of_the_best_cell_are_selected_under_every_split() -> None:
@@ -163,11 +163,3 @@ def test_genres_of_the_best_cell_are_selected_under_every_split() -> None:
     rows, title = grid.select_genres_of_best(make_summary(), per_genre)
     assert rows["f1"].tolist() == [0.1, 0.2]
     assert title == "d: F1 by genre, mfcc with svm"
-
-
-def test_the_surest_mistakes_and_the_suspects_are_explained() -> None:
-    table = pd.DataFrame({"clip_id": list("abcde"), "actual": "x", "predicted": list("yyyxy")})
-    table = table.assign(proba__x=[0.4, 0.1, 0.2, 0.9, 0.3], proba__y=[0.6, 0.9, 0.8, 0.1, 0.7])
-    suspects = pd.DataFrame({"clip_id": ["d", "not tested", "b"]})
-    chosen = {n: "".join(grid.choose_explained(table, suspects, n)) for n in (0, 1, 3, 5, 9)}
-    assert chosen == {0: "", 1: "b", 3: "bcd", 5: "bceda", 9: "bcead"}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import LEARNERS, blobs, clip_table, make_plan, predict_folds, run_folds
+from joblib import effective_n_jobs, parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -48,9 +49,13 @@ def test_distant_genres_are_recognised_and_noise_is_not() -> None:
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
-    """Records every matrix that it is fitted on; the larger `bias`, the more probable is genre a."""
+    """Records every matrix that it is fitted on, and how many it might fit at once.
+
+    The larger `bias`, the more probable is genre a.
+    """
 
     matrices: list[np.ndarray] = []  # noqa: RUF012 - on the class, since estimators are cloned
+    n_jobs: list[int] = []  # noqa: RUF012
 
     def __init__(self, bias: float = 0.0) -> None:
         self.bias = bias
@@ -58,6 +63,7 @@ class Recorder(ClassifierMixin, BaseEstimator):
     def fit(self, X: np.ndarray, y: Sequence[str]) -> "Recorder":
         self.classes_ = np.unique(y)
         Recorder.matrices.append(X)
+        Recorder.n_jobs.append(effective_n_jobs(None))
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
@@ -80,6 +86,14 @@ def test_scaling_choice_and_fit_do_not_read_the_test_clips() -> None:
         assert max(np.abs(matrix).max() for matrix in Recorder.matrices) < 10
         np.testing.assert_allclose(Recorder.matrices[-1].mean(axis=0), 0, atol=1e-9)
         np.testing.assert_allclose(Recorder.matrices[-1].std(axis=0), 1, atol=1e-9)
+
+
+def test_a_task_is_one_level_of_parallelism() -> None:
+    X, clips = blobs()
+    Recorder.n_jobs = []
+    with parallel_config("threading", n_jobs=2):
+        run_folds(Learner(Recorder(), True, {"bias": [0.0, 1.0]}), X, clips, GroupedKFolds(3, seed=1).deal(clips)[:1])
+    assert Recorder.n_jobs == [1] * (2 * 3 + 1)
 
 
 def make_tasks(values: Values, clips: pd.DataFrame, learner: Learner, n_folds: int = 3) -> list[Task]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from helpers import wait_until
+from helpers import heed_signals, wait_until
 from projects import Project
 
 from regenre.files import compute_md5
@@ -80,6 +80,7 @@ def test_an_interrupted_stage_leaves_nothing_that_changes_the_result(
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_signals,
     )
     process = psutil.Process(running.pid)
     wait_until(lambda: running.poll() is not None or is_at_work(project.folder, process), step_s=0.005)

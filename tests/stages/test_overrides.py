@@ -274,7 +274,7 @@ def test_a_word_of_another_stage_is_taken(
         (
             "evaluate",
             "compute=dask",
-            "compute=dask changes nothing here, for this stage reads dataset, seed, study.cell, study.n_explained, ",
+            "compute=dask changes nothing here, for this stage reads dataset, seed, study.cell, ",
         ),
         ("report", "classifier=knn", "classifier=knn changes nothing here"),
         ("track", "compute.n_jobs=2", "compute.n_jobs=2 changes nothing here"),

@@ -11,6 +11,7 @@ values sum to the probability less its mean over the background.
     compute_shapley   features of a clip -> Shapley values of groups of columns
     find_nearest      features of a clip -> the nearest training clips
     explain_tested    tested clips of a cell -> the table of reports/explanations.csv
+    choose_mistakes   predictions -> the clips of the surest mistakes
     COLUMNS           of that table
 """
 
@@ -31,6 +32,7 @@ from tqdm import tqdm
 from regenre.errors import UserError
 from regenre.learning.plan import PlannedCell
 from regenre.learning.tasks import Task, fit_fold, limit_threads
+from regenre.tables import PROBA, list_genres
 
 MOST_EXACT = 10  # families whose 2^n coalitions are all computed
 N_BACKGROUND = 100  # training clips, at most
@@ -246,6 +248,14 @@ def explain_tested(cell: PlannedCell, clip_ids: Sequence[str]) -> pd.DataFrame:
         for row in sorted(rows, key=lambda row: clip_ids.index(ids[row]))
     ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def choose_mistakes(predictions: pd.DataFrame, n: int) -> list[str]:
+    """Return the clips of the n mistakes whose predicted genre is most probable."""
+    wrong = predictions[predictions["actual"] != predictions["predicted"]]
+    proba = wrong[[PROBA + genre for genre in list_genres(wrong)]].max(axis=1)
+    by_proba = wrong.assign(proba=proba).sort_values(["proba", "clip_id"], ascending=[False, True])
+    return list(by_proba["clip_id"].head(n))
 
 
 def _explain_fold(task: Task, training: Training, rows: np.ndarray) -> list[Explanation]:

@@ -158,18 +158,11 @@ class Chosen:
     predictions : MD5 of its predictions
     """
 
-    FORMAT: ClassVar[int] = 4
+    FORMAT: ClassVar[int] = 5
 
     cell: str
     inputs: str
     predictions: str
-
-
-@strict_dataclass
-class ChosenForStudy(Chosen):
-    """What `study` looks at: the cell, and the clips whose answers it explains."""
-
-    explained: list[str]
 
 
 @strict_dataclass
@@ -199,24 +192,13 @@ def choose_cells(
     folder: Path,
     text: str | None,
     stressed: list[str],
-    n_explained: int,
-) -> tuple[ChosenForStudy, ChosenForStress]:
+) -> tuple[Chosen, ChosenForStress]:
     """Return what `study` and `stress` look at: the cell of this name (`find_cell`) or the best one, and the rest."""
     best = CellName.read_row(select_best(evaluation.summary).to_dict())
     name = best if text is None else find_cell(cells, text, "study.cell")
     others = {other: cells[find_cell(cells, other, "stress.cells")].cell.inputs for other in stressed}
-    explained = choose_explained(cells[name].predictions, evaluation.suspects, n_explained)
     chosen = (str(name), cells[name].cell.inputs, compute_md5(folder / str(name) / "predictions.csv"))
-    return ChosenForStudy(*chosen, explained), ChosenForStress(*chosen, others)
-
-
-def choose_explained(predictions: pd.DataFrame, suspects: pd.DataFrame, n: int) -> list[str]:
-    """Return n clips whose answers are worth explaining: a cell's surest mistakes, for one half, and suspect labels."""
-    wrong = predictions[predictions["actual"] != predictions["predicted"]]
-    proba = wrong[[tables.PROBA + genre for genre in tables.list_genres(wrong)]].max(axis=1)
-    by_proba = wrong.assign(proba=proba).sort_values(["proba", "clip_id"], ascending=[False, True])["clip_id"]
-    tested = suspects["clip_id"][suspects["clip_id"].isin(predictions["clip_id"])]
-    return list(dict.fromkeys([*by_proba.head(n - n // 2), *tested, *by_proba]))[:n]
+    return Chosen(*chosen), ChosenForStress(*chosen, others)
 
 
 @strict_dataclass

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from joblib import parallel_config
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.metrics import get_scorer
 from threadpoolctl import threadpool_limits
@@ -258,8 +259,11 @@ def assemble_cell(
 
 @contextmanager
 def limit_threads(task: Task) -> Iterator[list[str]]:
-    """Run one level of parallelism; add scikit-learn's warnings to the list, and the cell's name to its errors."""
-    with _name_errors(task), threadpool_limits(1), _record_warnings() as messages:
+    """Run one level of parallelism; add scikit-learn's warnings to the list, and the cell's name to its errors.
+
+    On a cluster joblib would send the parts of a search to other workers, and the features with them.
+    """
+    with _name_errors(task), threadpool_limits(1), parallel_config("sequential"), _record_warnings() as messages:
         yield messages
 
 

@@ -12,7 +12,7 @@ from regenre.evaluation.grid import TestedCell
 from regenre.reporting import dvc_views, plots
 from regenre.reporting.escaping import escape_sheet
 
-READS = ("seed", "study.cell", "study.n_explained", "stress.cells")
+READS = ("seed", "study.cell", "stress.cells")
 TABLES = ("summary", "per_genre", "comparisons", "leak", "suspects", "excluded")
 
 
@@ -23,8 +23,7 @@ def main(settings: Settings) -> None:
     cells = {cell: TestedCell.read(folder / str(cell)) for cell in config.read_grid().cells}
     evaluation = grid.evaluate(name, cells, tables.read_clips(paths.locate_index(name)), settings.seed)
     dvc_views.write_views(reports, evaluation, {cell: tested.predictions for cell, tested in cells.items()})
-    study = settings.study
-    chosen = grid.choose_cells(evaluation, cells, folder, study.cell, settings.stress.cells, study.n_explained)
+    chosen = grid.choose_cells(evaluation, cells, folder, settings.study.cell, settings.stress.cells)
     for stage, record in zip(("study", "stress"), chosen, strict=True):
         records.write_record(paths.locate_chosen(name, stage), record)
     for table in TABLES:

@@ -1,14 +1,14 @@
 """Study one cell: would more data help, what does each family contribute, why these answers, and where do clips lie?
 
-Reads: data/chosen/<dataset>.study.json (which cell, and which clips to explain), data/cells/<dataset>/,
-data/features/<dataset>/, data/index/<dataset>.parquet. Writes: reports/learning_curve.csv, importance.csv,
-explanations.csv, map.csv, study.json (which cell, and the answers) and figures.
+Reads: data/chosen/<dataset>.study.json (which cell), data/cells/<dataset>/, data/features/<dataset>/,
+data/index/<dataset>.parquet. Writes: reports/learning_curve.csv, importance.csv, explanations.csv, map.csv, study.json
+(which cell, and the answers) and figures.
 """
 
 from regenre import config, paths, records, tables
 from regenre.config import Settings
 from regenre.evaluation import diagnostics, grid, projection
-from regenre.evaluation.explanation import explain_tested
+from regenre.evaluation.explanation import choose_mistakes, explain_tested
 from regenre.learning.plan import Planner
 from regenre.reporting import plots
 from regenre.reporting.escaping import escape_sheet
@@ -19,7 +19,7 @@ READS = ("search.*", "study.*", "seed", "compute.*")
 def main(settings: Settings) -> None:
     """Write the tables and the answers."""
     name, reports = config.get_choice("dataset"), paths.locate_reports()
-    chosen = records.read_record(paths.locate_chosen(name, "study"), grid.ChosenForStudy, "run `dvc repro`")
+    chosen = records.read_record(paths.locate_chosen(name, "study"), grid.Chosen, "run `dvc repro`")
     cell_name = grid.find_cell(config.read_grid().cells, settings.study.cell or chosen.cell, "study.cell")
     index, features, search = paths.locate_index(name), paths.locate_features(name), settings.search
     cell = Planner(name, index, features, settings.seed, search, config.build).plan_cell(
@@ -33,7 +33,7 @@ def main(settings: Settings) -> None:
             cell, whole, settings.study.shares, settings.study.n_repeats, settings.search.n_folds, settings.seed
         )
         importance = diagnostics.measure_importance(cell, settings.study.n_permutations, settings.seed)
-        explanations = explain_tested(cell, chosen.explained)
+        explanations = explain_tested(cell, choose_mistakes(whole, settings.study.n_explained))
     tables.write_csv(reports / "learning_curve.csv", curve.points)
     tables.write_csv(reports / "importance.csv", escape_sheet(importance))
     tables.write_csv(reports / "explanations.csv", escape_sheet(explanations))
