@@ -10,6 +10,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+unexport PYTHONDONTWRITEBYTECODE # hundreds of processes would compile the same sources
 CORE := $(VENV)/.regenre-is-set-up
 ALL := $(VENV)/.extras-are-set-up
 

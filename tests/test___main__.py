@@ -1,5 +1,6 @@
 """`python -m regenre`, in this process."""
 
+import gc
 import runpy
 import signal
 import sys
@@ -19,6 +20,7 @@ def same_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     handlers = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
     yield
+    gc.unfreeze()
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

@@ -1,14 +1,16 @@
 import os
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from helpers import wait_until
 from joblib import Parallel, delayed, effective_n_jobs
-from workers import die_of_five, die_once, end_worker, sum_squares
+from workers import die_of_five, die_once, end_worker, is_imported, sum_squares
 
-from regenre.compute import Dask, Local, run_apart, run_each
+from regenre.compute import Dask, Local, end_workers, run_apart, run_each, start_workers
 from regenre.errors import UserError
 
 
@@ -16,6 +18,20 @@ def test_local_uses_its_number_of_processes() -> None:
     with Local(2).use():
         assert effective_n_jobs(None) == 2
         assert Parallel()(delayed(sum_squares)(np.arange(n)) for n in range(4)) == [0, 0, 1, 5]
+
+
+def test_processes_import_while_the_body_runs_and_end_when_they_are_told_to() -> None:
+    end_workers()  # those of other tests
+    with Local(2).use():
+        with start_workers("mailbox"):
+            assert effective_n_jobs(None) == 2
+        assert Parallel()(delayed(is_imported)("mailbox") for _ in range(4)) == [True] * 4
+    workers = psutil.Process().children()
+    assert sum("LokyProcess" in " ".join(each.cmdline()) for each in workers) == 2
+    end_workers()
+    assert not [each for each in psutil.Process().children() if "LokyProcess" in " ".join(each.cmdline())]
+    with Local(1).use(), start_workers("mailbox"):
+        assert "mailbox" not in sys.modules
 
 
 def test_a_process_that_is_ended_from_outside_is_one_line() -> None:

@@ -1,6 +1,7 @@
 """What tests let worker processes do: apart from `helpers`, whose libraries each of them would import."""
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,11 @@ import numpy as np
 def sum_squares(value: np.ndarray) -> float:
     time.sleep(0.02)
     return float((value**2).sum())
+
+
+def is_imported(module: str) -> bool:
+    time.sleep(0.1)  # so that each worker has its share
+    return module in sys.modules
 
 
 def die_once(marker: str, value: float) -> float:

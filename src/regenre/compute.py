@@ -5,6 +5,8 @@
     Dask           workers of a Dask cluster, through joblib's own backend
     run_each       results of calls, in order
     run_apart      results of calls, though one ends its process
+    start_workers  processes that import a module while the caller goes on
+    end_workers    the end of this machine's processes, at once
     start_tracker  joblib's process that tracks its temporary files
 
 The backend does not change a byte of the results: a task depends on its arguments only, runs in one thread, and
@@ -15,13 +17,15 @@ import re
 import signal
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import joblib
 from joblib import Parallel, delayed, effective_n_jobs
-from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky import ProcessPoolExecutor, reusable_executor
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -88,6 +92,30 @@ def run_apart(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], repl
     finally:
         if executor:
             executor.shutdown()
+
+
+@contextmanager
+def start_workers(module: str) -> Iterator[None]:
+    """Let each process of the current backend import a module while the body runs, and wait for them at its end."""
+    n_processes = effective_n_jobs(None)
+    if n_processes == 1:
+        yield
+        return
+    imports = Parallel(return_as="generator_unordered")(delayed(_import)(module) for _ in range(n_processes))
+    try:
+        yield
+    finally:
+        deque(imports, maxlen=0)
+
+
+def _import(module: str) -> None:
+    import_module(module)
+
+
+def end_workers() -> None:
+    """End the idle processes of this machine at once: Python would wait until each has cleaned up, most of a second."""
+    if reusable_executor._executor is not None:
+        reusable_executor._executor.shutdown(kill_workers=True)
 
 
 def start_tracker() -> None:

@@ -52,7 +52,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from regenre import paths
-from regenre.compute import Compute, Local
+from regenre.compute import Compute, Local, end_workers
 from regenre.errors import UserError, end_process, join_lines, report_errors
 from regenre.kinds import (
     Count,
@@ -222,6 +222,7 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str], sweeps: Seq
         try:
             hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
         finally:
+            end_workers()
             end_process()
 
 

@@ -105,7 +105,7 @@ def make_run(folder: Path, name: str = "a", **changes: Any) -> "Run":
         name=name, params=params, metrics={"n_clips": 4.0, "accuracy": 0.5},
         tags={"dataset": "d", "split": "grouped_kfold", "data.mfcc.md5": "x"},
         artifacts={"files/a.csv": predictions}, note="# note", ended=100.0, seconds=2.5,
-        texts={"table.json": '{"columns": ["a"], "data": [[1]]}'}, tables=("table.json",),
+        tables={"table.json": pd.DataFrame({"a": [1]})},
         fold_accuracies={0: 0.25, 1: 0.75}, rank={"accuracy_leak": 0.1},
     )  # fmt: skip
     return replace(run, **changes)
@@ -384,11 +384,10 @@ def test_the_run_of_a_cell_shows_its_settings_scores_and_files(cell_folder: Path
         "cell.json": "cell.json", "card.md": "card.md", "figures/confusion.svg": "figure.svg",
     }  # fmt: skip
     assert run.note == "# card\n"
-    assert run.tables == ("per_genre.json", "predictions.json")
-    genres, predictions = (json.loads(run.texts[name]) for name in run.tables)
-    assert genres["columns"][:2] == ["genre", "f1"]
-    assert predictions["columns"][:2] == ["clip_id", "predicted"]
-    assert len(predictions["data"]) == len(make_predictions())
+    assert {name: list(table)[:2] for name, table in run.tables.items()} == {
+        "per_genre.json": ["genre", "f1"], "predictions.json": ["clip_id", "predicted"],
+    }  # fmt: skip
+    assert len(run.tables["predictions.json"]) == len(make_predictions())
     assert run.dataset
     assert (run.dataset.name, run.dataset.digest) == ("d", "def")
 
@@ -396,7 +395,7 @@ def test_the_run_of_a_cell_shows_its_settings_scores_and_files(cell_folder: Path
 def test_a_swept_cell_has_the_same_scores_and_no_place_in_the_grid(cell_folder: Path, reports: "Tables") -> None:
     run, swept = describe(cell_folder, reports), describe(cell_folder, reports, "sweep")
     assert swept.metrics == pytest.approx(run.metrics, abs=1e-5)  # reports have six decimals
-    assert json.loads(swept.texts["per_genre.json"])["columns"] == json.loads(run.texts["per_genre.json"])["columns"]
+    assert list(swept.tables["per_genre.json"]) == list(run.tables["per_genre.json"])
     assert swept.rank == {}
 
 

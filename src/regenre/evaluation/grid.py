@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from regenre import tables
@@ -234,7 +235,7 @@ def select_best(summary: pd.DataFrame) -> pd.Series:
 
 def select_cell(table: pd.DataFrame, name: CellName) -> pd.DataFrame:
     """Return the rows of a cell of the grid."""
-    return table[(table[CellName.COLUMNS] == [*name.columns.values()]).all(axis=1)]
+    return table[np.logical_and.reduce([table[key].to_numpy(object) == value for key, value in name.columns.items()])]
 
 
 def read_scores(summary: pd.DataFrame, per_genre: pd.DataFrame, name: CellName) -> Scores:

@@ -93,7 +93,7 @@ def find_libraries(modules: Collection[str]) -> dict[str, str]:
     distributions = _map_distributions()
     libraries = {distributions[name] for name in names - {_PACKAGE} - sys.stdlib_module_names if name in distributions}
     needed = {name for library in libraries for name in _list_needed(library)}
-    return {library: version(library) for library in sorted(libraries | needed)}
+    return {library: _read_version(library) for library in sorted(libraries | needed)}
 
 
 @cache
@@ -102,6 +102,11 @@ def _list_needed(library: str) -> frozenset[str]:
     texts = [Requirement(text) for text in requires(library) or ()]
     names = {text.name for text in texts if text.marker is None or text.marker.evaluate({"extra": ""})}
     return frozenset(names & set(_map_distributions().values()))
+
+
+@cache
+def _read_version(library: str) -> str:
+    return version(library)
 
 
 @cache

@@ -119,8 +119,8 @@ class Run:
     note : Markdown that the run's page shows
     ended : when the cell was fitted, seconds since 1970
     seconds : of its fits; None if unknown: then the run has no duration
-    texts : name of a file in the run -> content; all of it follows from the artifacts
-    tables : those of `texts` that MLflow shows as tables
+    texts : name of a file in the run -> content; it follows from the artifacts, as the tables do
+    tables : name of a file in the run -> table, which MLflow shows as one
     fold_accuracies : fold -> accuracy
     rank : scores that depend on the rest of the grid too; they are brought up to date in a run that was logged before
     dataset : what the cell was fitted on
@@ -135,7 +135,7 @@ class Run:
     ended: float
     seconds: float | None = None
     texts: dict[str, str] = field(default_factory=dict)
-    tables: tuple[str, ...] = ()
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     fold_accuracies: dict[int, float] = field(default_factory=dict)
     rank: dict[str, float] = field(default_factory=dict)
     dataset: Dataset | None = None
@@ -219,8 +219,8 @@ def log_runs(experiment: str, runs: list[Run], overview: Run | None = None) -> t
             if overview.digest not in finished:
                 ids = {digest: finished[digest].info.run_id for digest in by_digest}
                 rows = [{"run": run.name, "run_id": ids[key], **run.metrics} for key, run in by_digest.items()]
-                cells = {"cells.json": _format_table(pd.DataFrame(rows), "run")}
-                listing = replace(overview, texts=overview.texts | cells, tables=(*overview.tables, *cells))
+                cells = {"cells.json": _sort_columns(pd.DataFrame(rows), "run")}
+                listing = replace(overview, tables=overview.tables | cells)
                 finished[overview.digest] = _log_run(client, experiment_id, listing, source)
             parent = finished[overview.digest].info.run_id
             overviews = {run.info.run_id for run in finished.values()}
@@ -377,10 +377,6 @@ def describe_cell(
         scores = metrics.score(predictions, seed)
     names, settings = {"dataset": plan.dataset, **plan.name.columns}, _list_settings(tested.cell)
     fit = Fit.find(tested.cell.inputs)
-    texts = {
-        "per_genre.json": _format_table(scores.genres, "genre"),
-        "predictions.json": _format_table(predictions, "clip_id", "predicted"),
-    }
     return Run(
         name=folder.name,
         params=names | flatten(settings, "with."),
@@ -390,8 +386,11 @@ def describe_cell(
         note=card.read_text(encoding="utf-8"),
         ended=fit.ended if fit else (folder / RECORD).stat().st_mtime,
         seconds=fit.seconds if fit else None,
-        texts=texts | {"settings.json": json.dumps(settings | {"chosen": _list_chosen(tested.cell)}, indent=2)},
-        tables=tuple(texts),
+        texts={"settings.json": json.dumps(settings | {"chosen": _list_chosen(tested.cell)}, indent=2)},
+        tables={
+            "per_genre.json": _sort_columns(scores.genres, "genre"),
+            "predictions.json": _sort_columns(predictions, "clip_id", "predicted"),
+        },
         fold_accuracies=metrics.score_folds(predictions),
         rank=reports.rank(plan.name, scores.cell["accuracy"]) if kind == "grid" else {},
         dataset=_describe_dataset(tested),
@@ -422,10 +421,6 @@ def describe_overview(dataset: str, grid: Mapping[str, Any], reports: Path) -> R
 
 def describe_pair(a: str, b: str, pair: Pair) -> Run:
     """Return what the run of a comparison of two cells shows."""
-    texts = {
-        "per_genre.json": _format_table(pair.genres, "genre"),
-        "changed.json": _format_table(pair.changed, "clip_id", "right"),
-    }
     sides = {"a": a, "b": b}
     return Run(
         name=f"{b} against {a}",
@@ -435,15 +430,16 @@ def describe_pair(a: str, b: str, pair: Pair) -> Run:
         artifacts={},
         note="",
         ended=time.time(),
-        texts=texts,
-        tables=tuple(texts),
+        tables={
+            "per_genre.json": _sort_columns(pair.genres, "genre"),
+            "changed.json": _sort_columns(pair.changed, "clip_id", "right"),
+        },
     )
 
 
-def _format_table(table: pd.DataFrame, *first: str) -> str:
+def _sort_columns(table: pd.DataFrame, *first: str) -> pd.DataFrame:
     """Return a table as MLflow's UI compares it, by the first column, first in the second; the others are by name."""
-    ordered = table[[*first, *sorted(table.columns.drop([*first]))]]
-    return str(ordered.to_json(orient="split", index=False))
+    return table[[*first, *sorted(table.columns.drop([*first]))]]
 
 
 def _describe_dataset(tested: TestedCell) -> Dataset:
@@ -538,6 +534,8 @@ def _log_run(client: MlflowClient, experiment_id: str, run: Run, source: dict[st
             shutil.copyfile(path, Path(folder) / name)
         for name, text in run.texts.items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
+        for name, table in run.tables.items():
+            table.to_json(Path(folder) / name, orient="split", index=False)
         client.log_artifacts(run_id, folder)
     client.set_terminated(run_id, end_time=end)
     return logged

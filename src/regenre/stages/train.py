@@ -11,9 +11,10 @@ from joblib import effective_n_jobs
 from tqdm import tqdm
 
 from regenre import config, paths
+from regenre.compute import start_workers
 from regenre.config import Settings
 from regenre.evaluation import metrics
-from regenre.learning import cells, grid
+from regenre.learning import cells, grid, tasks
 from regenre.learning.plan import PlannedCell, Planner
 
 SWEEPS = ("dataset", "split.*", "features", "classifier.*", "search.*")  # a cell of its own for each value
@@ -23,11 +24,12 @@ READS = (*SWEEPS, "seed", "compute.*")
 def main(settings: Settings) -> float | None:
     """Write the cells that are missing or out of date, and remove the others; return a score for Hydra's sweepers."""
     start, fits_s = time.monotonic(), 0.0
-    plan, folder = _plan_cells(settings)
-    removed = [] if config.is_by_hand() else cells.remove_others(folder, [cell.name for cell in plan])
-    stale = [cell for cell in plan if not cells.is_current(folder / cell.name, cell.plan, cell.inputs)]
     with config.make_compute(settings).use():
         n_workers = effective_n_jobs(None)
+        with start_workers(tasks.__name__):
+            plan, folder = _plan_cells(settings)
+            removed = [] if config.is_by_hand() else cells.remove_others(folder, [cell.name for cell in plan])
+            stale = [cell for cell in plan if not cells.is_current(folder / cell.name, cell.plan, cell.inputs)]
         for fitted in grid.fit_cells(stale, folder):
             cells.Fit(time.time(), round(fitted.seconds, 3)).write(fitted.cell.inputs)
             scores, fits_s = metrics.score(fitted.predictions, settings.seed).cell, fits_s + fitted.seconds
