@@ -109,11 +109,11 @@ def make_crowd(originals: list[np.ndarray], n_clips: int) -> list[np.ndarray]:
 def measure_recall(peaks: list[dict[str, np.ndarray]], n_crowd: int) -> dict[str, float]:
     """Search for the damaged clips among the originals and the crowd; print one line per damage."""
     originals, n = [clip[ORIGINAL] for clip in peaks], len(peaks)
-    known = originals + make_crowd(originals, n_crowd)
+    earlier = originals + make_crowd(originals, n_crowd)
     start = time.perf_counter()
-    search = find_replicas([*known, *(clip[name] for name in DAMAGES for clip in peaks)])
+    search = find_replicas([*earlier, *(clip[name] for name in DAMAGES for clip in peaks)])
     figures = {
-        "originals/replicas": sum(pair.second < len(known) for pair in search.replicas),
+        "originals/replicas": sum(pair.second < len(earlier) for pair in search.replicas),
         "compared": float(np.median(search.compared)),
     }
     print(f"{n} clips; among these and {n_crowd} others: {figures['originals/replicas']} replicas")
@@ -121,8 +121,8 @@ def measure_recall(peaks: list[dict[str, np.ndarray]], n_crowd: int) -> dict[str
         f"{len(search.compared)} clips: {time.perf_counter() - start:.1f} s, {figures['compared']:.0%} of each compared"
     )
     for place, name in enumerate(DAMAGES):
-        first = len(known) + place * n
-        pairs = [pair for pair in search.replicas if pair.first < len(known) and first <= pair.second < first + n]
+        first = len(earlier) + place * n
+        pairs = [pair for pair in search.replicas if pair.first < len(earlier) and first <= pair.second < first + n]
         hits = [pair for pair in pairs if pair.second - pair.first == first]
         recall, false_alarms = len(hits) / n, len(pairs) - len(hits)
         lowest = min((pair.agreement for pair in hits), default=0.0)

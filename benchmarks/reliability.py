@@ -226,11 +226,11 @@ def check_classify(project: Project, figures: Figures, n: int, rng: random.Rando
         whole = set((folder / "low").glob("*"))
         outputs = [run(project, figures, ["regenre", "classify", str(folder), "--json"])[1:] for _ in range(2)]
         answers, errors = outputs[0]
-        answered = {Path(json.loads(line)["file"]) for line in answers.splitlines() if line.startswith("{")}
+        with_answer = {Path(json.loads(line)["file"]) for line in answers.splitlines() if line.startswith("{")}
         refused = {path for path in paths if f"regenre: {path}: " in errors}
-        lost = ((paths | whole) - answered - refused) | (whole - answered) | (answered & refused)
-        figures.unaccounted += len(lost)
-        figures.notes += [f"unaccounted: {path.name}" for path in sorted(lost)[:3]]
+        without_result = ((paths | whole) - with_answer - refused) | (whole - with_answer) | (with_answer & refused)
+        figures.unaccounted += len(without_result)
+        figures.notes += [f"unaccounted: {path.name}" for path in sorted(without_result)[:3]]
         figures.differences += outputs[0] != outputs[1]
         figures.notes += ["classify differs"] * (outputs[0] != outputs[1])
 

@@ -55,7 +55,6 @@ def make_run(number: int, n_clips: int, folder: Path) -> Run:
     record = folder / f"{number}.json"
     record.write_text(f'{{"cell": {number}}}')
     scores = metrics.score(table, SEED)
-    tables = {"per_genre.json": scores.genres, "predictions.json": table}
     return Run(
         name=f"cell {number}",
         params={f"with.setting{key}": str(key) for key in range(30)} | {"classifier": f"classifier{number}"},
@@ -65,8 +64,7 @@ def make_run(number: int, n_clips: int, folder: Path) -> Run:
         note="# A cell",
         ended=time.time(),
         seconds=1.0,
-        texts={name: each.to_json(orient="split") for name, each in tables.items()},
-        tables=tuple(tables),
+        tables={"per_genre.json": scores.genres, "predictions.json": table},
         fold_accuracies=metrics.score_folds(table),
     )
 

@@ -1,6 +1,7 @@
 """What the benchmarks share: their options, their clips and their figures as JSON.
 
 make_parser       parser with the options of every benchmark
+make_clip_parser  the same, and the options of those that read clips
 parse_options     the command line, with every number checked
 find_clips        audio files of a folder
 choose_clips      some of them, at equal distances

@@ -1,7 +1,7 @@
 """What several tests share: signals that we know, tables, learners on points that are easy to tell apart."""
 
 import os
-import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -220,10 +220,17 @@ def make_plan(**changes: Any) -> CellPlan:
     return replace(plan, **changes)
 
 
-def heed_signals() -> None:
-    """For `preexec_fn`: take the signals that `nohup`, or `&` in a script, lets the tests ignore."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+HEED = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def heed_signals(*command: str) -> list[str]:
+    """Return a command that takes the signals which `nohup`, or `&` in a script, lets the tests ignore."""
+    return [sys.executable, "-c", HEED, *command]
 
 
 def wait_until(condition: Callable[[], bool], step_s: float = 0.05) -> None:

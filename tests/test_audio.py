@@ -298,14 +298,14 @@ def test_a_file_that_memory_should_not_hold_is_too_long(
     monkeypatch.setattr(audio, "_BLOCK", 4_000)
     path = tmp_path / f"clip.{suffix}"
     soundfile.write(path, np.repeat(noise(2.0)[:, None], n_channels, axis=1), SR)
-    monkeypatch.setattr(audio, "MOST", 2 * SR * n_channels)
+    monkeypatch.setattr(audio, "MAX_SAMPLES", 2 * SR * n_channels)
     assert len(audio.load(path, SR)) == 2 * SR
-    monkeypatch.setattr(audio, "MOST", 2 * SR * n_channels - 1)
+    monkeypatch.setattr(audio, "MAX_SAMPLES", 2 * SR * n_channels - 1)
     for read in (lambda: audio.load(path, SR), lambda: list(audio.read_windows(path, SR, 1.9))):
         with pytest.raises(audio.AudioError, match="cut the file") as error_info:
             read()
         assert error_info.value.fault == "too_long"
-    monkeypatch.setattr(audio, "MOST", SR * n_channels)
+    monkeypatch.setattr(audio, "MAX_SAMPLES", SR * n_channels)
     assert len(list(audio.read_windows(path, SR, 0.5))) == 4  # one window at a time is no burden
     assert sum(map(len, audio.read_blocks(path))) == 2 * SR
     assert len(audio.read_excerpt(path, SR, 1.0, 0.5)[0]) == SR // 2

@@ -21,7 +21,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from regenre import config, paths
-from regenre.audio import RANGE, SILENCE_PEAK
+from regenre.audio import MAX_PEAK, SILENCE_PEAK
 from regenre.compute import Compute
 from regenre.datasets.dataset import Dataset
 from regenre.deformation.deformation import Deformation
@@ -202,7 +202,7 @@ SIGNALS = {
     "one sample": np.ones(1, np.float32),
     "shorter than a window": noise(0.05),
     "clipping": np.sign(noise()).astype(np.float32),
-    "the loudest valid": 10 * np.float32(RANGE) * noise(),
+    "the loudest valid": 10 * np.float32(MAX_PEAK) * noise(),
     "the quietest valid": np.float32(0.1) * np.float32(SILENCE_PEAK) * noise(),
 }
 

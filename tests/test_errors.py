@@ -65,10 +65,8 @@ with report_errors():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 @pytest.mark.parametrize("place", ["protected", "unprotected"])
 def test_a_signal_ends_a_process_in_one_line(number: signal.Signals, place: str) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", WAITS, place], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=heed_signals,
-    )  # fmt: skip
+    command = heed_signals(sys.executable, "-c", WAITS, place)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)

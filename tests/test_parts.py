@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from workers import die_of_five
+from workers import square_unless_five
 
 from regenre import parts
 from regenre.compute import Local
@@ -72,5 +72,5 @@ def test_a_call_that_ends_its_process_has_other_rows() -> None:
     schema = pa.schema([("square", pa.int64())])
     with Local(2).use():
         calls = [(number,) for number in range(8)]
-        table = compute_parts(None, 0, die_of_five, calls, schema, "test", lambda _: [{"square": -1}])
+        table = compute_parts(None, 0, square_unless_five, calls, schema, "test", lambda _: [{"square": -1}])
     assert table["square"].to_pylist() == [0, 1, 4, 9, 16, -1, 36, 49]

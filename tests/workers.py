@@ -33,7 +33,7 @@ def end_worker(client: int) -> None:
         os.kill(os.getpid(), 9)
 
 
-def die_of_five(number: Any) -> list[dict[str, Any]]:
+def square_unless_five(number: Any) -> list[dict[str, Any]]:
     """Return the square in a row; five ends the process, as a damaged file ends a decoder that has a defect."""
     number = int(Path(number).stem) if isinstance(number, Path) else number
     if number == 5:

@@ -30,8 +30,10 @@ from regenre.settings import Loudness
 
 PASSBAND = 0.907  # share of half the lower rate that resampling keeps (soxr HQ); features read nothing above it
 SILENCE_PEAK = 1e-4  # -80 dBFS, a few steps of 16-bit quantisation
-RANGE = 1e6  # of full scale; integers that were stored as floats are far below it, and powers of it fit float32
-MOST = 1 << 28  # samples of a file that is read whole, of all channels together: 1 GiB, 100 minutes of mono at 44.1 kHz
+MAX_PEAK = 1e6  # of full scale; integers that were stored as floats are far below it, and powers of it fit float32
+MAX_SAMPLES = (
+    1 << 28
+)  # samples of a file that is read whole, of all channels together: 1 GiB, 100 minutes of mono at 44.1 kHz
 _BLOCK = 1 << 20  # samples read at once, of all channels together
 _LEVEL_DB = -20.0  # of full scale: RMS, or LUFS
 _GATE_S = 0.4  # block of BS.1770
@@ -205,7 +207,7 @@ def read_excerpt(path: Path, sr: int, start_s: float, length_s: float) -> tuple[
     """
     with open_audio(path) as file:
         start, parts, n_read = round(start_s * file.sr), [], 0
-        stop = start + min(round(length_s * file.sr), MOST // file.channels)
+        stop = start + min(round(length_s * file.sr), MAX_SAMPLES // file.channels)
         n_stated = file.n_stated if file.n_stated is not None and file.container != "MP3" else None
         if n_stated is not None and start < n_stated and file.skip(start):
             n_read = start
@@ -261,8 +263,10 @@ def _limit(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     n = 0
     for block in blocks:
         n += block.size
-        if n > MOST:
-            raise AudioError("too_long", f"at most {MOST:,} samples of all channels expected, more found; cut the file")
+        if n > MAX_SAMPLES:
+            raise AudioError(
+                "too_long", f"at most {MAX_SAMPLES:,} samples of all channels expected, more found; cut the file"
+            )
         yield block
 
 
@@ -298,8 +302,8 @@ def _check_range(samples: np.ndarray, start_s: float | None = None) -> float:
     if not np.isfinite(peak):
         n_bad = int(np.count_nonzero(~np.isfinite(samples)))
         raise AudioError("not_finite", f"{n_bad} of {samples.size} samples are NaN or infinite{place}")
-    if peak > RANGE:
-        raise AudioError("out_of_range", f"peak {peak:.1e} of full scale, at most {RANGE:.0e} expected{place}")
+    if peak > MAX_PEAK:
+        raise AudioError("out_of_range", f"peak {peak:.1e} of full scale, at most {MAX_PEAK:.0e} expected{place}")
     return peak
 
 

@@ -33,8 +33,8 @@ from regenre.errors import UserError, find_cause
 from regenre.kinds import Jobs, Positive, strict_dataclass
 
 T = TypeVar("T")
-CRASHED = "the library that decodes it crashed"  # why a file cannot be used that ends its process
-_IDLE_S = 60  # after which a worker ends; those of a process that was killed end so too
+CRASHED = "the library that decodes it crashed"  # the reason for a file that ends its process
+_IDLE_S = 60  # after which an idle worker ends, also if its parent was killed
 
 
 @runtime_checkable
@@ -70,7 +70,7 @@ def run_each(
         except TerminatedWorkerError:
             if rescue is None:
                 raise
-            under_way = calls[first : first + 2 * n_processes]  # of those behind, some may be computed again
+            under_way = calls[first : first + 2 * n_processes]  # some of the later calls may be computed twice
             yield from rescue(under_way)
             first += len(under_way)
         finally:
@@ -95,15 +95,15 @@ def run_apart(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], repl
 
 
 @contextmanager
-def start_workers(module: str) -> Iterator[None]:
-    """Let each process of the current backend import a module while the body runs, and wait for them at its end."""
+def start_workers(module: str) -> Iterator[int]:
+    """Yield the number of processes of the current backend, which import a module while the body runs."""
     n_processes = effective_n_jobs(None)
     if n_processes == 1:
-        yield
+        yield 1
         return
     imports = Parallel(return_as="generator_unordered")(delayed(_import)(module) for _ in range(n_processes))
     try:
-        yield
+        yield n_processes
     finally:
         deque(imports, maxlen=0)
 

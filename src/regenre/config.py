@@ -530,15 +530,15 @@ def build(node: Any, where: str, *kinds: type[Any], packages: Sequence[str] | No
         if not _is_class(target, packages):
             raise UserError(f"{where}: _target_: a class of {', '.join(packages)} expected, {target} found; change it")
     try:
-        built = hydra.utils.instantiate(_escape_twice(node), _convert_="all")
+        instance = hydra.utils.instantiate(_escape_twice(node), _convert_="all")
     except (InstantiationException, OmegaConfBaseException, TypeError, ValueError) as error:
         cause = error.__cause__ or error
         lines = [line for line in str(cause).splitlines() if not line.startswith("full_key")]
         reason = explain_invalid(cause) if isinstance(cause, ValidationError) else join_lines(" ".join(lines[:2]))
         raise UserError(f"{where}: {node['_target_']} cannot be built from its settings: {reason}") from error
-    if not isinstance(built, kinds):
+    if not isinstance(instance, kinds):
         raise UserError(f"{where}: _target_: a {expected} expected, {node['_target_']} found")
-    return built
+    return instance
 
 
 def _name_place(where: str) -> str:

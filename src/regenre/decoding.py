@@ -232,7 +232,7 @@ def _open(path: Path) -> AudioFile:
             file = _SndFile(path)
             if file.n_stated is None and file.container in ("AU", "RF64"):
                 file.close()
-                file = _SndFile(_Repaired(path))
+                file = _SndFile(_RepairedFile(path))
         except AudioError as error:
             first = f"{error}; "
         else:
@@ -329,10 +329,10 @@ class _SndFile:
         self._file.close()
 
 
-class _Repaired(mmap.mmap):
+class _RepairedFile(mmap.mmap):
     """The content of an AU or RF64 whose header states no size, with the one that it has; the file is kept."""
 
-    def __new__(cls, path: Path) -> "_Repaired":
+    def __new__(cls, path: Path) -> "_RepairedFile":
         with path.open("rb") as stream:
             content = super().__new__(cls, stream.fileno(), 0, access=mmap.ACCESS_COPY)
         if content[:4] == b".snd":

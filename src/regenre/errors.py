@@ -103,7 +103,7 @@ def escape_terminal(text: str) -> str:
 
 
 def find_cause(error: BaseException) -> str:
-    """Return the innermost cause of an error that another side chooses parts of, in one short line."""
+    """Return the innermost cause of an error whose text a stranger may choose, in one short line."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     text = f"{type(error).__name__}: {error}".split("\n")[0][:120]

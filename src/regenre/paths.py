@@ -181,12 +181,12 @@ def locate_cells(dataset: str) -> Path:
     return find_root() / "data/cells" / dataset
 
 
-def locate_chosen(dataset: str, stage: str) -> Path:
+def locate_choice(dataset: str, stage: str) -> Path:
     """Return the path of the record of what `study` or `stress` looks at closely."""
     return find_root() / "data/chosen" / f"{dataset}.{stage}.json"
 
 
-def locate_tracked(dataset: str) -> Path:
+def locate_marker(dataset: str) -> Path:
     """Return the path of the marker that names the MLflow store which has the runs."""
     return find_root() / "data/tracked" / f"{dataset}.json"
 

@@ -351,8 +351,8 @@ def read_user_table(
             f"{path}: a CSV or Parquet file expected with {_name_columns(texts)}, none found; put one there, or change"
             " the setting that names it"
         )
-    read = _read_user_csv if path.suffix.lower() == ".csv" else _read_user_parquet
-    table = read(path, list(dict.fromkeys(texts)), [optional] if optional else [], others)
+    read_user = _read_user_csv if path.suffix.lower() == ".csv" else _read_user_parquet
+    table = read_user(path, list(dict.fromkeys(texts)), [optional] if optional else [], others)
     if table.empty:
         raise UserError(f"{path}: rows expected below the header, none found; add a row for each clip")
     unnamed = np.flatnonzero(is_blank(table[texts[0]]))

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import soundfile
 from helpers import ROOT, SR, noise, sine
-from workers import die_of_five
+from workers import square_unless_five
 
 from regenre.cli import commands
 from regenre.cli.main import main
@@ -161,7 +161,9 @@ def test_whoever_stops_early_hears_nothing_of_the_rest(sounds: Path) -> None:
 
 def test_a_file_that_ends_a_process_is_reported_and_the_others_are_used(capsys) -> None:
     failed: list[str] = []
-    results = list(commands._run_each([(f"{number}.wav",) for number in range(20)], die_of_five, 2, "read", failed))
+    results = list(
+        commands._run_each([(f"{number}.wav",) for number in range(20)], square_unless_five, 2, "read", failed)
+    )
     assert results == [(f"{number}.wav", [{"square": number**2}]) for number in range(20) if number != 5]
     assert failed == ["5.wav"]
     assert "regenre: 5.wav: the library that decodes it crashed\n" in capsys.readouterr().err
@@ -193,7 +195,7 @@ def test_transcribe_writes_texts_and_goes_on_where_it_stopped(sounds: Path, monk
     assert "not audio" not in capsys.readouterr().err  # but texts and transcripts
     Path("in/a.flac").write_bytes(b"")
     assert run("transcribe", "in") == (
-        "regenre: in/a.wav: a name of its own expected, since a text bears it, as for in/a.flac; rename one"
+        "regenre: in/a.wav: another name expected, in/a.flac would share its text; rename one"
     )
 
 

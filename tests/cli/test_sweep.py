@@ -60,6 +60,20 @@ def test_a_sweep_is_a_cell_with_an_honest_score_and_the_same_bytes_again(
     assert "1 runs logged, 4 already there" in project.run_stage("track")
 
 
+@pytest.mark.slow
+def test_a_sweep_that_changes_no_family_reads_the_features_that_there_are(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project.folder)
+    monkeypatch.delenv("REGENRE_ROOT", raising=False)
+    (project.folder / "conf/sweep/none.yaml").write_text(re.sub("  family.*", "", LEAF))
+    shutil.rmtree(project.folder / "data/raw")  # as after `dvc pull`
+    main(["sweep", "none"])
+    assert "grouped_kfold-mfcc-knn,sweep=none: accuracy 0." in capsys.readouterr().out
+    project.edit("conf/family/mfcc.yaml", n_mfcc=5)
+    assert "is missing" in refuse("none")
+
+
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with settings and no data."""

@@ -50,11 +50,11 @@ def test_mcnemar_tests_the_discordant_clips_against_a_fair_coin() -> None:
 def test_flipping_signs_equals_the_brute_force_count(differences: list[int]) -> None:
     sums = [abs(np.dot(signs, differences)) for signs in product([-1, 1], repeat=len(differences))]
     expected = np.mean([value >= abs(sum(differences)) for value in sums])
-    assert comparison.flip_signs(np.array(differences)) == pytest.approx(expected)
+    assert comparison.compute_sign_flip(np.array(differences)) == pytest.approx(expected)
 
 
 def test_with_one_clip_per_group_flipping_signs_is_mcnemars_test() -> None:
-    assert comparison.flip_signs(np.array([1] * 12 + [-1] * 4 + [0] * 20)) == pytest.approx(
+    assert comparison.compute_sign_flip(np.array([1] * 12 + [-1] * 4 + [0] * 20)) == pytest.approx(
         comparison.compute_mcnemar(12, 4)
     )
 
@@ -63,11 +63,11 @@ def test_the_corrected_t_is_the_plain_one_with_a_larger_variance() -> None:
     d = np.array([0.1, 0.05, 0.12, 0.02, 0.08])
     plain = stats.ttest_1samp(d, 0)
     t = plain.statistic * np.sqrt((1 / 5) / (1 / 5 + 20 / 80))
-    p = comparison.correct_t(d, np.full(5, 80), np.full(5, 20))
+    p = comparison.compute_corrected_t(d, np.full(5, 80), np.full(5, 20))
     assert p == pytest.approx(2 * stats.t.sf(t, 4))
     assert p > plain.pvalue
-    assert np.isnan(comparison.correct_t(d[:1], np.array([80]), np.array([20])))
-    assert comparison.correct_t(np.zeros(5), np.full(5, 80), np.full(5, 20)) == 1
+    assert np.isnan(comparison.compute_corrected_t(d[:1], np.array([80]), np.array([20])))
+    assert comparison.compute_corrected_t(np.zeros(5), np.full(5, 80), np.full(5, 20)) == 1
 
 
 def test_holm_multiplies_each_p_by_the_number_of_larger_ones() -> None:
@@ -147,11 +147,11 @@ def test_the_best_of_many_guessing_cells_is_expected_to_guess(monkeypatch) -> No
         guesses = (rng.uniform(size=(12, 100)) < 0.5).astype(float)
         cells = {name_cell(str(number)): make_hits(list(guess)) for number, guess in enumerate(guesses)}
         highest.append(guesses.mean(axis=1).max())
-        expected.append(comparison.estimate_chosen(cells, seed))
+        expected.append(comparison.estimate_best(cells, seed))
     assert np.mean(highest) > 0.57
     assert np.mean(expected) == pytest.approx(0.5, abs=0.02)
     only = name_cell("0")
-    assert comparison.estimate_chosen({only: cells[only]}, 0) == pytest.approx(cells[only].accuracy, abs=0.02)
+    assert comparison.estimate_best({only: cells[only]}, 0) == pytest.approx(cells[only].accuracy, abs=0.02)
 
 
 def test_the_most_honest_split_is_chosen() -> None:
@@ -163,4 +163,4 @@ def test_the_most_honest_split_is_chosen() -> None:
 @pytest.mark.parametrize(("plus", "minus"), [(50_300, 49_700), (2_600, 2_400), (400, 0)])
 def test_flips_of_many_groups_are_tosses_of_a_coin(plus: int, minus: int) -> None:
     expected = stats.binomtest(plus, plus + minus).pvalue
-    assert comparison.flip_signs(np.repeat([1, -1], [plus, minus])) == pytest.approx(expected, rel=1e-9)
+    assert comparison.compute_sign_flip(np.repeat([1, -1], [plus, minus])) == pytest.approx(expected, rel=1e-9)

@@ -115,7 +115,7 @@ def test_cells_are_compared_within_their_split_and_leak_across() -> None:
     assert leaks["leak"].tolist() == [0.25, 0.75]
     assert (leaks["honest_split"] == "grouped_kfold").all()
     assert grid.measure_leaks({name: hits for name, hits in cells.items() if name.split == "grouped_kfold"}, 0).empty
-    assert grid.estimate_chosen(cells, 0) == pytest.approx(0.5, abs=0.2)
+    assert grid.estimate_best(cells, 0) == pytest.approx(0.5, abs=0.2)
 
 
 def test_excluded_clips_are_listed_with_the_reason() -> None:
@@ -147,8 +147,8 @@ def test_the_best_honest_cell_is_described_with_its_leak_and_studied_unless_anot
         (tmp_path / str(name) / "predictions.csv").write_text("hello")
         chosen = (str(name), "f00", "5d41402abc4b2a76b9719d911017c592")
         assert grid.choose_cells(evaluation, cells, tmp_path, text, [str(RANDOM)]) == (
-            grid.Chosen(*chosen),
-            grid.ChosenForStress(*chosen, {str(RANDOM): "f00"}),
+            grid.StudyChoice(*chosen),
+            grid.StressChoice(*chosen, {str(RANDOM): "f00"}),
         )
     with pytest.raises(
         UserError, match=r"study.cell: a cell of the grid expected \(stratified.*, 'x' found; choose one"

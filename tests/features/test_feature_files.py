@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ import soundfile
 from helpers import SR, build_family, build_leaf, list_clips, make_settings, noise
 
 from regenre import audio, parts, records, tables
-from regenre.config import FeaturesLeaf
+from regenre.config import FeaturesLeaf, Settings
 from regenre.errors import UserError
 from regenre.features.extraction import Analysis
-from regenre.features.feature_files import write_features
+from regenre.features.feature_files import is_extracted, write_features
 from regenre.settings import Augmentation
 from regenre.tables import FeatureSet
 
@@ -51,6 +52,33 @@ def test_every_family_is_a_table_with_its_digest_and_probe(tmp_path: Path, clips
     assert all(len(family.md5 or "") == 32 and family.frames_md5 is None for family in record.families.values())
     pooled = tables.read_pooled([tmp_path / "features/mfcc.parquet"], clips["clip_id"])
     assert pooled.shape == (3, 40)
+
+
+def test_features_are_extracted_if_the_record_has_every_setting(tmp_path: Path, clips: pd.DataFrame) -> None:
+    def ask(
+        settings: Settings = SETTINGS, name: str = "both", n_averaged: int = 0, piece_s: float = 0.0, **leaf: Any
+    ) -> bool:
+        changed = replace(SETS[name], **leaf)
+        return is_extracted(tmp_path / "features", name, changed, n_averaged, piece_s, settings)
+
+    assert not ask()
+    write(tmp_path, clips)
+    assert ask()
+    assert ask(name="mfcc")
+    assert not ask(n_averaged=20)
+    assert not ask(piece_s=3.0)
+    assert not ask(augment=Augmentation(["hiss"], 1))
+    assert not ask(families=["energy"])
+    assert not ask(columns=["rhythm__*"])
+    assert not ask(replace(SETTINGS, audio=replace(SETTINGS.audio, sr=16_000)))
+    assert not ask(replace(SETTINGS, frames=replace(SETTINGS.frames, hop_length=256)))
+    assert not ask(replace(SETTINGS, pooling={"_target_": "other"}))
+    assert not ask(replace(SETTINGS, family=SETTINGS.family | {"rhythm": {"_target_": "rhythm", "n": 1}}))
+    write(tmp_path, clips, n_averaged=SETTINGS.sequences.n_averaged)
+    assert ask(n_averaged=SETTINGS.sequences.n_averaged)
+    other = replace(SETTINGS, sequences=replace(SETTINGS.sequences, n_averaged=7))
+    assert not ask(other, n_averaged=7)
+    assert ask(other)
 
 
 def test_a_record_says_what_the_network_of_a_family_was_trained_on(tmp_path: Path, clips: pd.DataFrame) -> None:

@@ -90,7 +90,7 @@ def pack(name: str, content: bytes) -> bytes:
 
 @pytest.mark.parametrize("wrap", [bytes, lambda bomb: pack("1.npz", pack("2.npz", bomb))], ids=["outside", "inside"])
 def test_a_model_that_inflates_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrap) -> None:
-    monkeypatch.setattr(models, "MOST", 1 << 20)
+    monkeypatch.setattr(models, "MAX_BYTES", 1 << 20)
     (tmp_path / "model.skops").write_bytes(wrap(pack("1.npy", bytes(1 << 20) + b"1")))
     with pytest.raises(UserError, match="at most 1,048,576 bytes without compression expected, more found"):
         models.load_model(tmp_path / "model.skops")
@@ -102,7 +102,7 @@ def test_a_model_that_states_less_than_it_inflates_to_is_cut_there(tmp_path: Pat
     sizes, sums = struct.pack("<I", 64 << 20), struct.pack("<I", zlib.crc32(bytes(64 << 20)))
     bomb = bomb.replace(sizes, struct.pack("<I", 16)).replace(sums, struct.pack("<I", zlib.crc32(bytes(16))))
     tracemalloc.start()
-    with zipfile.ZipFile(io.BytesIO(models._unpack(io.BytesIO(bomb), models.MOST))) as archive:
+    with zipfile.ZipFile(io.BytesIO(models._unpack(io.BytesIO(bomb), models.MAX_BYTES))) as archive:
         assert archive.read("1.npy") == bytes(16)
     assert tracemalloc.get_traced_memory()[1] < 16 << 20
     tracemalloc.stop()

@@ -74,10 +74,10 @@ def test_rare_landmarks_are_compared_first_and_the_rest_is_counted(
     original_peaks: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clips = [*original_peaks, original_peaks[7]]
-    monkeypatch.setattr(fingerprint, "MOST", 10**9)
+    monkeypatch.setattr(fingerprint, "MAX_LANDMARKS", 10**9)
     whole = find_replicas(clips)
     assert (whole.compared == 1).all()
-    monkeypatch.setattr(fingerprint, "MOST", 2000)
+    monkeypatch.setattr(fingerprint, "MAX_LANDMARKS", 2000)
     partly = find_replicas(clips)
     assert partly.replicas == whole.replicas
     assert [(pair.first, pair.second, pair.agreement) for pair in partly.replicas] == [(7, 19, 1.0)]

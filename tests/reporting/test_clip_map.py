@@ -24,7 +24,7 @@ def test_of_very_many_clips_the_map_has_some_at_equal_distances() -> None:
     answers = pd.DataFrame({"group": [], "predicted": []}, dtype=object)
     chart = describe_map(make_points(100_000), answers, {})
     places = [int(name[5:]) for name in chart["clips"]]
-    assert (len(places), places[0], places[-1]) == (clip_map.MOST, 0, 99_999)
+    assert (len(places), places[0], places[-1]) == (clip_map.MAX_POINTS, 0, 99_999)
     assert set(np.diff(places)) <= {10, 11}
 
 

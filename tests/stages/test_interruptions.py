@@ -73,14 +73,13 @@ def test_an_interrupted_stage_leaves_nothing_that_changes_the_result(
         path = project.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     running = subprocess.Popen(
-        ["dvc", "repro", "--force", "--single-item", stage],
+        heed_signals("dvc", "repro", "--force", "--single-item", stage),
         cwd=project.folder,
         env=project.env | {"REGENRE_JOBS": n_jobs, "PATH": os.environ["PATH"]},  # a real process
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=heed_signals,
     )
     process = psutil.Process(running.pid)
     wait_until(lambda: running.poll() is not None or is_at_work(project.folder, process), step_s=0.005)

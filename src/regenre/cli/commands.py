@@ -158,7 +158,7 @@ def transcribe(arguments: argparse.Namespace) -> None:
     stems: dict[Path, str] = {}
     for path in paths:
         if (other := stems.setdefault(Path(path).with_suffix(""), path)) != path:
-            raise UserError(f"{path}: a name of its own expected, since a text bears it, as for {other}; rename one")
+            raise UserError(f"{path}: another name expected, {other} would share its text; rename one")
     n_done, failed = 0, list[str]()
     targets = [Path(path).with_suffix(suffix) for path in paths for suffix in BESIDE]
     work = partial(_transcribe_file, name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from regenre.evaluation.pair import Pair
 
-_SHOWN = 10  # clips that are right on one side, in the text
+_MAX_CLIPS = 10  # clips that are right on one side, in the text
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -138,13 +138,13 @@ def format_lines(a: str, b: str, pair: "Pair") -> list[str]:
     if left:
         lines.append(f"left out: {', '.join(left)}")
     if pair.n_relabelled:
-        lines.append(f"{pair.n_relabelled} clips have another label in B; each side is held to its own")
+        lines.append(f"{pair.n_relabelled} clips have another label in B; each side is scored by its own")
     lines.append("genres:")
     for row in pair.genres.to_dict("records"):
         recalls = f"{row['recall_a']:.3f} -> {row['recall_b']:.3f}"
         lines.append(f"  {row['genre']}: {recalls}: {_format_change(row)}, {row['n_clips']} clips")
     lines.append(f"right in B alone: {scores['n_only_b']} clips; in A alone: {scores['n_only_a']}")
-    shown = changed.groupby("right", sort=False).head(_SHOWN)
+    shown = changed.groupby("right", sort=False).head(_MAX_CLIPS)
     for row in shown.to_dict("records"):
         lines.append(
             f"  {row['right']}: {row['clip_id']} ({row['actual_b']}): {row['predicted_a']} -> {row['predicted_b']}"

@@ -70,22 +70,21 @@ def _sweep(sweep: Sweep, name: CellName, settings: Settings) -> None:
     planned: dict[Variant, PlannedCell] = {}
     for variant in tqdm(list_variants(sweep), desc="features", unit=" variants", disable=None):
         with TemporaryDirectory() as folder:
-            features = Path(folder)
-            _write_features(features, grid.dataset, name, variant, settings, learners.leaf, split)
+            features = _find_features(Path(folder), grid.dataset, name, variant, settings, learners.leaf, split)
             planned[variant] = planner.read_from(features).plan_cell(name, split, learners.leaf)
     first = next(iter(planned.values()))
     calls = (
         delayed(sweep_fold)(sweep, {key: cell.tasks[number] for key, cell in planned.items()}, learners.make, grid.seed)
         for number in range(len(first.tasks))
     )
-    swept = list(tqdm(Parallel(return_as="generator")(calls), total=len(first.tasks), desc="sweep", disable=None))
-    own_tasks, results = [fold.task for fold in swept], [fold.result for fold in swept]
+    fold_sweeps = list(tqdm(Parallel(return_as="generator")(calls), total=len(first.tasks), desc="sweep", disable=None))
+    own_tasks, results = [fold.task for fold in fold_sweeps], [fold.result for fold in fold_sweeps]
     chosen = results[-1].chosen
     plan = replace(planned[select_variant(chosen)].plan, classifier=learners.change(chosen))
     inputs = digest_sweep(digest_inputs(plan, own_tasks), results)
     cell, predictions, model = tasks.assemble_cell(plan, inputs, first.clips, own_tasks, results)
     folds = first.deal.folds
-    claims = tasks.join_predictions(first.clips, folds, [fold.luckiest for fold in swept[: len(folds)]])
+    claims = tasks.join_predictions(first.clips, folds, [fold.luckiest for fold in fold_sweeps[: len(folds)]])
     honest, inflated = (metrics.score(each, grid.seed).cell for each in (predictions, claims))
     target = paths.locate_sweeps(grid.dataset) / str(name)
     cell.write(target, predictions, model)
@@ -114,7 +113,7 @@ class _Learners:
         return learner
 
 
-def _write_features(
+def _find_features(
     folder: Path,
     dataset: str,
     name: CellName,
@@ -122,19 +121,26 @@ def _write_features(
     settings: Settings,
     classifier: Mapping[str, Any],
     split: Mapping[str, Any],
-) -> None:
-    """Compute the features of a variant, with frames and pieces if the classifier and the split read them."""
+) -> Path:
+    """Return the folder of a variant's features, with frames and pieces if the classifier and the split read them.
+
+    It is that of `extract` if the variant changes no family. Else they are computed, into the folder that is passed.
+    """
     families = dict(settings.family)
     for setting, value in variant:
         _, family, own = setting.split(".", 2)
         families[family] = change_leaf(families[family], {own: value}, f"conf/family/{family}.yaml")
     clips = tables.select_usable(tables.read_clips(paths.locate_index(dataset)))
-    sets = {name.features: config.read_feature_set(name.features)}
+    leaf = config.read_feature_set(name.features)
     splitter = config.build(split, f"conf/split/{name.split}.yaml", Split)
     n_averaged = settings.sequences.n_averaged if classifier.get("reads") == "frames" else 0
     piece_s = settings.pieces.length_s if splitter.pieces else 0.0
-    changed = replace(settings, family=families)
-    feature_files.extract_sets(folder, clips, paths.locate_raw(dataset), sets, n_averaged, piece_s, changed)
+    changed, extracted = replace(settings, family=families), paths.locate_features(dataset)
+    if feature_files.is_extracted(extracted, name.features, leaf, n_averaged, piece_s, changed):
+        return extracted
+    raw, sets = paths.locate_raw(dataset), {name.features: leaf}
+    feature_files.extract_sets(folder, clips, raw, sets, n_averaged, piece_s, changed)
+    return folder
 
 
 def _print_answer(cell: Cell, honest: Mapping[str, Any], inflated: Mapping[str, Any], n_trials: int) -> None:

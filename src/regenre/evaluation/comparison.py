@@ -4,7 +4,7 @@
     compare_with_best  every cell of a split against the most accurate one: differences and tests
     measure_leak       accuracy under a split that lets groups straddle folds, minus accuracy under an honest one
     match_clips        the clip of each piece
-    estimate_chosen    the accuracy to expect of the best of many cells on new groups
+    estimate_best    the accuracy to expect of the best of many cells on new groups
 
 Clips of one group are not independent, so a test that flips single clips (McNemar) claims too much. The test that
 decides here flips whole groups; with one clip per group it is McNemar's.
@@ -93,8 +93,8 @@ def _compare(best: Hits, this: Hits, seed: int) -> dict[str, float]:
         "n_only_best": n_best,
         "n_only_this": n_this,
         "p_mcnemar": compute_mcnemar(n_best, n_this),
-        "p_corrected_t": correct_t(by_fold, np.asarray(this.n_train), n_test),
-        "p_groups": flip_signs(differences.groupby(both["group"]).sum().to_numpy().astype(int)),
+        "p_corrected_t": compute_corrected_t(by_fold, np.asarray(this.n_train), n_test),
+        "p_groups": compute_sign_flip(differences.groupby(both["group"]).sum().to_numpy().astype(int)),
     }
 
 
@@ -104,7 +104,7 @@ def compute_mcnemar(n_only_one: int, n_only_other: int) -> float:
     return min(1.0, 2 * float(scipy.special.bdtr(min(n_only_one, n_only_other), n, 0.5)))
 
 
-def flip_signs(differences: np.ndarray) -> float:
+def compute_sign_flip(differences: np.ndarray) -> float:
     """Return the exact two-sided p of the sum of differences if each group's sign is a fair coin (Fisher 1935).
 
     Parameters
@@ -132,7 +132,7 @@ def _find_ends(shares: np.ndarray) -> tuple[int, int]:
     return int(kept[0]), int(kept[-1])
 
 
-def correct_t(differences: np.ndarray, n_train: np.ndarray, n_test: np.ndarray) -> float:
+def compute_corrected_t(differences: np.ndarray, n_train: np.ndarray, n_test: np.ndarray) -> float:
     """Return the two-sided p of the corrected resampled t-test (Nadeau and Bengio 2003, section 3).
 
     t = mean / sqrt((1 / J + n_test / n_train) s^2) with J - 1 degrees of freedom, for J differences of accuracy, one
@@ -185,7 +185,7 @@ def match_clips(ids: pd.Series, clip_ids: pd.Series) -> pd.Series:
     return clips_of_pieces if are_pieces else ids
 
 
-def estimate_chosen(cells: Mapping[CellName, Hits], seed: int) -> float:
+def estimate_best(cells: Mapping[CellName, Hits], seed: int) -> float:
     """Estimate the accuracy on new groups of the cell that is chosen for its accuracy on these.
 
     The cell is chosen on resampled groups and scored on those that were not drawn; the result is the mean (the

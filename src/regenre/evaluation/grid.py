@@ -121,10 +121,10 @@ def measure_leaks(hits: Mapping[CellName, Hits], seed: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def estimate_chosen(hits: Mapping[CellName, Hits], seed: int) -> float:
-    """Estimate the accuracy of the cell that is chosen under the most honest split (`comparison.estimate_chosen`)."""
+def estimate_best(hits: Mapping[CellName, Hits], seed: int) -> float:
+    """Estimate the accuracy of the cell that is chosen under the most honest split (`comparison.estimate_best`)."""
     honest = choose_honest(hits)
-    return comparison.estimate_chosen({name: part for name, part in hits.items() if name.split == honest}, seed)
+    return comparison.estimate_best({name: part for name, part in hits.items() if name.split == honest}, seed)
 
 
 def find_texts(cells: Iterable[TestedCell]) -> TextCounts | None:
@@ -149,7 +149,7 @@ def list_excluded(clips: pd.DataFrame, by_split: Mapping[str, Mapping[str, str]]
 
 
 @strict_dataclass
-class Chosen:
+class StudyChoice:
     """The record of the cell that `study` and `stress` look at closely: it changes when that cell does.
 
     Parameters
@@ -167,7 +167,7 @@ class Chosen:
 
 
 @strict_dataclass
-class ChosenForStress(Chosen):
+class StressChoice(StudyChoice):
     """What `stress` looks at: the cell, and others with the digest of what decides each."""
 
     others: dict[str, str]
@@ -193,13 +193,13 @@ def choose_cells(
     folder: Path,
     text: str | None,
     stressed: list[str],
-) -> tuple[Chosen, ChosenForStress]:
+) -> tuple[StudyChoice, StressChoice]:
     """Return what `study` and `stress` look at: the cell of this name (`find_cell`) or the best one, and the rest."""
     best = CellName.read_row(select_best(evaluation.summary).to_dict())
     name = best if text is None else find_cell(cells, text, "study.cell")
     others = {other: cells[find_cell(cells, other, "stress.cells")].cell.inputs for other in stressed}
     chosen = (str(name), cells[name].cell.inputs, compute_md5(folder / str(name) / "predictions.csv"))
-    return Chosen(*chosen), ChosenForStress(*chosen, others)
+    return StudyChoice(*chosen), StressChoice(*chosen, others)
 
 
 @strict_dataclass

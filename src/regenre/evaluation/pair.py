@@ -22,12 +22,12 @@ class Pair:
     Attributes
     ----------
     scores : n_clips, n_groups, accuracy_a, accuracy_b, difference (B less A) with `_low` and `_high`, n_only_a and
-        n_only_b (clips that only one of them classifies correctly), p_groups (`comparison.flip_signs`)
+        n_only_b (clips that only one of them classifies correctly), p_groups (`comparison.compute_sign_flip`)
     genres : genre, n_clips, recall_a, recall_b, difference with `_low` and `_high`; by the labels of A
     changed : the clips that only one of them classifies correctly: clip_id, group, actual_a, actual_b, predicted_a,
         predicted_b, right ("A" or "B")
     n_left_a, n_left_b : number of clips that only A tests, that only B tests
-    n_relabelled : number of clips whose labels differ; each cell is held to its own
+    n_relabelled : number of clips whose labels differ; each cell is scored by its own
     """
 
     scores: dict[str, float]
@@ -71,7 +71,7 @@ def compare_pair(a: pd.DataFrame, b: pd.DataFrame, seed: int) -> Pair:
         **_average(difference, group, seed),
         "n_only_a": int((difference < 0).sum()),
         "n_only_b": int((difference > 0).sum()),
-        "p_groups": comparison.flip_signs(np.bincount(group, difference).round().astype(int)),
+        "p_groups": comparison.compute_sign_flip(np.bincount(group, difference).round().astype(int)),
     }
     genres = []
     for genre in sorted(both["actual_a"].unique()):

@@ -52,6 +52,27 @@ def extract_sets(
     return write_features(folder, clips, raw, families, analysis, piece_s, sets, settings)
 
 
+def is_extracted(
+    folder: Path, name: str, leaf: FeaturesLeaf, n_averaged: int, piece_s: float, settings: Settings
+) -> bool:
+    """Return whether a folder has what `extract_sets` would write there for a feature set, by what its record says.
+
+    It says too little about pieces and changed copies: a set with either counts as missing.
+    """
+    path = folder / f"{name}.json"
+    if leaf.augment or piece_s or not path.is_file():
+        return False
+    record = records.read_record(path, FeatureSet, "run `dvc repro`")
+    expected = {family: settings.family[family] for family in leaf.families}
+    return (
+        {family: own.settings for family, own in record.families.items()} == expected
+        and (record.columns, record.audio, record.frames) == (leaf.columns, settings.audio, settings.frames)
+        and record.pooling == settings.pooling
+        and (not n_averaged or record.sequences == settings.sequences)
+        and all(own.frames_md5 for own in record.families.values() if n_averaged and own.framewise)
+    )
+
+
 def write_features(
     folder: Path,
     clips: pd.DataFrame,
@@ -119,16 +140,16 @@ def write_features(
         {name: [sets[name].families, records.convert_to_plain(record)] for name, record in augmented.items()},
         {name: values.tolist() for name, values in probes.items()},
     ]
-    found = extraction.extract(clips, raw, analysis, piece_s, copies, scratch, inputs)
-    pieces = found.pieces
+    result = extraction.extract(clips, raw, analysis, piece_s, copies, scratch, inputs)
+    pieces = result.pieces
     shutil.rmtree(folder / tables.COPIES, ignore_errors=True)  # a run with more copies may have left some
-    read = {name: family.read_table(name, clips, raw) for name, family in from_tables.items()}
-    pooled = OnDemand(sorted(families), lambda name: read[name] if name in read else found.clips.pooled[name])
-    whole = replace(found.clips, pooled=pooled)
+    external = {name: family.read_table(name, clips, raw) for name, family in from_tables.items()}
+    pooled = OnDemand(sorted(families), lambda name: external[name] if name in external else result.clips.pooled[name])
+    whole = replace(result.clips, pooled=pooled)
     counts = _write_records(folder, whole, analysis, probes, sets, settings, augmented)
     if piece_s:
         _write_records(folder / tables.PIECES, pieces, analysis, probes, sets, settings, {})
-    for name, own in found.copies.items():
+    for name, own in result.copies.items():
         for number, copy in enumerate(own):
             _write_tables(folder / tables.COPIES / name / str(number), copy, analysis)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -5,8 +5,8 @@ the power in each band. Bins and bands end at 0.907 sr / 2 (`find_top_hz`; `fram
 lower. Bands run from low to high. Banks are cached and shared, so they are read-only. No band is empty: a `UserError`
 refuses bands that are narrower than the bins, or that lie above `find_top_hz`.
 
-    make_whole_mel     the same up to half the rate
     make_mel           triangles on the mel scale (Slaney 1998)
+    make_whole_mel     the same up to half the rate
     make_linear        triangles on the frequency axis
     make_bark          critical-band curves of perceptual linear prediction (Hermansky 1990)
     make_gammatone     squared magnitude of 4th-order gammatone filters on the ERB scale (Patterson et al. 1992)

@@ -74,7 +74,7 @@ class Statistics:
 
 @strict_dataclass
 class TextureWindows:
-    """Mean and standard deviation over windows of their mean and standard deviation.
+    """Mean and standard deviation of each window, then mean and standard deviation of these over the windows.
 
     After the texture windows of Tzanetakis and Cook (2002, section III-A). Windows do not overlap; frames after the
     last whole window are dropped. A clip shorter than a window is one window.

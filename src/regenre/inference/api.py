@@ -79,16 +79,16 @@ def _make_analysis(families: tuple[str, ...], sr: int | None, stamps: tuple[tupl
     """Make the analysis; `stamps` are the names and times of the files of conf/, so an edit is seen."""
     settings = config.compose_settings()
     config.check_names("families", "family", list(families))
-    built = {
+    instances = {
         name: config.build(settings.family[name], f"conf/family/{name}.yaml", Family, TableFamily) for name in families
     }
-    for name, family in built.items():
+    for name, family in instances.items():
         if isinstance(family, TableFamily):
             raise UserError(f"families: families that are computed from audio expected, {name} found; leave it out")
     pooling = config.build(settings.pooling, "conf/pooling", Pooling)
     own, frames = settings.audio, settings.frames
     return Analysis(
-        built, pooling, sr or own.sr, frames.n_fft, frames.hop_length, loudness=own.loudness, floor_db=own.floor_db
+        instances, pooling, sr or own.sr, frames.n_fft, frames.hop_length, loudness=own.loudness, floor_db=own.floor_db
     )
 
 

@@ -35,7 +35,7 @@ from regenre.tabular.text import ClipText
 
 N_PIECES = 10  # of time, in the length of a clip; each begins in the middle of the one before it
 _HEARD_S = 30.0  # of a training clip, at most
-_SHOWN = 0.001  # change of a probability
+_MIN_CHANGE = 0.001  # change of a probability
 _SECONDS = ["start_s", "end_s", "change"]
 
 
@@ -183,11 +183,11 @@ def format_lines(path: str, explained: FileExplanation) -> list[str]:
     if len(explained.seconds):
         by_change = explained.seconds.sort_values("change", kind="stable")
         for words, sign, row in (("for", 1, by_change.iloc[-1]), ("against", -1, by_change.iloc[0])):
-            if sign * row["change"] >= _SHOWN:
+            if sign * row["change"] >= _MIN_CHANGE:
                 without = f"without them {explained.proba - row['change']:.3f}"
                 lines.append(f"  most {words} it: {row['start_s']:.1f} to {row['end_s']:.1f} s; {without}")
-        if explained.seconds["change"].abs().max() < _SHOWN:
-            lines.append(f"  no piece of time changes the probability by {_SHOWN} or more")
+        if explained.seconds["change"].abs().max() < _MIN_CHANGE:
+            lines.append(f"  no piece of time changes the probability by {_MIN_CHANGE} or more")
     if rows:
         for clip_id, genre, _, distance in rows.nearest.itertuples(index=False):
             lines.append(f"  near: {clip_id} ({genre}), distance {distance:.2f}")

@@ -40,7 +40,7 @@ from regenre.tabular.text import ClipText, Text
 
 FAMILIES = ("regenre.features.families", "regenre.tabular")  # what a model's file may name
 POOLINGS = ("regenre.features.pooling",)
-_SHOWN = 20  # names of cells in an error
+_MAX_NAMES = 20  # names of cells in an error
 TOLERANCE = 1e-3  # relative: how far the features of the same code may differ on another processor
 
 
@@ -250,8 +250,10 @@ def find_cell(name: str) -> Path:
         )
     if not matches:
         names = sorted({folder.name for folder in folders})
-        others = [f"and {len(names) - _SHOWN} others in {paths.locate_cells('')}"] if len(names) > _SHOWN else []
-        listed = ", ".join([*names[:_SHOWN], *others]) or "none"
+        others = (
+            [f"and {len(names) - _MAX_NAMES} others in {paths.locate_cells('')}"] if len(names) > _MAX_NAMES else []
+        )
+        listed = ", ".join([*names[:_MAX_NAMES], *others]) or "none"
         raise UserError(f"model {name!r}: no such cell; there are {listed}; run `dvc repro`")
     return matches[0]
 

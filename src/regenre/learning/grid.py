@@ -26,7 +26,7 @@ from regenre.learning.plan import PlannedCell
 from regenre.learning.splits import NOBODY, Fold
 from regenre.learning.tasks import Task
 
-MANY = 20_000  # training clips, from which on it is measured how long a cell will take
+MANY = 20_000  # training clips, from which on the time of a cell's fits is estimated first
 LONG_S = 3600.0
 FOR_SIZE = "svm_rbf_nystroem and sgd"
 _TRIALS = (1000, 2000)  # clips

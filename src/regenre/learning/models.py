@@ -6,7 +6,7 @@ run writes identical bytes. Loading runs no code from the file: it builds object
     dump_model  estimator -> content of a file
     load_model  file -> estimator
     TRUSTED     types that may be loaded
-    MOST        size of a model
+    MAX_BYTES   size of a model
 """
 
 import io
@@ -39,7 +39,7 @@ TRUSTED = frozenset(  # what skops does not trust by itself in the models of con
 _OWN = ("regenre", "sklearn", "hmmlearn", "numpy", "scipy")  # of these, the types above and no others
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<!\d)\d+(?=\.np[yz]\b)')
 _SCHEMA = "schema.json"
-MOST = 1 << 30  # bytes of a model without compression
+MAX_BYTES = 1 << 30  # bytes of a model without compression
 _PIECE = 1 << 14  # bytes
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can store
 
@@ -61,7 +61,7 @@ def load_model(path: Path, packages: Collection[str] = ()) -> Any:
     Raises
     ------
     UserError
-        There is no file, it is no model or larger than `MOST`, or it contains a type that is not trusted.
+        There is no file, it is no model or larger than `MAX_BYTES`, or it contains a type that is not trusted.
     """
     if not path.is_file():
         raise UserError(f"model {path} is missing; run `dvc repro` first")
@@ -69,7 +69,7 @@ def load_model(path: Path, packages: Collection[str] = ()) -> Any:
 
     try:
         with path.open("rb") as stream:
-            content = _unpack(stream, MOST)
+            content = _unpack(stream, MAX_BYTES)
         types = skops.io.get_untrusted_types(data=content)
     except Exception as error:  # a damaged file fails anywhere
         raise UserError(f"model {path}: a model of skops expected, none found ({error}); run `dvc repro`") from error
@@ -96,7 +96,7 @@ def _unpack(archive: IO[bytes], most: int) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(content, "w") as target:
         if (n := sum(info.file_size for info in source.infolist())) > most:
-            raise ValueError(f"at most {MOST:,} bytes without compression expected, more found")
+            raise ValueError(f"at most {MAX_BYTES:,} bytes without compression expected, more found")
         for name in dict.fromkeys(source.namelist()):
             with source.open(name) as stream:
                 member = b"".join(iter(partial(stream.read, _PIECE), b""))

@@ -105,8 +105,8 @@ def _inspect_clip(raw: Path, path: str, broken: str, min_duration_s: float) -> l
         row |= {"duration_s": len(samples) / sr, "sr": sr, "channels": samples.shape[1]}
         y = audio.check_samples(samples, sr, min_duration_s)
         measured, preview = audit.measure(samples, sr), make_preview(y, sr)
-        heard = np.frombuffer(preview.mp3, np.uint8)
-        flat = measured.peaks.ravel(), preview.duration_s, preview.peaks, preview.levels.ravel(), heard
+        mp3 = np.frombuffer(preview.mp3, np.uint8)
+        flat = measured.peaks.ravel(), preview.duration_s, preview.peaks, preview.levels.ravel(), mp3
         row |= dict(zip(_MEASURED, (measured.clipped, measured.dc, *flat), strict=True))
     except AudioError as error:
         row |= {"status": "excluded", "fault": error.fault, "reason": str(error)}

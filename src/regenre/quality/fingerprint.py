@@ -9,18 +9,19 @@ of speed. Two clips that share keys at one speed and one offset are aligned; the
 then coincide.
 
 The keys of all clips are sorted in a temporary file. Every clip looks its own keys up there, the rarest first, until it
-has met `MOST` landmarks of earlier clips, so the search takes n log n steps; `Search.compared` says how far it came.
+has met `MAX_LANDMARKS` landmarks of earlier clips, so the search takes n log n steps; `Search.compared` says how far
+it came.
 
 Deviates from Six and Leman, whose key has the ratio of the two time differences: both together are rarer, and 2 % of
 speed moves neither by more than one step.
 
-    find_peaks      samples -> peaks of the spectrogram
-    find_replicas   peaks of many clips -> pairs of the same recording
-    Search          what it returns
-    Replica         such a pair
-    SAME            least agreement of a replica
-    FASTEST         largest change of speed
-    MOST            landmarks of earlier clips that a clip is compared with
+    find_peaks       samples -> peaks of the spectrogram
+    find_replicas    peaks of many clips -> pairs of the same recording
+    Search           what it returns
+    Replica          such a pair
+    MIN_AGREEMENT    least agreement of a replica
+    MAX_SPEED_RATIO  largest change of speed
+    MAX_LANDMARKS    landmarks of earlier clips that a clip is compared with
 """
 
 import tempfile
@@ -37,9 +38,9 @@ import soxr
 from joblib import Parallel, delayed
 from scipy.spatial import KDTree
 
-SAME = 0.5  # least share of coinciding peaks; different recordings reach 0.45 in `synthetic`, 0.2 in GTZAN
-FASTEST = 1.025
-MOST = 30_000
+MIN_AGREEMENT = 0.5  # least share of coinciding peaks; different recordings reach 0.45 in `synthetic`, 0.2 in GTZAN
+MAX_SPEED_RATIO = 1.025
+MAX_LANDMARKS = 30_000
 _SR, _N_FFT, _HOP = 11_025, 1024, 256
 _LOWEST_HZ, _HIGHEST_HZ = 150.0, 4800.0
 _NEIGHBOURHOOD = (6, 9)  # frames and bins on either side; a peak is their maximum
@@ -215,7 +216,7 @@ def _search_block(
 ) -> tuple[list[Replica], np.ndarray]:
     """Find the earlier replicas of each clip of a block; return them, and the share of each clip that was compared."""
     peaks = np.asarray(peaks)  # slices of a memory map are slow
-    reach = 12 * np.log2(FASTEST)
+    reach = 12 * np.log2(MAX_SPEED_RATIO)
     own = np.concatenate(
         [_make_entries(peaks, starts[number], starts[number + 1], (-reach, reach)) for number in block]
     )
@@ -229,7 +230,7 @@ def _search_block(
     for place, clip_number in enumerate(block):
         (rows,) = np.nonzero(number == clip_number)
         rows = rows[np.argsort(n_matches[rows], kind="stable")]
-        kept = rows[np.cumsum(n_matches[rows]) <= MOST]
+        kept = rows[np.cumsum(n_matches[rows]) <= MAX_LANDMARKS]
         compared[place] = len(kept) / len(rows) if len(rows) else 1.0
         n = n_matches[kept]
         first = index[np.repeat(low[kept] - np.cumsum(n) + n, n) + np.arange(n.sum())] & _LOWER
@@ -247,7 +248,7 @@ def _confirm(
     first, second : anchors of earlier clips and of this one, with the same key
     """
     start, end = starts[clip_number : clip_number + 2]
-    near = np.abs(peaks[second, 1] - peaks[first, 1]) <= np.log2(FASTEST)
+    near = np.abs(peaks[second, 1] - peaks[first, 1]) <= np.log2(MAX_SPEED_RATIO)
     pairs = _sort_unique(first[near] * (end - start) + second[near] - start)
     first, second = pairs // (end - start), start + pairs % (end - start)
     shift = peaks[second, 1].astype(np.float64) - peaks[first, 1]
@@ -269,7 +270,7 @@ def _confirm(
         speed = float(2 ** np.median(shift[rows]))
         median_s = float(np.median(peaks[first[rows], 0] - speed * peaks[second[rows], 0]))
         agreement = _measure_agreement(peaks[starts[number] : starts[number + 1]], peaks[start:end], speed, median_s)
-        if agreement >= SAME:
+        if agreement >= MIN_AGREEMENT:
             replicas.append(Replica(number, clip_number, speed, median_s, agreement))
     return replicas
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from regenre.reporting.escaping import escape_page
 
-MOST = 10_000  # points
+MAX_POINTS = 10_000  # points
 # each at least 3 : 1 against white and against the page's dark (WCAG 2.2, 1.4.11); with 7 shapes, 70 genres differ
 COLOURS = (
     "#2878b5", "#d0601e", "#1a8f6a", "#d43c3c", "#8f66c4", "#9a7412", "#d8479a", "#7d7d7d", "#6f8a1c", "#178fa3",
@@ -28,7 +28,8 @@ def describe_map(points: pd.DataFrame, answers: pd.DataFrame, sounds: Mapping[st
 
     Parameters
     ----------
-    points : `evaluation.projection.POINTS`; of more than `MOST` clips, `MOST` at equal distances in the table
+    points : `evaluation.projection.POINTS`; of more than `MAX_POINTS` clips as many, at equal distances
+        in the table
     answers : clip_id (index), group, predicted; of the clips that the cell tests
     sounds : clip_id -> MP3 as base64
 
@@ -40,8 +41,8 @@ def describe_map(points: pd.DataFrame, answers: pd.DataFrame, sounds: Mapping[st
     x, y : 0 to 1000 from edge to edge
     sounds : place -> MP3 as base64
     """
-    if len(points) > MOST:
-        points = points.iloc[np.linspace(0, len(points) - 1, MOST).round().astype(int)]
+    if len(points) > MAX_POINTS:
+        points = points.iloc[np.linspace(0, len(points) - 1, MAX_POINTS).round().astype(int)]
     tested = answers.reindex(points["clip_id"])
     genres = pd.Index(sorted({*points["genre"], *answers["predicted"]}))
     group, groups = pd.factorize(tested["group"], sort=True)

@@ -72,8 +72,8 @@ _FINDINGS = ("clipped", "dc", "wrong_length", "wrong_rate", "replica", "exact_re
 _LICENCE = {
     True: "This page plays excerpts of 4 s. If you publish it, judge whether the licence of the recordings lets you;"
     " `report.audio: false` in conf/config.yaml leaves them out.",
-    False: "The sounds are left out of this page (`report.audio: false` in conf/config.yaml): whether the licence of"
-    " the recordings allows them is for those to judge who publish it.",
+    False: "The sounds are left out of this page (`report.audio: false` in conf/config.yaml). Who publishes sounds has"
+    " to judge whether the licence of the recordings allows it.",
 }
 BASELINE = "dummy"
 SECTIONS = (

@@ -31,7 +31,7 @@ def render_summary(
     ----------
     summary, leak, excluded : of an `evaluation.grid.Evaluation`
     stress : as for `phrase_stress`
-    expected : `evaluation.grid.estimate_chosen` under the most honest split
+    expected : `evaluation.grid.estimate_best` under the most honest split
     texts : of the cells that read texts
     """
     title = f"# {escape_markdown(summary['dataset'].iloc[0])}: {len(summary)} cells"

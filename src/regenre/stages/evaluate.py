@@ -25,7 +25,7 @@ def main(settings: Settings) -> None:
     dvc_views.write_views(reports, evaluation, {cell: tested.predictions for cell, tested in cells.items()})
     chosen = grid.choose_cells(evaluation, cells, folder, settings.study.cell, settings.stress.cells)
     for stage, record in zip(("study", "stress"), chosen, strict=True):
-        records.write_record(paths.locate_chosen(name, stage), record)
+        records.write_record(paths.locate_choice(name, stage), record)
     for table in TABLES:
         tables.write_csv(reports / f"{table}.csv", escape_sheet(getattr(evaluation, table)))
     figures = {

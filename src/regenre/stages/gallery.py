@@ -36,8 +36,8 @@ def main(settings: Settings) -> None:
     y = audio.load(path, settings.audio.sr)
     leaves, frames = settings.family, settings.frames
     families = {family: config.build(leaves[family], f"conf/family/{family}.yaml", Family) for family in FAMILIES}
-    heard = Frames(y, settings.audio.sr, frames.n_fft, frames.hop_length)
-    figure = draw_gallery(heard, f"{clip_id} of {name}", families, FAMILIES[-2:])
+    clip_frames = Frames(y, settings.audio.sr, frames.n_fft, frames.hop_length)
+    figure = draw_gallery(clip_frames, f"{clip_id} of {name}", families, FAMILIES[-2:])
     plots.save_figure(target, figure)
     print(escape_terminal(f"gallery {name}: {clip_id}"))
 

@@ -33,7 +33,7 @@ def main(settings: Settings) -> None:
         **by_table,
         study=study,
         studied=cells[grid.find_cell(cells, study.cell, "study.json")].predictions,
-        expected=grid.estimate_chosen({cell: tested.hits for cell, tested in honest.items()}, seed),
+        expected=grid.estimate_best({cell: tested.hits for cell, tested in honest.items()}, seed),
         predictions={cell: tested.predictions for cell, tested in honest.items()},
         previews=read_previews(paths.locate_previews(name), clip_ids),
         sounds=settings.report.audio,

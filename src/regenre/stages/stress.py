@@ -29,7 +29,7 @@ def main(settings: Settings) -> None:
         print(f"stress {name}: off; name deformations in stress.deformations of conf/config.yaml, ['*'] for all")
         return
     deformations = config.build_leaves("deformation", leaves, Deformation)
-    chosen = records.read_record(paths.locate_chosen(name, "stress"), grid.ChosenForStress, "run `dvc repro`").cell
+    chosen = records.read_record(paths.locate_choice(name, "stress"), grid.StressChoice, "run `dvc repro`").cell
     cells = config.read_grid().cells
     own = [grid.find_cell(cells, text, "stress.cells") for text in [chosen, *settings.stress.cells]]
     splits, classifiers = (

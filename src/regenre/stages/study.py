@@ -19,7 +19,7 @@ READS = ("search.*", "study.*", "seed", "compute.*")
 def main(settings: Settings) -> None:
     """Write the tables and the answers."""
     name, reports = config.get_choice("dataset"), paths.locate_reports()
-    chosen = records.read_record(paths.locate_chosen(name, "study"), grid.Chosen, "run `dvc repro`")
+    chosen = records.read_record(paths.locate_choice(name, "study"), grid.StudyChoice, "run `dvc repro`")
     cell_name = grid.find_cell(config.read_grid().cells, settings.study.cell or chosen.cell, "study.cell")
     index, features, search = paths.locate_index(name), paths.locate_features(name), settings.search
     cell = Planner(name, index, features, settings.seed, search, config.build).plan_cell(

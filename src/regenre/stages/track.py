@@ -35,7 +35,7 @@ def main(settings: Settings) -> None:
             model_card.write_views(tested, scores, tables.stress.iloc[:0], card, figure)
             runs.append(describe_cell(tested, folder, tables, figure, card, settings.seed, "sweep"))
     n_logged, uri, link = tracking.log_runs(name, runs, describe_overview(name, vars(grid), reports))
-    files.write_json(paths.locate_tracked(name), {"cells": len(grid.cells), "store": tracking.describe_store()})
+    files.write_json(paths.locate_marker(name), {"cells": len(grid.cells), "store": tracking.describe_store()})
     line = f"track {name}: {n_logged} runs logged, {len(runs) - n_logged} already there, in {uri}"
     how = "see" if link.startswith(uri) else f"`mlflow ui --backend-store-uri {uri}` shows them at"
     print(escape_terminal(f"{line}; {how} {link}"))

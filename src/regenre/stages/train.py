@@ -7,7 +7,6 @@ data/fits/ when a cell was fitted. Choices on the command line make one cell ins
 import time
 from pathlib import Path
 
-from joblib import effective_n_jobs
 from tqdm import tqdm
 
 from regenre import config, paths
@@ -25,8 +24,7 @@ def main(settings: Settings) -> float | None:
     """Write the cells that are missing or out of date, and remove the others; return a score for Hydra's sweepers."""
     start, fits_s = time.monotonic(), 0.0
     with config.make_compute(settings).use():
-        n_workers = effective_n_jobs(None)
-        with start_workers(tasks.__name__):
+        with start_workers(tasks.__name__) as n_workers:
             plan, folder = _plan_cells(settings)
             removed = [] if config.is_by_hand() else cells.remove_others(folder, [cell.name for cell in plan])
             stale = [cell for cell in plan if not cells.is_current(folder / cell.name, cell.plan, cell.inputs)]

@@ -17,8 +17,8 @@ class CorrelationPattern:
     128 frames. The result is its median over blocks, from -1 to 1. A band whose level is constant in a block has
     correlation 0 there, so silence yields 0.
 
-    Over less sound two levels are correlated more, by chance and because one note moves both. So of 3 s of a clip, one
-    short block, 23 of 253 columns are higher by 0.3 to 0.7 standard deviations between clips than of 30 s.
+    Over less sound two levels are correlated more, by chance and because one note moves both. So with 3 s of a clip,
+    one short block, 23 of 253 columns are 0.3 to 0.7 standard deviations between clips higher than with 30 s.
 
     Deviates from the paper in the number of bands: 23 instead of 52.
 

@@ -15,8 +15,8 @@ class DeltaSpectralPattern:
     band are sorted within each block of 25 frames, one every 5 frames; the result is the 0.9 quantile over blocks, in
     dB. Silence, a steady sound and a clip of at most `delay_s` yield 0.
 
-    A short clip has few blocks, so the quantile is nearer to the median: of 3 s of a clip, 25 of 69 columns are lower
-    by 0.3 to 0.7 standard deviations between clips than of 30 s.
+    A short clip has few blocks, so the quantile is nearer to the median: with 3 s of a clip, 25 of 69 columns are
+    0.3 to 0.7 standard deviations between clips lower than with 30 s.
 
     Deviates from the paper in the number of values (`regenre.features.blocks`).
 

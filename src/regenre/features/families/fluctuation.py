@@ -18,8 +18,8 @@ class Fluctuation:
     half the frame rate are 0. Silence yields 0, and so does a clip shorter than a segment: the amplitudes of noise
     grow as segments get shorter.
 
-    A clip of 3 s is one segment, and seldom the loud one that raises the mean of many: of 3 s of a clip, 53 of 480
-    columns are lower by 0.3 to 0.6 standard deviations between clips than of 30 s, and one higher.
+    A clip of 3 s is one segment, and seldom the loud one that raises the mean of many: with 3 s, 53 of 480 columns
+    are 0.3 to 0.6 standard deviations between clips lower than with 30 s, and one is higher.
 
     Deviates from Pampalk et al. in four ways: segments are 3 s long instead of 6 s, so that a piece of 3 s has its
     pattern. Their mean replaces the median, which depends on how many there are. The pattern is not blurred, and

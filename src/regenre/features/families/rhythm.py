@@ -44,8 +44,8 @@ class Rhythm:
 
     Silence yields 0. A steady sound yields 0 in all but onset_strength, and so does a clip shorter than a window and
     the frames at its edges, 2.9 s. a0, a1 and ra need 13 windows, a little over 9 s, and are 0 for a shorter clip: few
-    peaks have large shares. Nothing else depends on the clip's length, but chance: about one window of white noise in
-    forty counts as not steady, so three noises of 30 s in four have a tempo, and one of 5 s in eight.
+    peaks have large shares. Nothing else depends on the clip's length, except by chance: about one window of white
+    noise in forty counts as not steady, so 3 of 4 noises of 30 s have a tempo, and 1 of 8 of 5 s.
 
     Deviates from Tzanetakis and Cook in the envelope, which is the onset strength instead of the envelope of octave
     wavelet bands, in the triangle, and in the sum, which does not grow with the clip.

@@ -24,8 +24,8 @@ class SpectralContrastPattern:
     each band are sorted within each block of 40 frames, one every 20 frames; the result is the 0.1 quantile over
     blocks, in dB. Silence yields 0.
 
-    A short clip has few blocks, five of 3 s, so the quantile is nearer to the median: of 3 s of a clip, 83 of 100
-    columns are higher by 0.3 to 1.0 standard deviations between clips than of 30 s, and of 10 s two by 0.3.
+    A short clip has few blocks, five of 3 s, so the quantile is nearer to the median: with 3 s of a clip, 83 of 100
+    columns are 0.3 to 1.0 standard deviations between clips higher than with 30 s; with 10 s, two are 0.3 higher.
 
     Deviates from the paper in the number of ranks: 5 instead of 40.
 

@@ -26,8 +26,8 @@ class SpectralPattern:
     The mean level of a block, over its bands and frames, is subtracted first, so a gain changes nothing. This step is
     chosen here.
 
-    A short clip has few blocks, and their sound is alike, so the quantile is nearer to the median: of 3 s of a clip, 52
-    of 115 columns are lower by 0.3 to 0.6 standard deviations between clips than of 30 s.
+    A short clip has few blocks, and their sound is alike, so the quantile is nearer to the median: with 3 s of a clip,
+    52 of 115 columns are 0.3 to 0.6 standard deviations between clips lower than with 30 s.
 
     Deviates from the paper in the number of values (`regenre.features.blocks`).
 

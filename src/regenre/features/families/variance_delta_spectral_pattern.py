@@ -14,8 +14,8 @@ class VarianceDeltaSpectralPattern:
     The rises are sorted within blocks as in `DeltaSpectralPattern`. The result is their standard deviation over
     blocks, in dB. Silence, a steady sound and a clip with one block (shorter than 0.84 s) yield 0.
 
-    Music changes slowly, so the blocks of a short clip are alike: of 3 s of a clip, 13 of 69 columns are lower by 0.3
-    to 0.5 standard deviations between clips than of 30 s.
+    Music changes slowly, so the blocks of a short clip are alike: with 3 s of a clip, 13 of 69 columns are 0.3 to 0.5
+    standard deviations between clips lower than with 30 s.
 
     Deviates from the paper in three ways. It is the standard deviation instead of the variance, which fits scaled
     columns better. The variance s^2 of n blocks is divided by 1 - mean_ij max(0, 1 - |i - j| step / block), with step
