@@ -458,13 +458,41 @@ def test_a_store_that_was_left_half_made_is_made_again(folder: Path, monkeypatch
     assert not list(folder.glob(".*.tmp*"))
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense:x"])
-def test_a_store_that_does_not_answer_is_one_line(folder: Path, monkeypatch, uri: str) -> None:
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://127.0.0.1:9", "http://127.0.0.1:9"),
+        ("http://me:secret@127.0.0.1:9", "http://me:***@127.0.0.1:9"),
+        ("nonsense:x", "nonsense:x"),
+    ],
+)
+def test_a_store_that_does_not_answer_is_one_line(folder: Path, monkeypatch, uri: str, shown: str) -> None:
     from regenre.reporting.tracking import log_runs
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with pytest.raises(
-        UserError, match=f"^MLFLOW_TRACKING_URI: a store of MLflow that answers expected at {uri}, but .*"
-    ):
+    with pytest.raises(UserError, match=r"^MLFLOW_TRACKING_URI: a store of MLflow that answers expected at") as caught:
         log_runs("d", [make_run(folder)])
+    assert f" at {shown}, but " in str(caught.value)
+    assert "secret" not in str(caught.value)
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+
+
+def test_a_database_that_does_not_answer_is_tried_once(folder: Path, monkeypatch) -> None:
+    """There is no driver here, so the engine is one of another database, whose folder is missing."""
+    from mlflow.store.db.utils import create_sqlalchemy_engine
+
+    from regenre.reporting import tracking
+
+    tries = []
+
+    def connect_elsewhere(uri: str) -> Any:
+        tries.append(uri)
+        return create_sqlalchemy_engine(f"sqlite:///{folder}/missing/store.db")
+
+    monkeypatch.setattr(tracking, "create_sqlalchemy_engine", connect_elsewhere)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri := "postgresql+psycopg://me:secret@db.example/mlflow")
+    message = r"expected at postgresql\+psycopg://me:\*\*\*@db.example/mlflow, but .*unable to open database file"
+    with pytest.raises(UserError, match=message):
+        tracking.log_runs("d", [make_run(folder)])
+    assert tries == [uri]
+    assert tracking.describe_store() == "postgresql+psycopg://me:***@db.example/mlflow"

@@ -20,6 +20,7 @@ import contextlib
 import getpass
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -37,6 +38,8 @@ from filelock import FileLock
 from mlflow import MlflowClient, entities
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.models import Model, ModelSignature, infer_signature
+from mlflow.store.db.db_types import DATABASE_ENGINES, SQLITE
+from mlflow.store.db.utils import create_sqlalchemy_engine
 from mlflow.types.schema import Array, ColSpec, DataType, Schema
 from mlflow.utils.mlflow_tags import (
     MLFLOW_DATASET_CONTEXT,
@@ -228,12 +231,17 @@ def log_runs(experiment: str, runs: list[Run], overview: Run | None = None) -> t
                 logged = finished[digest]
                 if logged.data.tags.get(MLFLOW_PARENT_RUN_ID) not in overviews:
                     client.set_tag(logged.info.run_id, MLFLOW_PARENT_RUN_ID, parent)
-    return n_logged, uri, _link(uri, experiment_id)
+    return n_logged, _hide_password(uri), _link(uri, experiment_id)
 
 
 def describe_store() -> str:
     """Return the store's name, which is the same on every machine: `MLFLOW_TRACKING_URI`, or the file at the root."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or STORE
+    return _hide_password(os.environ.get("MLFLOW_TRACKING_URI") or STORE)
+
+
+def _hide_password(text: str) -> str:
+    """Return a URI, or a text with URIs, without passwords: files and logs would keep them."""
+    return re.sub(r"(://[^:/@\s]*):[^/\s]*@", r"\1:***@", text)
 
 
 def list_links() -> list[str]:
@@ -244,7 +252,7 @@ def list_links() -> list[str]:
 
 
 def _link(uri: str, experiment_id: str) -> str:
-    base = uri.rstrip("/") if uri.startswith("http") else UI
+    base = _hide_password(uri).rstrip("/") if uri.startswith("http") else UI
     query = f"workflowType=machine_learning&viewStateShareKey={_VIEW_NAME}"
     return f"{base}/#/experiments/{experiment_id}/runs?{query}"
 
@@ -273,7 +281,7 @@ def register_model(
         experiment_id = _find_experiment(client, run.tags["dataset"], artifacts)
         for registered in client.search_model_versions(f"name = '{name}'"):
             if registered.tags.get(DIGEST) == run.digest:
-                return int(registered.version), uri
+                return int(registered.version), _hide_password(uri)
         logged = _list_finished(client, experiment_id).get(run.digest)
         logged = logged or _log_run(client, experiment_id, run, _describe_source())
         before = mlflow.get_tracking_uri()
@@ -294,7 +302,7 @@ def register_model(
             client.update_model_version(name, registered.version, description=run.note)
         finally:
             mlflow.set_tracking_uri(before)
-        return int(registered.version), uri
+        return int(registered.version), _hide_password(uri)
 
 
 @contextlib.contextmanager
@@ -320,12 +328,17 @@ def _connect(uri: str) -> MlflowClient:
     lacking = {name: value for name, value in _PATIENCE.items() if name not in os.environ}
     os.environ.update(lacking)
     try:
+        if uri.partition("://")[0].partition("+")[0] in {*DATABASE_ENGINES} - {SQLITE}:
+            # `MlflowClient` would try ten times, and say so each time
+            with create_sqlalchemy_engine(uri).connect():  # type: ignore[no-untyped-call]
+                pass
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     except Exception as error:  # of MLflow, requests, SQLAlchemy, and of what a plugin uses
-        reason = join_lines(str(error)) or type(error).__name__
+        reason = _hide_password(join_lines(str(error)) or type(error).__name__)
         raise UserError(
-            f"MLFLOW_TRACKING_URI: a store of MLflow that answers expected at {uri}, but {reason[:200]}; start it,"
+            f"MLFLOW_TRACKING_URI: a store of MLflow that answers expected at {_hide_password(uri)}, but"
+            f" {reason[:200]}; start it,"
             " correct the variable, or unset it"
         ) from error
     finally:
