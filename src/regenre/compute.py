@@ -13,6 +13,7 @@ The backend does not change a byte of the results: a task depends on its argumen
 results are collected in the order of the tasks.
 """
 
+import gc
 import re
 import signal
 import threading
@@ -109,7 +110,10 @@ def start_workers(module: str) -> Iterator[int]:
 
 
 def _import(module: str) -> None:
+    gc.disable()  # a quarter of the time
     import_module(module)
+    gc.freeze()
+    gc.enable()
 
 
 def end_workers() -> None:

@@ -21,6 +21,7 @@ render_yaml       settings -> YAML
 get_choice        which leaf of a group this run uses
 """
 
+import gc
 import io
 import os
 import re
@@ -187,6 +188,8 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str], sweeps: Seq
         classifier and everything below it, `features` the choice alone
     sweeps : patterns of the settings whose every value has files of its own, so that --multirun loses none
     """
+    gc.freeze()  # what was imported stays: the collector need not walk through it again and again
+    gc.enable()
     name = Path(sys.argv[0]).stem.removeprefix("regenre-")
 
     with report_errors(), _explain_composition(name):
