@@ -1,6 +1,9 @@
+import math
 import os
 import signal
 import sys
+import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +52,18 @@ def test_a_call_that_ends_its_process_costs_no_other_its_result() -> None:
         )
         rows = list(results)
     assert rows == [[{"square": number**2}] if number != 5 else [] for (number,) in calls]
+
+
+def test_a_process_that_was_idle_for_too_long_is_replaced_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where warnings are errors, joblib's own word on it would end the thread that collects results."""
+    monkeypatch.setattr("regenre.compute._IDLE_S", 0.05)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with Local(2).use():
+            for number in range(20):
+                assert list(run_each(math.sqrt, [(0,), (1,), (4,), (9,)])) == [0, 1, 2, 3]
+                time.sleep(0.04 + 0.002 * number)  # about when they end
+    assert heard == []
 
 
 def test_a_cluster_yields_the_same_results(cluster: str) -> None:

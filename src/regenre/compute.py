@@ -156,7 +156,11 @@ class Local:
         if self.n_jobs != 1:
             start_tracker()
         try:
-            with joblib.parallel_config("loky", n_jobs=self.n_jobs, idle_worker_timeout=_IDLE_S):
+            with (
+                warnings.catch_warnings(),
+                joblib.parallel_config("loky", n_jobs=self.n_jobs, idle_worker_timeout=_IDLE_S),
+            ):
+                warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # it was idle; another one starts
                 yield
         except TerminatedWorkerError as error:
             signals = ", ".join(re.findall(r"SIG[A-Z]+", str(error))) or "its status is not known"
