@@ -4,7 +4,6 @@ import importlib
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is imported: pytest-xdist uses every core already
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # networks of tests are tiny: compiling is all
+os.environ.setdefault("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "1")  # workers that a task may end, not three
 os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # seven processes that no test needs
 
 import numpy as np
@@ -84,7 +85,7 @@ def classes(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory) -> Iterator[str]:
+def cluster(tmp_path_factory, programs: Path) -> Iterator[str]:
     """A scheduler and two workers of one thread on loopback; a worker that dies is started again by its nanny."""
     folder = tmp_path_factory.mktemp("dask")
     env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
@@ -92,7 +93,7 @@ def cluster(tmp_path_factory) -> Iterator[str]:
     address = f"tcp://127.0.0.1:{port}"
 
     def start(*arguments: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", "dask", *arguments]
+        command = [str(programs / "python"), "-m", "dask", *arguments]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, env=env)
 
     scheduler = start("scheduler", "--host", "127.0.0.1", "--port", port, "--dashboard-address", ":0")
@@ -152,6 +153,8 @@ def pytest_configure(config: pytest.Config) -> None:
     Several processes that compile at once spoil numba's cache, and the programs import librosa too. Projects copy what
     is compiled of regenre with its sources.
     """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        warm.use_for_workers(Path(os.environ[SHARED_PROGRAMS]))
     if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
         for name in ("util.utils", "beat", "core.pitch", "core.audio"):
             importlib.import_module(f"librosa.{name}")

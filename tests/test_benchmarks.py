@@ -104,7 +104,7 @@ def test_deformations_has_a_row_for_every_family_and_a_cost(run_benchmark, tmp_p
 
 
 def test_networks_has_the_speed_and_memory_of_each(run_benchmark, tmp_path: Path) -> None:
-    run_benchmark("networks", *read_dose("networks"), "--json", tmp_path / "figures.json", WARM_CHILDREN="1")
+    run_benchmark("networks", *read_dose("networks"), "--json", tmp_path / "figures.json")
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert_positive(figures)
     assert set(figures) == {"mfcc/realtime", "mfcc/mb", "linear_probe/fit_s", "linear_probe/mb"}
@@ -120,7 +120,7 @@ def test_a_folder_without_clips_is_one_line(run_benchmark, name: str, tmp_path: 
 
 @pytest.mark.slow
 def test_scale_has_every_stage(run_benchmark, tmp_path: Path) -> None:
-    process = run_benchmark("scale", *read_dose("scale"), "--json", tmp_path / "figures.json", WARM_CHILDREN="1")
+    process = run_benchmark("scale", *read_dose("scale"), "--json", tmp_path / "figures.json")
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures.pop("cluster/256_differences") == 0 < figures.pop("cluster/256_seconds")
     stages = {name.partition("/")[0] for name in figures if name.endswith("_seconds")}
@@ -134,7 +134,7 @@ def test_scale_has_every_stage(run_benchmark, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_damaged_files_and_killed_stages_end_in_results_or_reasons(run_benchmark, tmp_path: Path) -> None:
     options = [*read_dose("reliability"), "--json", tmp_path / "figures.json"]
-    process = run_benchmark("reliability", *options, REGENRE_JOBS="1", WARM_CHILDREN="1")
+    process = run_benchmark("reliability", *options, REGENRE_JOBS="1")
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures.pop("memory") > 0
     assert set(figures) == {"tracebacks", "crashes", "hangs", "unaccounted", "differences"}

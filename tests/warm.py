@@ -1,18 +1,21 @@
 """A `python` for tests that has the libraries imported already: it forks for each command.
 
 A stage of a tiny project takes a fifth of a second, and its imports take two. A command of a test that begins with
-`python`, `regenre` or `dvc`, also one that DVC runs, is sent to a process that waits with the libraries, but without
-regenre, for each project has sources of its own. Tests of signals and of installation do without it.
-With WARM_CHILDREN in its environment, the `sys.executable` that a command starts is such a `python` too. A command is
-killed with the process that sent it.
+`python`, `regenre` or `dvc`, also one that DVC, joblib or Dask runs, is sent to a process that waits with the
+libraries, but without regenre, for each project has sources of its own. Tests of signals and of installation do without
+it. A command has the open files of the process that sent it, and is killed with it; if it ends without a status, that
+process is killed too.
 
-    start  a server; returns the folder with its commands
+    start            a server; returns the folder with its commands
+    use_for_workers  start the processes of joblib so
 """
 
 import atexit
+import fcntl
 import gc
 import importlib
 import json
+import multiprocessing
 import os
 import runpy
 import signal
@@ -24,22 +27,25 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 LIBRARIES = (
-    "alembic.command", "av", "dvc.cli", "dvc.repo", "hydra", "joblib", "librosa.filters", "librosa.util.utils",
-    "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "matplotlib.figure", "mlflow",
-    "mlflow.models", "mlflow.store.tracking.sqlalchemy_store", "pandas", "pyarrow.pandas_compat", "pyarrow.parquet",
+    "alembic.command", "av", "distributed", "dvc.cli", "dvc.repo", "hydra", "joblib", "librosa.filters",
+    "librosa.util.utils", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "matplotlib.figure",
+    "mlflow", "mlflow.models", "mlflow.store.tracking.sqlalchemy_store", "pandas", "pyarrow.pandas_compat", "pyarrow.parquet",
     "pydantic", "scipy.ndimage", "scipy.signal", "scipy.spatial", "scipy.stats", "sklearn.compose",
     "sklearn.discriminant_analysis", "sklearn.ensemble", "sklearn.model_selection", "sklearn.neighbors", "sklearn.svm",
     "skops.io", "soundfile", "soxr",
 )  # fmt: skip
 CLIENT = """#!{python} -IS
-import json, os, socket, sys
+import json, os, signal, socket, sys
+files = [number for number in map(int, os.listdir("/dev/fd")) if os.path.exists(f"/dev/fd/{{number}}")]
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
-socket.send_fds(server, [b"{{"], [0, 1, 2])
-server.sendall(json.dumps([sys.argv[0], {command!r} + sys.argv[1:], os.getcwd(), dict(os.environ)]).encode() + b"\\n")
-sys.exit((server.recv(1) or b"\\1")[0])
+socket.send_fds(server, [b"{{"], files)
+request = [sys.argv[0], {command!r} + sys.argv[1:], os.getcwd(), dict(os.environ), files, os.getpid()]
+server.sendall(json.dumps(request).encode() + b"\\n")
+sys.exit((server.recv(1) or os.kill(os.getpid(), signal.SIGKILL))[0])
 """
 COMMANDS = {"python": [], "regenre": ["-m", "regenre"], "dvc": ["-m", "dvc"]}
 
@@ -65,6 +71,15 @@ def start(folder: Path) -> Iterator[Path]:
         server.wait()
 
 
+def use_for_workers(programs: Path) -> None:
+    """Let joblib start the processes of this one with the `python` of these programs."""
+    from joblib.externals.loky.backend import popen_loky_posix
+
+    module = ModuleType("sys")
+    module.__dict__.update(executable=str(programs / "python"), __getattr__=lambda name: getattr(sys, name))
+    popen_loky_posix.sys = module
+
+
 def serve(number: int) -> None:
     """Run each command that arrives at a listening socket in a process of its own."""
     for name in LIBRARIES:
@@ -81,20 +96,23 @@ def serve(number: int) -> None:
 
 
 def answer(client: socket.socket) -> None:
-    """Run the client's command with its streams, folder and environment, send the status, and end."""
+    """Run the client's command with its open files, folder and environment, send the status, and end."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _, streams, _, _ = socket.recv_fds(client, 1, 3)
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
+    client = socket.socket(fileno=move(client.detach()))
+    _, received, _, _ = socket.recv_fds(client, 1, 253)
+    with client.makefile("rb") as request:
+        program, arguments, folder, environment, numbers, process = json.loads(request.readline())
+    for file, number in zip([move(file) for file in received], numbers, strict=True):
+        os.dup2(file, number)
+        os.close(file)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.__stderr__ = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115
-    with client.makefile("rb") as request:
-        program, arguments, folder, environment = json.loads(request.readline())
-    threading.Thread(target=die_with, args=(client,), daemon=True).start()
-    if environment.pop("WARM_CHILDREN", ""):
-        sys.executable = str(Path(program).with_name("python"))
+    threading.Thread(target=die_with, args=(client, os.getpid()), daemon=True).start()
+    if any("loky" in argument for argument in arguments):
+        os.getpid = lambda: process  # joblib knows its workers by the process that it started
+    sys.executable = str(Path(program).with_name("python"))
+    multiprocessing.set_executable(sys.executable)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -105,16 +123,23 @@ def answer(client: socket.socket) -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except OSError:
+        except (OSError, ValueError):  # nobody reads it; or it is closed, as at the end of a stage
             status = status or 120
     client.sendall(bytes([status]))
     os._exit(status)
 
 
-def die_with(client: socket.socket) -> None:
+def move(file: int) -> int:
+    """Give an open file a number that no client uses."""
+    number = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 512)
+    os.close(file)
+    return number
+
+
+def die_with(client: socket.socket, process: int) -> None:
     """End this process at once if the client ends, for somebody killed it."""
     client.recv(1)
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(process, signal.SIGKILL)
 
 
 def run(arguments: list[str]) -> int:

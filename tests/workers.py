@@ -1,6 +1,7 @@
 """What tests let worker processes do: apart from `helpers`, whose libraries each of them would import."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -23,19 +24,19 @@ def die_once(marker: str, value: float) -> float:
     """The first worker that takes this dies, as a lost machine would."""
     if not Path(marker).exists():
         Path(marker).touch()
-        os.kill(os.getpid(), 9)
+        signal.raise_signal(signal.SIGKILL)
     return value
 
 
 def end_worker(client: int) -> None:
     """Every worker that takes this dies, as if it had too little memory; the process of this number does not."""
     if os.getpid() != client:
-        os.kill(os.getpid(), 9)
+        signal.raise_signal(signal.SIGKILL)
 
 
 def square_unless_five(number: Any) -> list[dict[str, Any]]:
     """Return the square in a row; five ends the process, as a damaged file ends a decoder that has a defect."""
     number = int(Path(number).stem) if isinstance(number, Path) else number
     if number == 5:
-        os.kill(os.getpid(), 11)
+        signal.raise_signal(signal.SIGSEGV)
     return [{"square": number**2}]

@@ -46,7 +46,7 @@ DISTORTIONS = {
 
 @pytest.fixture(scope="module")
 def originals(shared: Path) -> list[np.ndarray]:
-    paths = sorted((shared / "audio/gtzan_mini").glob("*/*.0000[03].flac"))
+    paths = sorted((shared / "audio/gtzan_mini").glob("*/*.00000.flac"))
     return [soundfile.read(path, dtype="float32")[0] for path in paths]
 
 
@@ -61,7 +61,7 @@ def test_every_replica_is_found_and_nothing_else(
 ) -> None:
     distort, speed, offset_s = DISTORTIONS[name]
     n = len(originals)
-    assert n == 19
+    assert n == 10
     replicas = find_replicas(original_peaks + [find_peaks(distort(y), SR) for y in originals]).replicas
     assert [(pair.first, pair.second) for pair in replicas] == [(number, n + number) for number in range(n)]
     for pair in replicas:
@@ -80,7 +80,7 @@ def test_rare_landmarks_are_compared_first_and_the_rest_is_counted(
     monkeypatch.setattr(fingerprint, "MAX_LANDMARKS", 2000)
     partly = find_replicas(clips)
     assert partly.replicas == whole.replicas
-    assert [(pair.first, pair.second, pair.agreement) for pair in partly.replicas] == [(7, 19, 1.0)]
+    assert [(pair.first, pair.second, pair.agreement) for pair in partly.replicas] == [(7, 10, 1.0)]
     assert partly.compared[0] == 1  # there is no earlier clip
     assert 0 < partly.compared[-1] < 1
 

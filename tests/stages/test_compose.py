@@ -12,7 +12,7 @@ def test_the_settings_of_the_grid_are_written_composed_and_nothing_else(project:
     assert set(settings.family) == {"mfcc", "spectral_shape"}
     assert settings.features.mfcc == {"families": ["mfcc"], "columns": ["*"]}
     assert settings.split.grouped_kfold.seed == 20020  # of params.yaml
-    assert settings.dataset.n_clips == 2
+    assert settings.dataset.n_clips == 1
     assert settings.extract == {"reads": ["rows"], "splits": ["regenre.learning.splits.GroupedKFolds"]}
     assert not {"seed", "source", "compute", "trusted"} & set(settings)
 

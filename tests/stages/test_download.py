@@ -6,7 +6,7 @@ pytestmark = pytest.mark.slow
 
 def test_the_clips_of_the_dataset_are_there(project: Project) -> None:
     raw = project.folder / "data/raw/synthetic"
-    assert len(list(raw.glob("*/*.wav"))) == 75
+    assert len(list(raw.glob("*/*.wav"))) == 45
     assert (raw / "clips.csv").is_file()
 
 

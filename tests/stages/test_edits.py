@@ -73,4 +73,4 @@ def test_a_project_is_found_whatever_conf_lies_in_the_working_directory(edited: 
     (other / "conf").mkdir(parents=True)
     (other / "conf/config.yaml").write_text("nothing: here\n")
     command = f"cd {other} && python -m regenre.stages.extract"
-    assert "extract synthetic: 72 clips" in edited.run("sh", "-c", command)
+    assert "extract synthetic: 42 clips" in edited.run("sh", "-c", command)

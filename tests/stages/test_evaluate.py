@@ -10,7 +10,7 @@ def test_the_reports_are_there(project: Project) -> None:
     summary = pd.read_csv(reports / "summary.csv")
     assert len(summary) == 4
     assert list(summary.columns[:5]) == ["dataset", "split", "features", "classifier", "n_clips"]
-    assert (summary["n_clips"] == 72).all()
+    assert (summary["n_clips"] == 42).all()
     excluded = pd.read_csv(reports / "excluded.csv")
     assert sorted(excluded["fault"]) == ["silent", "truncated", "unreadable"]
     for name in ("accuracy.png", "per_genre_f1.png", "confusion/grouped_kfold-mfcc-knn.svg"):

@@ -32,7 +32,7 @@ def test_a_feature_set_written_by_another_version_is_refused_by_train(project: P
 
 def test_settings_are_read_from_the_command_line(project: Project) -> None:
     output = project.run_stage("extract", "pooling=five_statistics", "family.mfcc.n_mfcc=13")
-    assert "extract synthetic: 72 clips; columns: mfcc 65, spectral_shape 50" in output
+    assert "extract synthetic: 42 clips; columns: mfcc 65, spectral_shape 50" in output
 
 
 def test_wrong_settings_are_one_line(project: Project) -> None:

@@ -42,7 +42,7 @@ def test_choices_on_the_command_line_make_a_cell_beside_the_grid(project: Projec
 
 
 def test_parameters_can_be_added_and_removed(project: Project) -> None:
-    overrides = ("classifier=svm_rbf", "~classifier.search.gamma", "+classifier.search.degree=[2,3]")
+    overrides = ("classifier=lda", "~classifier.search.shrinkage", "+classifier.search.tol=[1e-4,1e-3]")
     output = project.run_stage("train", *overrides)
     assert "1 cells fitted" in output
     shutil.rmtree(project.folder / "data/sweeps")

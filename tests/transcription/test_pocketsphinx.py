@@ -15,13 +15,14 @@ WORDS = {"capacity", "technology", "applications", "definition", "television", "
 def test_read_speech_has_its_words_with_times_and_confidence(shared: Path) -> None:
     transcribe = build_leaf("transcriber", "pocketsphinx")
     y = audio.load(shared / "audio/music_speech/speech/allison.flac", transcribe.sr)[: 20 * transcribe.sr]
+    beginning = transcribe(y[: 4 * transcribe.sr])
     words = transcribe(y)
     assert len(WORDS & {word.word for word in words}) >= 6
     assert all(0 <= word.start_s < word.end_s <= 20.1 for word in words)
     assert [word.start_s for word in words] == sorted(word.start_s for word in words)
     assert len({word.confidence for word in words}) > 10
     assert not any(set(word.word) & set("<>[]()") for word in words)
-    assert transcribe(y) == words  # whatever was heard before
+    assert beginning == transcribe(y[: 4 * transcribe.sr]) != []  # whatever was heard before
 
 
 @pytest.mark.parametrize("y", [np.zeros(0), np.zeros(16_000), sine(440, 2.0, 16_000)], ids=["empty", "silent", "tone"])
