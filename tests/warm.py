@@ -32,8 +32,8 @@ from types import ModuleType
 LIBRARIES = (
     "alembic.command", "av", "distributed", "dvc.cli", "dvc.repo", "hydra", "joblib", "librosa.filters",
     "librosa.util.utils", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "matplotlib.figure",
-    "mlflow", "mlflow.models", "mlflow.store.tracking.sqlalchemy_store", "pandas", "pyarrow.pandas_compat", "pyarrow.parquet",
-    "pydantic", "scipy.ndimage", "scipy.signal", "scipy.spatial", "scipy.stats", "sklearn.compose",
+    "mlflow", "mlflow.models", "mlflow.store.tracking.sqlalchemy_store", "pandas", "pyarrow.pandas_compat",
+    "pyarrow.parquet", "pydantic", "scipy.ndimage", "scipy.signal", "scipy.spatial", "scipy.stats", "sklearn.compose",
     "sklearn.discriminant_analysis", "sklearn.ensemble", "sklearn.model_selection", "sklearn.neighbors", "sklearn.svm",
     "skops.io", "soundfile", "soxr",
 )  # fmt: skip
