@@ -23,6 +23,7 @@ from regenre.features.pooling import Pooling
 from regenre.inference.model import convert_samples, find_best, find_cell, read_model
 
 Source = str | PathLike[str] | np.ndarray
+_Stamps = tuple[tuple[str, int], ...]  # names and times of the files of conf/, so an edit is seen
 
 
 def extract(source: Source, features: str = "mfcc", sr: int | None = None) -> pd.Series:
@@ -74,10 +75,14 @@ def make_analysis(families: Sequence[str], sr: int | None = None) -> Analysis:
     return _make_analysis(tuple(families), sr, stamps)
 
 
-@lru_cache(maxsize=8)  # a composition takes longer than the features of a clip
-def _make_analysis(families: tuple[str, ...], sr: int | None, stamps: tuple[tuple[str, int], ...]) -> Analysis:
-    """Make the analysis; `stamps` are the names and times of the files of conf/, so an edit is seen."""
-    settings = config.compose_settings()
+@lru_cache(maxsize=1)  # a composition takes longer than the features of a clip
+def _compose_settings(stamps: _Stamps) -> config.Settings:
+    return config.compose_settings()
+
+
+@lru_cache(maxsize=8)
+def _make_analysis(families: tuple[str, ...], sr: int | None, stamps: _Stamps) -> Analysis:
+    settings = _compose_settings(stamps)
     config.check_names("families", "family", list(families))
     instances = {
         name: config.build(settings.family[name], f"conf/family/{name}.yaml", Family, TableFamily) for name in families
