@@ -147,21 +147,21 @@ def project(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile, then start the shared programs, before the workers of pytest-xdist start.
+    """Compile, and start the shared programs, before the workers of pytest-xdist start.
 
-    Several processes that compile at once spoil numba's cache, and the programs import librosa too. Projects copy what
-    is compiled of regenre with its sources.
+    Several processes that compile at once spoil numba's cache, and the programs import librosa too, but not regenre.
+    Projects copy what is compiled of regenre with its sources.
     """
     if "PYTEST_XDIST_WORKER" in os.environ:
         warm.use_for_workers(Path(os.environ[SHARED_PROGRAMS]))
     if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
         for name in ("util.utils", "beat", "core.pitch", "core.audio"):
             importlib.import_module(f"librosa.{name}")
-        SpectralShape([0.5])(frames_of(silence()))
         stack = ExitStack()
         config.add_cleanup(stack.close)
         folder = Path(stack.enter_context(TemporaryDirectory()))
         os.environ[SHARED_PROGRAMS] = str(stack.enter_context(warm.start(folder)))
+        SpectralShape([0.5])(frames_of(silence()))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
