@@ -3,7 +3,7 @@
 A stage of a tiny project takes a fifth of a second, and its imports take two. A command of a test that begins with
 `python`, `regenre` or `dvc`, also one that DVC, joblib or Dask runs, is sent to a process that waits with the
 libraries, but without regenre, for each project has sources of its own. Tests of signals and of installation do without
-it. A command has the open files of the process that sent it, and is killed with it; if it ends without a status, that
+it. A command gets the open files of the process that sent it, and is killed with it; if it ends without a status, that
 process is killed too.
 
     start            a server; returns the folder with its commands
@@ -43,6 +43,8 @@ files = [number for number in map(int, os.listdir("/dev/fd")) if os.path.exists(
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
 socket.send_fds(server, [b"{{"], files)
+for number in set(files) - {{0, 1, 2}}:  # else a pipe that the command closes would stay open
+    os.close(number)
 request = [sys.argv[0], {command!r} + sys.argv[1:], os.getcwd(), dict(os.environ), files, os.getpid()]
 server.sendall(json.dumps(request).encode() + b"\\n")
 sys.exit((server.recv(1) or os.kill(os.getpid(), signal.SIGKILL))[0])
