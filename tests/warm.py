@@ -4,7 +4,7 @@ A stage of a tiny project takes a fifth of a second, and its imports take two. A
 `python`, `regenre` or `dvc`, also one that DVC, joblib or Dask runs, is sent to a process that waits with the
 libraries, but without regenre, for each project has sources of its own. Tests of signals and of installation do without
 it. A command gets the open files of the process that sent it, and is killed with it; if it ends without a status, that
-process is killed too. Options of the interpreter need a `python` of their own.
+process is killed too.
 
     start            a server; returns the folder with its commands
     use_for_workers  start the processes of joblib so
@@ -39,8 +39,6 @@ LIBRARIES = (
 )  # fmt: skip
 CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys
-if sys.argv[0].endswith("python") and sys.argv[1][0] == "-" and sys.argv[1] not in ("-c", "-m"):  # such as -W
-    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 files = [number for number in map(int, os.listdir("/dev/fd")) if os.path.exists(f"/dev/fd/{{number}}")]
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
