@@ -2,6 +2,7 @@ import importlib
 import io
 import struct
 import subprocess
+import sys
 import tracemalloc
 import zipfile
 import zlib
@@ -28,7 +29,7 @@ def test_a_loaded_model_has_the_same_probabilities(tmp_path: Path, name: str) ->
     assert list(loaded.classes_) == list(model.classes_)
 
 
-def test_another_process_writes_the_same_bytes(tmp_path: Path, programs: Path) -> None:
+def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
         "from pathlib import Path; from helpers import LEARNERS, blobs, fit_all\n"
@@ -36,7 +37,7 @@ def test_another_process_writes_the_same_bytes(tmp_path: Path, programs: Path) -
         "Path(sys.argv[1]).write_bytes(models.dump_model(fit_all(LEARNERS['vote'], *blobs())))"
     )
     for name in "ab":
-        subprocess.run([programs / "python", "-c", code, str(tmp_path / name)], check=True)
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=True)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
