@@ -1,5 +1,6 @@
 """Signals that we know, and the real audio of ../shared where it is there."""
 
+import gc
 import importlib
 import os
 import shutil
@@ -19,7 +20,7 @@ import pytest
 import soundfile
 import warm
 from filelock import FileLock
-from helpers import ROOT, SR, frames_of, silence, sine, write_mean_network
+from helpers import ROOT, SR, find_port, frames_of, silence, sine, write_mean_network
 from hypothesis import HealthCheck, settings
 from joblib import effective_n_jobs
 from projects import Project
@@ -88,7 +89,7 @@ def cluster(tmp_path_factory, programs: Path) -> Iterator[str]:
     """A scheduler and two workers of one thread on loopback; a worker that dies is started again by its nanny."""
     folder = tmp_path_factory.mktemp("dask")
     env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
-    port = str(20_000 + os.getpid() % 20_000)
+    port = str(find_port())
     address = f"tcp://127.0.0.1:{port}"
 
     def start(*arguments: str) -> subprocess.Popen:
@@ -152,6 +153,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Several processes that compile at once spoil numba's cache, and the programs import librosa too, but not regenre.
     Projects copy what is compiled of regenre with its sources.
     """
+    gc.disable()  # until the tests are collected
     if "PYTEST_XDIST_WORKER" in os.environ:
         warm.use_for_workers(Path(os.environ[SHARED_PROGRAMS]))
     if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
@@ -172,6 +174,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     first = next((item.path for item in items if uses_finished(item)), None)
     items.sort(key=lambda item: (item.path != first, is_quick(item), uses_finished(item), len(item.path.parts)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare Python's collector the walks through what stays: every test, and every module."""
+    gc.freeze()
+    gc.set_threshold(20_000)
+    gc.enable()
 
 
 def is_quick(item: pytest.Item) -> bool:

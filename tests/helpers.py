@@ -1,6 +1,7 @@
 """What several tests share: signals that we know, tables, learners on points that are easy to tell apart."""
 
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -231,6 +232,12 @@ os.execvp(sys.argv[1], sys.argv[1:])
 def heed_signals(*command: str) -> list[str]:
     """Return a command that takes the signals which `nohup`, or `&` in a script, lets the tests ignore."""
     return [sys.executable, "-c", HEED, *command]
+
+
+def find_port() -> int:
+    """Return a port of this machine that nobody uses."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], bool], step_s: float = 0.05) -> None:

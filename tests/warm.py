@@ -30,12 +30,17 @@ from pathlib import Path
 from types import ModuleType
 
 LIBRARIES = (
-    "alembic.command", "av", "distributed", "dvc.cli", "dvc.repo", "hydra", "joblib", "librosa.filters",
-    "librosa.util.utils", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "matplotlib.figure",
-    "mlflow", "mlflow.models", "mlflow.store.tracking.sqlalchemy_store", "pandas", "pyarrow.pandas_compat",
-    "pyarrow.parquet", "pydantic", "scipy.ndimage", "scipy.signal", "scipy.spatial", "scipy.stats", "sklearn.compose",
-    "sklearn.discriminant_analysis", "sklearn.ensemble", "sklearn.model_selection", "sklearn.neighbors", "sklearn.svm",
-    "skops.io", "soundfile", "soxr",
+    "alembic.command", "av.subtitles", "celery.app.amqp", "distributed", "dulwich.porcelain", "dvc.cli.parser",
+    "dvc.data_cloud", "dvc.render.match", "dvc.repo.experiments.queue.celery", "dvc.repo.index",
+    "dvc.repo.open_repo", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local",
+    "hydra._internal.core_plugins.basic_sweeper", "hydra_plugins.hydra_joblib_launcher.joblib_launcher", "joblib",
+    "joblib.externals.loky.backend.popen_loky_posix", "librosa.filters", "librosa.util.utils",
+    "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "matplotlib.figure", "mlflow",
+    "mlflow.models", "mlflow.store.tracking.sqlalchemy_workspace_store", "networkx", "pandas",
+    "PIL.JpegImagePlugin", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet", "pydantic.dataclasses",
+    "ruamel.yaml.cyaml", "scipy.ndimage", "scipy.signal", "scipy.spatial", "scipy.stats", "sklearn.compose",
+    "sklearn.discriminant_analysis", "sklearn.ensemble", "sklearn.model_selection", "sklearn.neighbors",
+    "sklearn.svm", "skops.io", "soundfile", "soxr", "sqlalchemy.dialects.sqlite", "tabulate",
 )  # fmt: skip
 CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys
@@ -87,6 +92,7 @@ def serve(number: int) -> None:
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.freeze()
+    gc.set_threshold(20_000)  # a command of a test ends before there is much to collect
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
     with socket.socket(fileno=number) as listener:
         while True:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import requests
 import soundfile
-from helpers import noise, sine, wait_until
+from helpers import find_port, noise, sine, wait_until
 from projects import Project
 from threadpoolctl import threadpool_limits
 
@@ -119,7 +119,7 @@ def test_classify_names_the_genres_of_files_and_goes_on_past_bad_ones(project: P
 
 
 def test_a_registered_model_answers_as_the_command_line_does(project: Project, tmp_path: Path) -> None:
-    sound, port = tmp_path / "a.wav", 20_000 + os.getpid() % 20_000
+    sound, port = tmp_path / "a.wav", find_port()
     soundfile.write(sound, noise(2.0), 22_050)
     model = "grouped_kfold-mfcc-knn"
     expected = json.loads(project.run("regenre", "classify", str(sound), "--json", "--model", model).splitlines()[-1])

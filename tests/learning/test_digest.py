@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,13 @@ def test_the_libraries_of_a_cell_are_those_that_its_code_imports() -> None:
     assert "hmmlearn" in digest.find_libraries(list_code(make_task(Learner(Hmm()))))
     assert "scipy" in digest.find_libraries({"scipy.optimize"})
     assert {"scipy", "joblib"} <= set(digest.find_libraries({"sklearn.svm"}))  # which scikit-learn needs
+
+
+def test_packages_belong_to_the_libraries_that_importlib_names() -> None:
+    expected = packages_distributions()
+    for package in ("PIL", "hmmlearn", "numpy", "six", "sklearn", "yaml"):
+        assert digest._find_library(package) == min(expected[package])
+    assert digest._find_library("lost") is None
 
 
 def test_libraries_that_are_imported_late_count() -> None:

@@ -4,7 +4,6 @@ import getpass
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import requests
-from helpers import make_plan, wait_until
+from helpers import find_port, make_plan, wait_until
 from helpers import predictions as make_predictions
 
 from regenre import tables
@@ -50,9 +49,7 @@ def is_answering(url: str) -> bool:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """MLflow's server on loopback, with a database of its own."""
     folder = tmp_path_factory.mktemp("server")
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = find_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1"]
     process = subprocess.Popen(
         [*command, f"--backend-store-uri=sqlite:///{folder}/store.db", f"--artifacts-destination={folder}/files"],

@@ -18,7 +18,7 @@ from regenre.evaluation import metrics
 from regenre.learning import splits
 from regenre.learning.plan import PlannedCell
 from regenre.learning.splits import Fold
-from regenre.learning.tasks import Result, Task, fit_fold, limit_threads, run_task
+from regenre.learning.tasks import Result, Task, fit_fold, run_task, supervise
 
 AHEAD = (1.5, 2.0, 4.0)  # multiples of the number of clips at which the law is evaluated
 _EXPONENTS = np.geomspace(0.1, 2.0, 40)
@@ -211,7 +211,7 @@ def _measure_losses(task: Task, blocks: list[np.ndarray], n_permutations: int, s
     """Return the hits that each tested clip loses, mean over permutations, shape (n_blocks, n_tested)."""
     test = task.fold.test
     rng = np.random.default_rng(seed)
-    with limit_threads(task):
+    with supervise(task):
         estimator = fit_fold(task).estimator
         X, actual = task.values.select(test), task.genre[test]
         before = (estimator.predict(X) == actual).astype(float)

@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from regenre.errors import UserError
 from regenre.learning.plan import PlannedCell
-from regenre.learning.tasks import Task, fit_fold, limit_threads
+from regenre.learning.tasks import Task, fit_fold, supervise
 from regenre.tables import PROBA, list_genres
 
 MOST_EXACT = 10  # families whose 2^n coalitions are all computed
@@ -259,7 +259,7 @@ def choose_mistakes(predictions: pd.DataFrame, n: int) -> list[str]:
 
 
 def _explain_fold(task: Task, training: Training, rows: np.ndarray) -> list[Explanation]:
-    with limit_threads(task):
+    with supervise(task):
         estimator = fit_fold(task).estimator
         return [explain_clip(estimator, x, training) for x in task.values.select(rows)]
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from regenre import audio, tables
@@ -32,8 +31,9 @@ from regenre.features.pooling import Pooling
 from regenre.files import check_clip
 from regenre.learning.plan import Build, PlannedCell
 from regenre.learning.splits import Split
-from regenre.learning.tasks import Task, Values, fit_fold, limit_threads
+from regenre.learning.tasks import Task, Values, fit_fold, supervise
 from regenre.paths import CellName
+from regenre.threads import limit_threads
 
 _MEASURES = ("accuracy", "difference", "changed")
 COLUMNS = [
@@ -126,7 +126,7 @@ def _deform_clip(
     clip_id: str, path: Path, md5: str, deformations: Mapping[str, Deformation], analysis: Analysis
 ) -> list[Features]:
     """Return the features of a clip after each deformation."""
-    with threadpool_limits(1):  # as in extraction
+    with limit_threads():  # as in extraction
         check_clip(path, md5)
         with audio.name_errors(path):
             samples, sr = audio.decode(path)
@@ -172,7 +172,7 @@ def _join(cell: PlannedCell, features: Sequence[Features], analysis: Analysis) -
 
 def _answer(task: Task, changed: list[np.ndarray]) -> np.ndarray:
     """Return the genres that a fold's model names for its tested clips: unchanged, then after each deformation."""
-    with limit_threads(task):
+    with supervise(task):
         estimator = fit_fold(task).estimator
         clips = [task.values.select(task.fold.test), *changed]
         return np.stack([estimator.classes_[estimator.predict_proba(X).argmax(axis=1)] for X in clips])

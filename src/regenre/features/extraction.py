@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from regenre import audio, parts
 from regenre.decoding import AudioError
@@ -35,6 +34,7 @@ from regenre.features.frames import Frames
 from regenre.features.pooling import Pooling, average_blocks
 from regenre.files import check_clip
 from regenre.settings import Loudness
+from regenre.threads import limit_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -245,7 +245,7 @@ def _list_rows(
     makers: Mapping[str, tuple[Copies, Analysis]],
 ) -> list[dict[str, object]]:
     """Return a row for the clip, with number -1, one for each piece, one for each copy; sequences are flat."""
-    with threadpool_limits(1):  # no nested parallelism, and the same sums for any number of workers
+    with limit_threads():  # no nested parallelism, and the same sums for any number of workers
         check_clip(path, md5)
         try:
             samples, sr = audio.decode(path)

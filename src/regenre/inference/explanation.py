@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from regenre import audio, config, paths
 from regenre.errors import UserError
@@ -32,6 +31,7 @@ from regenre.reporting.explanation import Item, render_items
 from regenre.reporting.file_page import FilePage, encode_mp3
 from regenre.reporting.gallery import FAMILIES
 from regenre.tabular.text import ClipText
+from regenre.threads import limit_threads
 
 N_PIECES = 10  # of time, in the length of a clip; each begins in the middle of the one before it
 _HEARD_S = 30.0  # of a training clip, at most
@@ -129,7 +129,7 @@ def explain_file(model: Model, path: Path, start_s: float | None = None) -> File
         notes.append("no seconds: the model reads texts alone")
     try:
         training = read_training(model.cell)
-        with threadpool_limits(1):
+        with limit_threads():
             rows = explain_clip(model.estimator, model.compute_features(y, text)[0], training)
     except UserError as error:
         notes.append(f"no families and no nearest clips: {error}")

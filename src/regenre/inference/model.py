@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from regenre import audio, config, paths, tables
 from regenre.decoding import AudioError
@@ -37,6 +36,7 @@ from regenre.learning.cells import RECORD, Cell
 from regenre.paths import TEXT, CellName
 from regenre.tables import FamilyRecord
 from regenre.tabular.text import ClipText, Text
+from regenre.threads import limit_threads
 
 FAMILIES = ("regenre.features.families", "regenre.tabular")  # what a model's file may name
 POOLINGS = ("regenre.features.pooling",)
@@ -122,7 +122,7 @@ class Model:
 
     def compute_features(self, y: np.ndarray, text: ClipText | None = None) -> np.ndarray:
         """Return what the estimator reads of a clip: shape (1, n_columns), or one sequence in an object array."""
-        with threadpool_limits(1):  # as in training: another number of threads sums in another order
+        with limit_threads():  # as in training: another number of threads sums in another order
             return self._compute_features(y, text or ClipText())
 
     def classify_samples(self, samples: np.ndarray, sr: int, text: str = "") -> Answer:
@@ -135,7 +135,7 @@ class Model:
         """
         y = convert_samples(samples, sr, self.sr)
         audio.check_length(len(y), self.sr, self.min_duration_s)
-        with threadpool_limits(1):
+        with limit_threads():
             proba = self._predict(y, ClipText.assume(text, len(y) / self.sr))
         return Answer(self.genres, np.zeros(1), proba[None], bool(text) or not self.texts)
 
@@ -156,7 +156,7 @@ class Model:
             The file cannot be used, or is shorter than a training clip may be; see `audio`.
         """
         text, changes = ClipText.read(path) if self.texts else ClipText(), deformations or {}
-        with threadpool_limits(1):
+        with limit_threads():
             if text.words and not self.analysis.families and path.suffix == TEXT:
                 parts = [(0.0, self._predict(np.empty(0), text)[None])]
             else:

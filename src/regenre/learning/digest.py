@@ -14,11 +14,12 @@ edit of a classifier its own cells, and an edit of a page none.
 import ast
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from hashlib import md5
-from importlib.metadata import packages_distributions, requires, version
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,7 @@ def find_libraries(modules: Collection[str]) -> dict[str, str]:
     for module in modules:
         top = module.partition(".")[0]
         names |= {name.partition(".")[0] for name in _read_module(module)[1]} if top == _PACKAGE else {top}
-    distributions = _map_distributions()
-    libraries = {distributions[name] for name in names - {_PACKAGE} - sys.stdlib_module_names if name in distributions}
+    libraries = set(filter(None, map(_find_library, names - {_PACKAGE} - sys.stdlib_module_names)))
     needed = {name for library in libraries for name in _list_needed(library)}
     return {library: _read_version(library) for library in sorted(libraries | needed)}
 
@@ -101,7 +101,7 @@ def _list_needed(library: str) -> frozenset[str]:
     """Return the installed libraries that a library needs in any case."""
     texts = [Requirement(text) for text in requires(library) or ()]
     names = {text.name for text in texts if text.marker is None or text.marker.evaluate({"extra": ""})}
-    return frozenset(names & set(_map_distributions().values()))
+    return frozenset(filter(None, map(_find_name, names)))
 
 
 @cache
@@ -110,8 +110,32 @@ def _read_version(library: str) -> str:
 
 
 @cache
-def _map_distributions() -> dict[str, str]:
-    return {package: min(names) for package, names in packages_distributions().items()}
+def _find_name(library: str) -> str | None:
+    """Return an installed library's own name, however it is spelled here."""
+    try:
+        return str(distribution(library).metadata["Name"])
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def _find_library(package: str) -> str | None:
+    """Return the library that installs a package."""
+    return min((str(library.metadata["Name"]) for library in _map_distributions().get(package, ())), default=None)
+
+
+@cache
+def _map_distributions() -> dict[str, list[Distribution]]:
+    """Map packages to what installs them.
+
+    `packages_distributions` of importlib.metadata takes half a second, for it looks whether each file is there.
+    """
+    packages = defaultdict(list)
+    for library in distributions():
+        lines = [line for file in ("RECORD", "top_level.txt") for line in (library.read_text(file) or "").splitlines()]
+        for package in {line.partition("/")[0].partition(".")[0] for line in lines}:
+            packages[package].append(library)
+    return packages
 
 
 @cache

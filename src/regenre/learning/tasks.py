@@ -26,7 +26,6 @@ import pandas as pd
 from joblib import parallel_config
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.metrics import get_scorer
-from threadpoolctl import threadpool_limits
 
 from regenre import files, tables
 from regenre.errors import UserError, join_lines
@@ -34,6 +33,7 @@ from regenre.learning import estimator, models, splits
 from regenre.learning.cells import Cell, CellPlan, FoldSizes, Search
 from regenre.learning.estimator import Fit, Learner
 from regenre.learning.splits import Fold
+from regenre.threads import limit_threads
 
 if TYPE_CHECKING:
     from regenre.learning.words import Words
@@ -164,7 +164,7 @@ def run_task(task: Task) -> Result:
     """
     start = time.perf_counter()
     test = task.fold.test
-    with limit_threads(task) as messages:
+    with supervise(task) as messages:
         fit = fit_fold(task)
         genres = fit.estimator.classes_
         proba = fit.estimator.predict_proba(task.values.select(test)) if len(test) else np.empty((0, len(genres)))
@@ -186,7 +186,7 @@ def score_inner(task: Task) -> float:
         raise UserError(f"{task.cell}: too few groups for inner folds; use fewer folds or add clips")
     rows, values = task.fold.fit, task.values
     scores = []
-    with limit_threads(task):
+    with supervise(task):
         for part in task.inner:
             training, test = select_training(task, rows[part.fit]), rows[part.test]
             fitted = estimator.fit(task.learner, *training, (), task.metric, values.words, len(values.copies)).estimator
@@ -258,12 +258,12 @@ def assemble_cell(
 
 
 @contextmanager
-def limit_threads(task: Task) -> Iterator[list[str]]:
+def supervise(task: Task) -> Iterator[list[str]]:
     """Run one level of parallelism; add scikit-learn's warnings to the list, and the cell's name to its errors.
 
     On a cluster joblib would send the parts of a search to other workers, and the features with them.
     """
-    with _name_errors(task), threadpool_limits(1), parallel_config("sequential"), _record_warnings() as messages:
+    with _name_errors(task), limit_threads(), parallel_config("sequential"), _record_warnings() as messages:
         yield messages
 
 
