@@ -10,7 +10,8 @@ from threadpoolctl import ThreadpoolController
 
 def limit_threads() -> AbstractContextManager[Any]:
     """Let the numerical libraries use one thread inside the block."""
-    return _find_pools(len(sys.modules)).limit(limits=1)
+    block: AbstractContextManager[Any] = _find_pools(len(sys.modules)).limit(limits=1)
+    return block
 
 
 @lru_cache(1)
