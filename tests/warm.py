@@ -34,7 +34,7 @@ LIBRARIES = (
     "dvc.data_cloud", "dvc.render.match", "dvc.repo.experiments.queue.celery", "dvc.repo.index",
     "dvc.repo.open_repo", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local",
     "hydra._internal.core_plugins.basic_sweeper", "hydra_plugins.hydra_joblib_launcher.joblib_launcher", "joblib",
-    "joblib.externals.loky.backend.popen_loky_posix", "librosa.filters", "librosa.util.utils",
+    "librosa.filters", "librosa.util.utils",
     "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "matplotlib.figure", "mlflow",
     "mlflow.models", "mlflow.store.tracking.sqlalchemy_workspace_store", "networkx", "pandas",
     "PIL.JpegImagePlugin", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.parquet", "pydantic.dataclasses",
