@@ -46,6 +46,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
+from hydra.core.utils import configure_log
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -223,10 +224,31 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str], sweeps: Seq
         paths.enter_root()  # relative paths in conf/ are below it
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a page
         try:
-            hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
+            if options or any(key.startswith("hydra") for key in keys):
+                hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
+            else:
+                _run_plainly(run, name, sys.argv[1:])
         finally:
             end_workers()
             end_process()
+
+
+def _run_plainly(run: Callable[[DictConfig], Any], name: str, overrides: list[str]) -> None:
+    """Do what `hydra.main` does without options, with one composition; it composes once more to learn its mode."""
+    with _compose(name, overrides) as cfg:
+        HydraConfig.instance().set_config(cfg)
+        configure_log(cfg.hydra.job_logging)
+        del cfg["hydra"]
+        run(cfg)
+
+
+@contextmanager
+def _compose(name: str, overrides: list[str]) -> Iterator[DictConfig]:
+    """Yield the configuration with Hydra's own part; leaves can be read as long as it is open."""
+    with hydra.initialize_config_dir(str(paths.locate_conf()), name, version_base="1.3"):
+        cfg = hydra.compose("config", overrides, return_hydra_config=True)
+        OmegaConf.set_struct(cfg, False)
+        yield cfg
 
 
 def answer_shell(stage: str) -> None:
@@ -441,11 +463,8 @@ def compose_settings() -> Settings:
 @contextmanager
 def open_settings() -> Iterator[Settings]:
     """Yield the settings, outside a stage; leaves can be read as long as they are open."""
-    conf = paths.locate_conf()
-    _register_settings(conf)
-    with hydra.initialize_config_dir(str(conf), version_base="1.3"):
-        cfg = hydra.compose("config", return_hydra_config=True)
-        OmegaConf.set_struct(cfg, False)
+    _register_settings(paths.locate_conf())
+    with _compose("settings", []) as cfg:
         yield _check_settings(cfg, cfg.pop("hydra").runtime.choices)
 
 
