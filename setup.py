@@ -7,7 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 sys.path.insert(0, "src")
-from regenre.paths import TEMPLATE
+from regenre.common.paths import TEMPLATE
 
 
 class BuildWithTemplate(build_py):

@@ -35,7 +35,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import soundfile
 from workload import copy_clips, make_parser, parse_options, write_figures
 
-from regenre.errors import UserError, report_errors
+from regenre.common.errors import UserError, report_errors
 from regenre.inference.model import Model, find_best, find_cell, read_model
 from regenre.learning.cells import RECORD
 

@@ -24,9 +24,10 @@ import pandas as pd
 from extraction import SETS, SR, make_analysis
 from workload import copy_clips, make_clip_parser, parse_options
 
-from regenre import audio, config
+from regenre import audio
+from regenre.common import config
+from regenre.common.errors import report_errors
 from regenre.deformation.deformation import Deformation, deform
-from regenre.errors import report_errors
 from regenre.features.extraction import Analysis
 
 SHOWN = "gain_minus_6,tilt_6,equalizer_6,white_30,pink_30,babble_30,mp3_64,low_pass_8k,room,clipping_1,speed_3,shifted"

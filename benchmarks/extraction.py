@@ -44,13 +44,14 @@ import scipy.signal
 import soundfile
 from workload import copy_clips, make_parser, measure_peak_mb, parse_options, print_figures
 
-from regenre import audio, config
-from regenre.compute import Local
-from regenre.errors import report_errors
+from regenre import audio
+from regenre.common import config
+from regenre.common.compute import Local
+from regenre.common.errors import report_errors
+from regenre.common.files import compute_md5
 from regenre.features.extraction import Analysis, Features, extract
 from regenre.features.family import Family
 from regenre.features.pooling import Pooling
-from regenre.files import compute_md5
 
 SR, N_FFT, HOP = 22_050, 2048, 512
 HANN = scipy.signal.get_window("hann", N_FFT).astype(np.float32)

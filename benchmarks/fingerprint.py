@@ -32,8 +32,8 @@ import soxr
 from joblib import Parallel, delayed
 from workload import SEED, choose_clips, find_clips, make_parser, parse_options, synthesise_clips, write_figures
 
-from regenre.compute import Local
-from regenre.errors import report_errors
+from regenre.common.compute import Local
+from regenre.common.errors import report_errors
 from regenre.quality.fingerprint import find_peaks, find_replicas
 
 SPEED_APART = 1.06

@@ -27,7 +27,7 @@ from extraction import SETS, SR, make_analysis
 from workload import copy_clips, make_clip_parser, parse_options
 
 from regenre import audio
-from regenre.errors import report_errors
+from regenre.common.errors import report_errors
 from regenre.features.extraction import Analysis
 
 LONGEST_S = 30

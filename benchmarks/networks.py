@@ -37,11 +37,12 @@ import soundfile
 from extraction import SETS, make_analysis, read_settings
 from workload import SEED, copy_clips, make_parser, measure_peak_mb, parse_options, print_figures
 
-from regenre import audio, config
-from regenre.errors import UserError, report_errors
+from regenre import audio
+from regenre.common import config
+from regenre.common.errors import UserError, report_errors
+from regenre.common.paths import locate_conf
 from regenre.learning import estimator
 from regenre.learning.estimator import Learner
-from regenre.paths import locate_conf
 from regenre.transcription.transcriber import Transcriber
 
 N_COLUMNS = 1000

@@ -41,7 +41,7 @@ import soundfile
 from tqdm import tqdm
 from workload import SEED, parse_options, write_figures
 
-from regenre.errors import report_errors
+from regenre.common.errors import report_errors
 
 ROOT = Path(__file__).parents[1]
 SR = 22_050

@@ -36,10 +36,10 @@ import pandas as pd
 import psutil
 from workload import SEED, write_figures
 
-from regenre.config import read_yaml, render_yaml
-from regenre.errors import report_errors
-from regenre.files import compute_md5
-from regenre.paths import locate_template
+from regenre.common.config import read_yaml, render_yaml
+from regenre.common.errors import report_errors
+from regenre.common.files import compute_md5
+from regenre.common.paths import locate_template
 
 STAGES = ("compose", "download", "index", "extract", "train", "evaluate", "study", "stress", "report", "track")
 GRID = {

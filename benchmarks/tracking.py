@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from workload import SEED, make_parser, parse_options, write_figures
 
-from regenre.errors import report_errors
+from regenre.common.errors import report_errors
 from regenre.evaluation import metrics
 from regenre.reporting.tracking import Run, log_runs
 

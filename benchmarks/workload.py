@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from regenre.common.errors import UserError
 from regenre.datasets.synthetic import write_wav
-from regenre.errors import UserError
 from regenre.synthesis.music import STYLES, draw_artist, render
 
 SEED = 20020

@@ -25,8 +25,8 @@ from hypothesis import HealthCheck, settings
 from joblib import effective_n_jobs
 from projects import Project
 
-from regenre.compute import Dask
-from regenre.errors import UserError
+from regenre.common.compute import Dask
+from regenre.common.errors import UserError
 from regenre.features.families.spectral_shape import SpectralShape
 from regenre.pretrained import musicnn
 

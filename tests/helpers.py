@@ -19,18 +19,18 @@ from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from regenre.config import Settings
+from regenre.common.config import Settings
+from regenre.common.files import compute_md5, compute_sha256
+from regenre.common.paths import CellName
+from regenre.common.settings import AudioSettings, FrameSettings, SearchSettings
+from regenre.common.tables import FamilyRecord, FeatureSet
 from regenre.features.frames import Frames
-from regenre.files import compute_md5, compute_sha256
 from regenre.learning import estimator, splits, tasks
 from regenre.learning.cells import CellPlan, FoldSizes
 from regenre.learning.estimator import Learner
 from regenre.learning.splits import Fold
 from regenre.learning.tasks import Result, Task, Values
-from regenre.paths import CellName
 from regenre.quality.clip_table import _inspect_clip as inspect_clip
-from regenre.settings import AudioSettings, FrameSettings, SearchSettings
-from regenre.tables import FamilyRecord, FeatureSet
 
 SR = 22_050
 TOP_HZ = 0.907 * SR / 2  # of what features read

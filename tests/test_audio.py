@@ -8,7 +8,7 @@ import soundfile
 from helpers import SR, noise, sine
 
 from regenre import audio
-from regenre.settings import Loudness
+from regenre.common.settings import Loudness
 
 
 def find_fault(path: Path, min_duration_s: float = 0.5) -> str:

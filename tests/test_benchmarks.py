@@ -14,7 +14,7 @@ import soundfile
 from helpers import ROOT, SR, sine
 from projects import Project
 
-from regenre import config
+from regenre.common import config
 
 BENCHMARKS = ROOT / "benchmarks"
 

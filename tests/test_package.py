@@ -13,7 +13,7 @@ import soundfile
 from helpers import ROOT, SR, sine
 from projects import Project
 
-from regenre import paths
+from regenre.common import paths
 
 pytestmark = pytest.mark.slow
 

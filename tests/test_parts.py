@@ -8,7 +8,7 @@ import pytest
 from workers import square_unless_five
 
 from regenre import parts
-from regenre.compute import Local
+from regenre.common.compute import Local
 from regenre.parts import compute_parts, view_rows
 
 SCHEMA = pa.schema({"number": pa.int64(), "steps": pa.list_(pa.float32())})

@@ -14,8 +14,8 @@ import pytest
 from helpers import BINS_HZ, ROOT, SR, frames_of, noise, silence, sine
 from omegaconf import OmegaConf
 
-from regenre import config
 from regenre.cli.main import main
+from regenre.common import config
 from regenre.learning.estimator import Learner
 
 DOCS = ROOT / "docs"

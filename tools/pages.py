@@ -27,7 +27,7 @@ from mkdocs.structure.pages import Page
 from nbclient import NotebookClient
 
 from regenre.cli.main import main
-from regenre.config import read_yaml
+from regenre.common.config import read_yaml
 from regenre.features.families import musicnn
 from regenre.features.family import is_per_clip
 from regenre.features.frames import Frames

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from regenre.config import read_yaml
+from regenre.common.config import read_yaml
 from regenre.datasets.gtzan import GENRES
 from regenre.features.family import Family, is_per_clip
 from regenre.features.frames import Frames

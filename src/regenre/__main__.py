@@ -2,7 +2,7 @@
 
 import sys
 
-from regenre.errors import end_process, prepare_process, report_errors
+from regenre.common.errors import end_process, prepare_process, report_errors
 
 
 def main() -> None:

@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from regenre.common.errors import UserError
+from regenre.common.settings import Loudness
 from regenre.decoding import AudioError, open_audio
-from regenre.errors import UserError
-from regenre.settings import Loudness
 
 PASSBAND = 0.907  # share of half the lower rate that resampling keeps (soxr HQ); features read nothing above it
 SILENCE_PEAK = 1e-4  # -80 dBFS, a few steps of 16-bit quantisation

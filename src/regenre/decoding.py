@@ -27,8 +27,8 @@ from typing import IO, Any, Protocol
 import numpy as np
 import soundfile
 
-from regenre.errors import UserError, join_lines
-from regenre.kinds import MAX_RATE, MIN_RATE
+from regenre.common.errors import UserError, join_lines
+from regenre.common.kinds import MAX_RATE, MIN_RATE
 
 FAULTS = (
     "missing", "broken", "unreadable", "truncated", "empty", "not_finite", "out_of_range", "silent", "too_short",

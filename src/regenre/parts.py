@@ -21,8 +21,8 @@ import pyarrow as pa
 from packaging.requirements import Requirement
 from tqdm import tqdm
 
-from regenre import files
-from regenre.compute import run_apart, run_each
+from regenre.common import files
+from regenre.common.compute import run_apart, run_each
 
 SIZE = 100  # calls of a part
 _SOURCES = Path(__file__).parent

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from helpers import ROOT
 
-from regenre import tables
 from regenre.cli.main import _SIDES, main
-from regenre.paths import CellName
+from regenre.common import tables
+from regenre.common.paths import CellName
 
 A, B = (CellName("grouped_kfold", "mfcc", classifier) for classifier in ("knn", "lda"))
 

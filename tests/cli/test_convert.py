@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from regenre import audio
 from regenre.cli import convert
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 
 def make_pauses(sr: int = SR) -> np.ndarray:

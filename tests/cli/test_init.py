@@ -8,10 +8,10 @@ import pytest
 from helpers import ROOT
 from omegaconf import OmegaConf
 
-from regenre import config, paths
 from regenre.cli import init
 from regenre.cli.main import main
-from regenre.errors import UserError
+from regenre.common import config, paths
+from regenre.common.errors import UserError
 
 
 @pytest.fixture(autouse=True)

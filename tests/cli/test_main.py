@@ -8,7 +8,7 @@ from helpers import ROOT
 
 from regenre.cli import commands
 from regenre.cli.main import main
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 OPTIONS = {
     "init": ["FOLDER"],

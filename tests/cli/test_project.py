@@ -16,8 +16,9 @@ from helpers import find_port, noise, sine, wait_until
 from projects import Project
 from threadpoolctl import threadpool_limits
 
-from regenre import audio, tables
-from regenre.errors import UserError
+from regenre import audio
+from regenre.common import tables
+from regenre.common.errors import UserError
 from regenre.inference.model import Model
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ from helpers import ROOT
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from regenre import config
 from regenre.cli import recipes
-from regenre.errors import UserError
+from regenre.common import config
+from regenre.common.errors import UserError
 
 NAMES = sorted(path.stem for path in (ROOT / "conf/recipe").glob("*.yaml"))
 

@@ -6,8 +6,8 @@ import pytest
 from helpers import ROOT
 from projects import Project
 
-from regenre import records, tables
 from regenre.cli.main import main
+from regenre.common import records, tables
 from regenre.learning.cells import Cell
 from regenre.learning.sweep import SweepRecord
 

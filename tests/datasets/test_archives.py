@@ -13,10 +13,10 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from regenre import files
+from regenre.common import files
+from regenre.common.errors import UserError
 from regenre.datasets import archives
 from regenre.datasets.limits import Bound
-from regenre.errors import UserError
 
 CONTENT = np.random.default_rng(0).bytes(100_000)
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from helpers import build_leaf
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 
 def place(path: PurePosixPath) -> str | None:

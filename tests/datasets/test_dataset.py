@@ -7,7 +7,7 @@ import pytest
 from helpers import ROOT
 from hydra import compose, initialize_config_dir
 
-from regenre import config
+from regenre.common import config
 from regenre.datasets import gtzan
 from regenre.datasets.dataset import CLIP_FACTS, Dataset, read_facts, write_facts
 

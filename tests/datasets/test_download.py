@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from regenre.common.errors import UserError, report_errors
 from regenre.datasets import download
 from regenre.datasets.limits import Bound
-from regenre.errors import UserError, report_errors
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()

@@ -15,10 +15,10 @@ import pytest
 import soundfile
 from helpers import SR, build_leaf, noise
 
+from regenre.common.errors import UserError
 from regenre.datasets.dataset import CLIP_FACTS, MORE_FACTS
 from regenre.datasets.fma import Fma, read_tracks
 from regenre.datasets.sources import list_unwatched
-from regenre.errors import UserError
 from regenre.learning.splits import Official
 from regenre.quality import clip_table
 

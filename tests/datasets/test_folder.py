@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from regenre import tables
+from regenre.common import tables
+from regenre.common.errors import UserError
 from regenre.datasets.folder import Folder
-from regenre.errors import UserError
 
 
 def download(raw: Path, dataset: Folder) -> Path:

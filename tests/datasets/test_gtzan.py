@@ -13,9 +13,9 @@ from helpers import ROOT, SR, build_leaf, noise
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from regenre import files
+from regenre.common import files
+from regenre.common.errors import UserError
 from regenre.datasets.gtzan import Gtzan, digest_artists, parse_artists
-from regenre.errors import UserError
 from regenre.quality import clip_table
 
 INDEX = """blues.00000.wav ::: John Lee Hooker ::: One Bourbon, One Scotch And One Beer

@@ -4,9 +4,9 @@ import pytest
 import soundfile
 from helpers import SR, build_leaf, noise
 
+from regenre.common.errors import UserError
 from regenre.datasets.gtzan import Gtzan
 from regenre.datasets.gtzan_mini import GtzanMini
-from regenre.errors import UserError
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from regenre.common.errors import UserError
 from regenre.datasets.manifest import Manifest
-from regenre.errors import UserError
 
 HELLO = "5d41402abc4b2a76b9719d911017c592"  # the MD5 of "hello", by md5sum
 

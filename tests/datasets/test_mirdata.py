@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from helpers import SR, build_leaf, noise
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.quality import clip_table
 
 mirdata = pytest.importorskip("mirdata", reason="pip install 'regenre[mirdata]'")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from regenre.common.errors import UserError
 from regenre.datasets.folder import Folder
 from regenre.datasets.sources import check_sources, list_unwatched
-from regenre.errors import UserError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from regenre import audio
-from regenre.compute import Local
+from regenre.common.compute import Local
 from regenre.datasets.synthetic import Synthetic
 from regenre.synthesis.music import STYLES
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from regenre.common.errors import UserError
 from regenre.datasets.table import Table
-from regenre.errors import UserError
 from regenre.quality import clip_table
 
 

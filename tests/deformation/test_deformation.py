@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from helpers import ROOT, SR, build_leaf, noise, silence, sine
 
+from regenre.common.errors import UserError
 from regenre.deformation.deformation import deform, make_copies
-from regenre.errors import UserError
 
 LEAVES = sorted(path.stem for path in (ROOT / "conf/deformation").glob("*.yaml"))
 RANDOM = {"equalizer", "white", "pink", "babble", "room", "hall"}

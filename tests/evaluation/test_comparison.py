@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from regenre.common.paths import CellName
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.comparison import Hits
-from regenre.paths import CellName
 
 
 def make_hits(values: list[float], groups: list[str] | None = None) -> Hits:

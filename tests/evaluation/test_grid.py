@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from helpers import make_plan
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
+from regenre.common.paths import CellName
 from regenre.evaluation import grid, metrics
 from regenre.evaluation.comparison import Hits
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import Cell, FoldSizes, Search, TextCounts
-from regenre.paths import CellName
 
 RANDOM, GROUPED = (CellName(split, "mfcc", "knn") for split in ("stratified_kfold", "grouped_kfold"))
 MODEL = Search(fold=None, chosen={}, score=None, inner_folds=[], warnings=[])

@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
+from regenre.common.paths import CellName
 from regenre.evaluation import comparison
 from regenre.evaluation.comparison import Hits
 from regenre.evaluation.pair import compare_pair
-from regenre.paths import CellName
 
 
 def make_predictions(predicted: str, actual: str = "xxxxyyyy", groups: str = "aabbccdd") -> pd.DataFrame:

@@ -10,18 +10,18 @@ import soundfile
 from helpers import ROOT, SR, build_family, build_leaf, make_settings, noise, sine
 from joblib import parallel_config
 
-from regenre import config, files, tables
-from regenre.config import FeaturesLeaf
+from regenre.common import config, files, tables
+from regenre.common.config import FeaturesLeaf
+from regenre.common.errors import UserError
+from regenre.common.paths import CellName
+from regenre.common.settings import Loudness, SearchSettings
 from regenre.deformation.filters import Tilt
 from regenre.deformation.level import Gain
-from regenre.errors import UserError
 from regenre.evaluation import grid, metrics, stress
 from regenre.features import feature_files
 from regenre.features.extraction import Analysis
 from regenre.learning.plan import PlannedCell, Planner
 from regenre.learning.tasks import Task
-from regenre.paths import CellName
-from regenre.settings import Loudness, SearchSettings
 
 N_CLIPS = 16
 GROUPED = {"_target_": "regenre.learning.splits.GroupedKFolds", "n_folds": 2, "seed": 1}

@@ -8,10 +8,10 @@ import soundfile
 from helpers import SR, build_family, build_leaf, frames_of, list_clips, noise
 
 from regenre import audio
-from regenre.compute import Local
-from regenre.config import read_feature_set
+from regenre.common.compute import Local
+from regenre.common.config import read_feature_set
+from regenre.common.errors import UserError
 from regenre.deformation.deformation import make_copies
-from regenre.errors import UserError
 from regenre.features import extraction
 from regenre.features.extraction import Analysis, Copies, extract
 from regenre.features.frames import Frames

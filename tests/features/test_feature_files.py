@@ -9,13 +9,14 @@ import pytest
 import soundfile
 from helpers import SR, build_family, build_leaf, list_clips, make_settings, noise
 
-from regenre import audio, parts, records, tables
-from regenre.config import FeaturesLeaf, Settings
-from regenre.errors import UserError
+from regenre import audio, parts
+from regenre.common import records, tables
+from regenre.common.config import FeaturesLeaf, Settings
+from regenre.common.errors import UserError
+from regenre.common.settings import Augmentation
+from regenre.common.tables import FeatureSet
 from regenre.features.extraction import Analysis
 from regenre.features.feature_files import is_extracted, write_features
-from regenre.settings import Augmentation
-from regenre.tables import FeatureSet
 
 NAMES = ["energy", "mfcc", "rhythm"]
 SETS = {"mfcc": FeaturesLeaf(["mfcc"]), "both": FeaturesLeaf(["energy", "rhythm"], ["energy__rms__*", "rhythm__*"])}

@@ -7,7 +7,7 @@ import scipy.signal
 from helpers import BINS_HZ, SR, TOP_HZ, frames_of, noise, sine
 from spafe.fbanks.bark_fbanks import Fm
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.features import filterbanks
 
 N_FFT = 2048

@@ -9,18 +9,18 @@ import pytest
 import soundfile
 from helpers import ROOT, SR, noise, sine
 
-from regenre import compute, config, tables
-from regenre.config import FeaturesLeaf, Settings
+from regenre.common import compute, config, tables
+from regenre.common.config import FeaturesLeaf, Settings
+from regenre.common.files import compute_md5
+from regenre.common.paths import CellName
+from regenre.common.settings import SearchSettings
 from regenre.features import feature_files
 from regenre.features.extraction import Analysis
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
-from regenre.files import compute_md5
 from regenre.inference.model import Model
 from regenre.learning.grid import fit_cells
 from regenre.learning.plan import Planner
-from regenre.paths import CellName
-from regenre.settings import SearchSettings
 
 N_CLIPS = 12
 DURATION_S = 1.5

@@ -7,8 +7,9 @@ import pytest
 import soundfile
 from helpers import ROOT, SR, noise, sine
 
-from regenre import classify, config, extract
-from regenre.errors import UserError
+from regenre import classify, extract
+from regenre.common import config
+from regenre.common.errors import UserError
 from regenre.inference import api
 
 

@@ -8,8 +8,8 @@ import soundfile
 from helpers import SR, noise, sine
 from sklearn.preprocessing import StandardScaler
 
-from regenre import tables
-from regenre.errors import UserError
+from regenre.common import tables
+from regenre.common.errors import UserError
 from regenre.inference import explanation
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.inference import mlflow_model
 from regenre.inference.mlflow_model import ServedModel, make_example
 

@@ -12,11 +12,12 @@ import pytest
 import soundfile
 from helpers import SR, build_leaf, noise, sine
 
-from regenre import audio, records, tables
+from regenre import audio
 from regenre.audio import AudioError
+from regenre.common import records, tables
+from regenre.common.errors import UserError
 from regenre.deformation.filters import Band
 from regenre.deformation.level import Gain
-from regenre.errors import UserError
 from regenre.features.families.spectral_shape import SpectralShape
 from regenre.inference.answers import Stability
 from regenre.inference.model import Model, convert_samples, find_best, find_cell, read_model
@@ -178,7 +179,7 @@ NO_CLASS = "cell.json: _target_: a class of regenre.* expected, {} found"
     ("target", "message"),
     [
         ("pathlib.Path.unlink", ELSEWHERE),
-        ("regenre.files.write_text", ELSEWHERE),
+        ("regenre.common.files.write_text", ELSEWHERE),
         ("sklearn.svm.SVC", ELSEWHERE),
         ("regenre.tabular.text.Path.unlink", NO_CLASS),
         ("regenre.tabular.text.Path", NO_CLASS),

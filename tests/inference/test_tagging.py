@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from helpers import noise, silence, sine
 
+from regenre.common.errors import UserError
 from regenre.decoding import AudioError
-from regenre.errors import UserError
 from regenre.features.frames import Frames
 from regenre.inference.tagging import Tagger, open_tagger
 

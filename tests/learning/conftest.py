@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from helpers import AUDIO, FRAMES, SR, blobs
 
-from regenre import config, files, records, tables
+from regenre.common import config, files, records, tables
+from regenre.common.settings import SearchSettings, SequenceSettings
+from regenre.common.tables import FamilyRecord, FeatureSet
 from regenre.learning.plan import Planner
-from regenre.settings import SearchSettings, SequenceSettings
-from regenre.tables import FamilyRecord, FeatureSet
 
 N_FRAMES = 3  # per clip
 

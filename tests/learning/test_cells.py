@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from helpers import make_plan, predictions
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
+from regenre.common.tables import FamilyRecord, read_predictions
 from regenre.learning.cells import Cell, Fit, FoldSizes, Search, TextCounts, is_current, remove_others
-from regenre.tables import FamilyRecord, read_predictions
 
 PLAN = make_plan(folds=[FoldSizes(2, 0, 1)], excluded={"c": "one group"}, texts=TextCounts(3, 1, 0), duration_s=None)
 

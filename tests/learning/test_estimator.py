@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from regenre.errors import UserError
-from regenre.kinds import explain_invalid
+from regenre.common.errors import UserError
+from regenre.common.kinds import explain_invalid
 from regenre.learning import estimator, splits
 from regenre.learning.estimator import Learner
 from regenre.learning.splits import Fold

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regenre import compute, records, tables
-from regenre.errors import UserError
+from regenre.common import compute, records, tables
+from regenre.common.errors import UserError
+from regenre.common.paths import CellName
 from regenre.learning import grid, models, tasks
 from regenre.learning.cells import Cell, is_current
 from regenre.learning.grid import fit_cells, score_inner
 from regenre.learning.plan import PlannedCell, Planner
-from regenre.paths import CellName
 
 SPLIT = {"_target_": "regenre.learning.splits.GroupedKFolds", "n_folds": 2, "seed": 1}
 

@@ -15,7 +15,7 @@ from helpers import LEARNERS, ROOT, blobs, fit_all
 from numpy.testing import measure
 from sklearn.preprocessing import FunctionTransformer
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.learning import models
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regenre import config, records, tables
-from regenre.errors import UserError
+from regenre.common import config, records, tables
+from regenre.common.errors import UserError
+from regenre.common.paths import CellName
+from regenre.common.settings import SearchSettings, SequenceSettings
+from regenre.common.tables import CopiesRecord, FeatureSet
 from regenre.learning.cells import FoldSizes, TextCounts
 from regenre.learning.plan import Planner
 from regenre.learning.splits import Fold
-from regenre.paths import CellName
-from regenre.settings import SearchSettings, SequenceSettings
-from regenre.tables import CopiesRecord, FeatureSet
 
 SPLIT = {"_target_": "regenre.learning.splits.GroupedKFolds", "n_folds": 2, "seed": 1}
 PIECES = {"_target_": "regenre.learning.splits.SegmentKFolds", "n_folds": 2, "seed": 1}

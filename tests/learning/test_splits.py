@@ -7,7 +7,7 @@ from helpers import build_leaf, clip_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.learning.splits import NOBODY, FaultFiltered, Fold, GroupedKFolds, Official, StratifiedKFolds, deal_inner
 
 

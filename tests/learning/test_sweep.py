@@ -9,7 +9,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.learning import splits, sweep, tasks
 from regenre.learning.estimator import Learner
 from regenre.learning.tasks import Task, Values

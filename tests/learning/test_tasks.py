@@ -17,13 +17,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
+from regenre.common.tables import PREDICTIONS
 from regenre.learning import splits
 from regenre.learning.cells import FoldSizes
 from regenre.learning.estimator import Learner
 from regenre.learning.splits import Fold, GroupedKFolds, StratifiedKFolds
 from regenre.learning.tasks import Task, Values, assemble_cell, digest_arrays, run_task, select_training
-from regenre.tables import PREDICTIONS
 
 
 @pytest.mark.parametrize("name", LEARNERS)

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.pretrained.checkpoint import compute_crc32c, read_checkpoint
 
 VARIABLES = {"a/bias": np.arange(3, dtype=np.float32), "a/kernel": np.arange(6, dtype=np.float32).reshape(2, 3) / 7}

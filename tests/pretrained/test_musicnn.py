@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regenre.errors import UserError
-from regenre.files import compute_sha256
+from regenre.common.errors import UserError
+from regenre.common.files import compute_sha256
 from regenre.pretrained import musicnn
 
 pytest.importorskip("onnx", reason="pip install 'regenre[pretrained]'")

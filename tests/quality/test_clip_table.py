@@ -5,10 +5,10 @@ import pytest
 import soundfile
 from helpers import SR, inspect_or_die, noise, sine
 
-from regenre import tables
-from regenre.compute import Local
+from regenre.common import tables
+from regenre.common.compute import Local
+from regenre.common.errors import UserError
 from regenre.datasets.dataset import CLIP_FACTS
-from regenre.errors import UserError
 from regenre.quality import clip_table
 
 

@@ -9,7 +9,7 @@ import soundfile
 import soxr
 from helpers import SR, noise, silence, sine
 
-from regenre.compute import Local
+from regenre.common.compute import Local
 from regenre.quality import fingerprint
 from regenre.quality.fingerprint import find_peaks, find_replicas
 

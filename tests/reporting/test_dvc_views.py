@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from helpers import make_plan
 
-from regenre import tables
+from regenre.common import tables
+from regenre.common.paths import CellName
 from regenre.evaluation import grid
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import Cell, Search
-from regenre.paths import CellName
 from regenre.reporting import dvc_views
 
 MODEL = Search(fold=None, chosen={}, score=None, inner_folds=[], warnings=[])

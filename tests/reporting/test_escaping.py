@@ -15,13 +15,13 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from regenre import tables
+from regenre.common import tables
+from regenre.common.paths import CellName
 from regenre.evaluation import grid, metrics
 from regenre.evaluation.comparison import Hits
 from regenre.evaluation.grid import TestedCell
 from regenre.inference.answers import Answer, make_rows
 from regenre.learning.cells import Cell, Search
-from regenre.paths import CellName
 from regenre.quality.preview import make_preview
 from regenre.reporting import model_card, page, plots, summary
 from regenre.reporting.escaping import (

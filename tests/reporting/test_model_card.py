@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 from helpers import make_plan, make_stress
 
+from regenre.common.paths import CellName
+from regenre.common.tables import CopiesRecord, FamilyRecord
 from regenre.evaluation import metrics
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import Cell, Search, TextCounts
-from regenre.paths import CellName
 from regenre.reporting.model_card import render_card
-from regenre.tables import CopiesRecord, FamilyRecord
 
 
 def make_predictions(n_groups: int) -> pd.DataFrame:

@@ -14,10 +14,10 @@ from helpers import make_stress, noise
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 
-from regenre import tables
+from regenre.common import tables
+from regenre.common.paths import CellName
 from regenre.evaluation import grid, metrics
 from regenre.evaluation.comparison import Hits
-from regenre.paths import CellName
 from regenre.quality.preview import make_preview
 from regenre.reporting import page
 

@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 from helpers import make_stress
 
+from regenre.common.paths import CellName
 from regenre.evaluation import metrics
 from regenre.learning.cells import TextCounts
-from regenre.paths import CellName
 from regenre.reporting import summary
 
 NO_CLIPS = pd.DataFrame(columns=["clip_id", "split", "fault", "reason"])

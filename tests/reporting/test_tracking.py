@@ -19,12 +19,12 @@ import requests
 from helpers import find_port, make_plan, wait_until
 from helpers import predictions as make_predictions
 
-from regenre import tables
-from regenre.errors import UserError
+from regenre.common import tables
+from regenre.common.errors import UserError
+from regenre.common.paths import CellName
 from regenre.evaluation import metrics
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import Cell, Fit, Search
-from regenre.paths import CellName
 
 if TYPE_CHECKING:
     from mlflow import entities

@@ -90,7 +90,7 @@ def test_completion_imports_no_heavy_library(scripts: Path) -> None:
     process = run(scripts, command, ROOT)
     assert "classifier=knn" in process.stdout
     imported = {line.rpartition("|")[2].strip() for line in process.stderr.splitlines()}
-    assert "regenre.config" in imported
+    assert "regenre.common.config" in imported
     assert not imported & {"librosa", "sklearn", "mlflow", "pandas", "dvc"}
 
 

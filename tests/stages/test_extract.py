@@ -1,8 +1,8 @@
 import pytest
 from projects import Project
 
-from regenre import records, tables
-from regenre.tables import FeatureSet
+from regenre.common import records, tables
+from regenre.common.tables import FeatureSet
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 from helpers import heed_signals, wait_until
 from projects import Project
 
-from regenre.files import compute_md5
+from regenre.common.files import compute_md5
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ import pytest
 from helpers import ROOT
 from hydra.core.hydra_config import HydraConfig
 
-from regenre import config
-from regenre.config import Settings
+from regenre.common import config
+from regenre.common.config import Settings
 from regenre.learning.estimator import Learner
 from regenre.learning.splits import Split
 

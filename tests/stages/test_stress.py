@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from projects import Project
 
-from regenre import tables
+from regenre.common import tables
 from regenre.evaluation import stress
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers import build_family
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 CLIPS = pd.DataFrame({"clip_id": ["b.00001", "a.00000"]}, dtype=object)
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from helpers import build_family
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.tabular.text import ClipText, read_text_beside
 from regenre.tabular.transcript import Transcript, Word
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import build_leaf
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.tabular.transcript import Word
 from regenre.transcription import faster_whisper
 

@@ -6,7 +6,7 @@ import pytest
 from helpers import build_leaf, sine
 
 from regenre import audio
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.transcription import pocketsphinx
 
 WORDS = {"capacity", "technology", "applications", "definition", "television", "satellite", "service", "cable"}

@@ -6,8 +6,8 @@ import pytest
 import soundfile
 from helpers import SR, sine
 
+from regenre.common.errors import UserError
 from regenre.decoding import AudioError
-from regenre.errors import UserError
 from regenre.tabular.transcript import Transcript, Word, read_transcript
 from regenre.transcription.transcriber import Transcriber, transcribe_file
 

@@ -15,7 +15,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regenre.errors import UserError, escape_terminal, explain_error
+from regenre.common.errors import UserError, escape_terminal, explain_error
 
 if TYPE_CHECKING:
     from regenre.deformation.deformation import Deformation
@@ -29,8 +29,8 @@ _BATCH = 8  # files per task
 
 def learn(arguments: argparse.Namespace) -> None:
     """Set the grid, run the pipeline, and print which model is best."""
-    from regenre import paths
     from regenre.cli import recipes
+    from regenre.common import paths
     from regenre.inference.model import find_best
 
     written, left_out = recipes.apply_recipe(arguments.recipe, arguments.source)
@@ -80,7 +80,7 @@ def tag(arguments: argparse.Namespace) -> None:
 
 def explain(arguments: argparse.Namespace) -> None:
     """Print why a model answers as it does, and write the page."""
-    from regenre import files
+    from regenre.common import files
     from regenre.inference import explanation
     from regenre.inference.model import read_model
 
@@ -109,7 +109,7 @@ def check_page(target: Path) -> None:
 
 def show(arguments: argparse.Namespace) -> None:
     """Write the figure or the page of one file."""
-    from regenre import files
+    from regenre.common import files
     from regenre.inference.api import make_analysis
     from regenre.reporting.file_page import FilePage
     from regenre.reporting.gallery import FAMILIES
@@ -149,8 +149,8 @@ def transcribe(arguments: argparse.Namespace) -> None:
     """Write a text beside each file that has none."""
     import numpy as np
 
-    from regenre.files import clear_leftovers
-    from regenre.paths import BESIDE
+    from regenre.common.files import clear_leftovers
+    from regenre.common.paths import BESIDE
 
     name = arguments.transcriber
     _make_transcriber(name)(np.zeros(0, np.float32))  # what is missing is reported once, before any work
@@ -178,7 +178,7 @@ def transcribe(arguments: argparse.Namespace) -> None:
 
 def fetch_pretrained(arguments: argparse.Namespace) -> None:
     """Fetch the networks of a family, and make the family from them, which checks their digests."""
-    from regenre import config, paths
+    from regenre.common import config, paths
     from regenre.features.family import Family
     from regenre.pretrained import musicnn
 
@@ -191,7 +191,7 @@ def fetch_pretrained(arguments: argparse.Namespace) -> None:
 
 def register(arguments: argparse.Namespace) -> None:
     """Put a model into the registry, and print how to serve it."""
-    from regenre import config, paths
+    from regenre.common import config, paths
     from regenre.evaluation.grid import TestedCell
     from regenre.inference import mlflow_model
     from regenre.inference.model import read_model
@@ -227,7 +227,7 @@ def register(arguments: argparse.Namespace) -> None:
 
 
 def _run_dvc(*arguments: str) -> None:
-    from regenre import paths
+    from regenre.common import paths
 
     process = subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=paths.find_root())
     if process.returncode:
@@ -242,7 +242,7 @@ def _find_model(arguments: argparse.Namespace) -> Path:
 
 def _list_answered(arguments: argparse.Namespace) -> list[str]:
     """Return the files; refuse `--plot` for several files, and a figure that must not be replaced."""
-    from regenre import files
+    from regenre.common import files
 
     paths = list(_list_files(arguments.files))
     if arguments.plot and len(paths) != 1:
@@ -260,7 +260,7 @@ def _answer_each(
     """Print each file's answer, or draw it, as the arguments say, and yield it."""
     from tqdm import tqdm
 
-    from regenre import tables
+    from regenre.common import tables
     from regenre.inference import answers
     from regenre.reporting import plots
     from regenre.reporting.escaping import escape_sheet
@@ -285,7 +285,7 @@ def _answer_each(
 
 def _list_changes() -> "dict[str, Deformation]":
     """Return the project's deformations that leave the genre as it is, but for channels: a window is mono."""
-    from regenre import config
+    from regenre.common import config
     from regenre.deformation.deformation import Deformation
     from regenre.deformation.level import OneChannel
 
@@ -313,7 +313,7 @@ def _tag_file(model: "Model", path: Path) -> "Answer":
 
 @cache
 def _make_transcriber(name: str) -> "Transcriber":
-    from regenre import config, paths
+    from regenre.common import config, paths
     from regenre.transcription.transcriber import Transcriber
 
     config.check_names("--transcriber", "transcriber", [name])
@@ -330,7 +330,7 @@ def _transcribe_file(name: str, path: Path) -> "Transcript | None":
 
 def _write_each(arguments: argparse.Namespace, write: Callable[[Path, Path], Any], suffix: str | None) -> None:
     """Write one new file per file."""
-    from regenre.files import clear_leftovers
+    from regenre.common.files import clear_leftovers
 
     targets, failed, tasks = dict(_name_targets(arguments, suffix)), list[str](), list[tuple[str, Path]]()
     inputs = {Path(path).resolve() for path in targets}
@@ -386,7 +386,7 @@ def _run_each(
     from joblib import effective_n_jobs
     from tqdm import tqdm
 
-    from regenre.compute import CRASHED, run_apart, run_each, start_tracker
+    from regenre.common.compute import CRASHED, run_apart, run_each, start_tracker
 
     def rescue(calls: Sequence[tuple[Any, ...]]) -> Iterator[list[tuple[str, Any]]]:
         alone = [(work, [file]) for _, batch in calls for file in batch]
@@ -430,8 +430,8 @@ def _run_batch(work: Callable[..., Any], files: Sequence[tuple[Any, ...]]) -> li
 
 def _list_files(names: Sequence[str]) -> Iterator[str]:
     """Yield the files, and the audio files in the folders at any depth, sorted by name."""
+    from regenre.common.paths import is_beside
     from regenre.decoding import count_left_out, find_audio
-    from regenre.paths import is_beside
 
     for name in names:
         if not Path(name).is_dir():

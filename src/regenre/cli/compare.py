@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from regenre.cli.commands import check_page
-from regenre.errors import UserError, escape_terminal
+from regenre.common.errors import UserError, escape_terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ _MAX_CLIPS = 10  # clips that are right on one side, in the text
 
 def run(arguments: argparse.Namespace) -> None:
     """Compare B with A, and print, draw and log the result."""
-    from regenre import config, files, tables
+    from regenre.common import config, files, tables
     from regenre.evaluation.pair import compare_pair
     from regenre.reporting.escaping import escape_sheet
 
@@ -68,11 +68,11 @@ def read_side(name: str, scratch: Path) -> tuple[str, "pd.DataFrame"]:
     UserError
         There is nothing of this name, or it has no such cell.
     """
-    from regenre import tables
+    from regenre.common import tables
+    from regenre.common.paths import CellName
     from regenre.evaluation.grid import read_summary, select_best
     from regenre.inference.model import find_cell, list_cells
     from regenre.learning.cells import RECORD
-    from regenre.paths import CellName
 
     if (Path(name) / RECORD).is_file() or name in {folder.name for folder in list_cells()}:
         folder = find_cell(name)
@@ -101,7 +101,7 @@ def _read_folder(root: Path) -> Callable[[str], Path]:
 
 def _read_revision(revision: str, scratch: Path) -> Callable[[str], Path]:
     """Return a function that fetches a file of a git revision or a DVC experiment from git, or from DVC's cache."""
-    from regenre import paths
+    from regenre.common import paths
     from regenre.inference.model import list_cells
 
     root = str(paths.find_root())

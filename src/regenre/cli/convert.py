@@ -18,9 +18,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from regenre import audio, files
+from regenre import audio
+from regenre.common import files
+from regenre.common.errors import UserError
 from regenre.decoding import FORMATS, AudioError, open_audio
-from regenre.errors import UserError
 
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _UNCOMPRESSED = {*_BITS, "FLOAT", "DOUBLE"}

@@ -15,8 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from regenre import files, paths
-from regenre.errors import UserError
+from regenre.common import files, paths
+from regenre.common.errors import UserError
 
 _PACKAGE = Path(__file__).parents[1]
 _CODE = (".py", ".html", ".css", ".js", ".svg")

@@ -10,10 +10,10 @@ from typing import Any
 import shtab
 from pydantic import TypeAdapter, ValidationError
 
-from regenre import paths
 from regenre.cli import commands, compare, init
-from regenre.errors import UserError, report_errors
-from regenre.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, ShownRate, explain_invalid
+from regenre.common import paths
+from regenre.common.errors import UserError, report_errors
+from regenre.common.kinds import Count, Jobs, Positive, PositiveOrZero, Rate, ShownRate, explain_invalid
 
 _EPILOG = (
     "Begin with `regenre learn FOLDER`, then `regenre classify FILE`. `regenre COMMAND --help` explains a command."

@@ -13,10 +13,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
-from regenre import config, files, paths
-from regenre.errors import UserError
+from regenre.common import config, files, paths
+from regenre.common.errors import UserError
+from regenre.common.kinds import Names, strict_dataclass
 from regenre.features.family import Family, TableFamily
-from regenre.kinds import Names, strict_dataclass
 
 
 @strict_dataclass

@@ -11,10 +11,11 @@ from typing import Any
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from regenre import config, paths, records, tables
-from regenre.compute import Compute
-from regenre.config import Settings
-from regenre.errors import UserError, escape_terminal
+from regenre.common import config, paths, records, tables
+from regenre.common.compute import Compute
+from regenre.common.config import Settings
+from regenre.common.errors import UserError, escape_terminal
+from regenre.common.paths import CellName
 from regenre.evaluation import metrics
 from regenre.features import feature_files
 from regenre.learning import cells, tasks
@@ -33,7 +34,6 @@ from regenre.learning.sweep import (
     select_variant,
     sweep_fold,
 )
-from regenre.paths import CellName
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -22,9 +22,9 @@ from typing import Literal, NoReturn
 
 from tqdm import tqdm
 
+from regenre.common.errors import UserError, find_cause
 from regenre.datasets.limits import MB, PIECE, Bound
 from regenre.datasets.sources import Place, reserve_target
-from regenre.errors import UserError, find_cause
 
 ZIP_PIECE = 1 << 12  # bytes; zipfile decompresses as many bytes of bzip2 at once, to 80 MB at most
 TAR_HEADER = 1 << 16  # bytes before a member; tarfile keeps them in memory

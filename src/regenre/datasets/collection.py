@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY
 from pathlib import Path, PurePosixPath
 
+from regenre.common.errors import UserError
+from regenre.common.kinds import strict_dataclass
 from regenre.datasets import download
 from regenre.datasets.archives import unpack_archive
 from regenre.datasets.limits import Bound, Limits
 from regenre.datasets.sources import Place, link_files
-from regenre.errors import UserError
-from regenre.kinds import strict_dataclass
 
 Mirrors = Sequence[Mapping[str, str]]
 """`url`, and `md5` or `sha1`, of the places that have a file."""

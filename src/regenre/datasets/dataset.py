@@ -19,7 +19,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import pandas as pd
 
-from regenre.tables import PART
+from regenre.common.tables import PART
 
 CLIP_FACTS = ["clip_id", "path", "genre", "group"]
 MORE_FACTS = [PART, "broken"]

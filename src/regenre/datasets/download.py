@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import requests
 from tqdm import tqdm
 
+from regenre.common.errors import UserError, find_cause
+from regenre.common.files import compute_md5, compute_sha1
 from regenre.datasets.limits import MB, PIECE, Bound
-from regenre.errors import UserError, find_cause
-from regenre.files import compute_md5, compute_sha1
 
 TIMEOUT_S = (10, 60)  # to connect; between two bytes
 ATTEMPTS = 5  # per mirror; each resumes where the one before was cut

@@ -15,11 +15,11 @@ from typing import ClassVar, Literal
 
 import pandas as pd
 
-from regenre import tables
+from regenre.common import tables
+from regenre.common.errors import UserError
+from regenre.common.kinds import strict_dataclass
 from regenre.datasets.collection import Collection, Mirrors
 from regenre.datasets.dataset import read_facts, write_facts
-from regenre.errors import UserError
-from regenre.kinds import strict_dataclass
 
 SUBSETS = ("small", "medium", "large")  # each is part of the next
 TRACKS, METADATA = "tracks.csv", "fma_metadata.zip"

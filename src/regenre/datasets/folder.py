@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import pandas as pd
 
-from regenre import tables
+from regenre.common import tables
+from regenre.common.errors import UserError
+from regenre.common.kinds import strict_dataclass
+from regenre.common.paths import BESIDE, is_beside
 from regenre.datasets.dataset import CLIP_FACTS
 from regenre.datasets.sources import check_folder
 from regenre.decoding import LOST, SUFFIXES, count_left_out, find_audio
-from regenre.errors import UserError
-from regenre.kinds import strict_dataclass
-from regenre.paths import BESIDE, is_beside
 
 GROUPS = "groups.csv"
 

@@ -18,12 +18,12 @@ from typing import ClassVar
 
 import pandas as pd
 
-from regenre import tables
+from regenre.common import tables
+from regenre.common.errors import UserError
+from regenre.common.files import compute_md5
+from regenre.common.kinds import CountOrZero, strict_dataclass
 from regenre.datasets.collection import Collection, Mirrors
 from regenre.datasets.dataset import CLIP_FACTS
-from regenre.errors import UserError
-from regenre.files import compute_md5
-from regenre.kinds import CountOrZero, strict_dataclass
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 _CLIP = re.compile(rf"(({'|'.join(GENRES)})\.\d{{5}})\.(wav|au|flac)", re.IGNORECASE)

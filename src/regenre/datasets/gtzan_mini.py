@@ -1,7 +1,7 @@
 """The public subset of GTZAN: 100 clips, ten per genre."""
 
+from regenre.common.kinds import strict_dataclass
 from regenre.datasets.gtzan import Gtzan
-from regenre.kinds import strict_dataclass
 
 
 @strict_dataclass

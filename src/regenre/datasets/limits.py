@@ -6,7 +6,7 @@ Bound   one of them, and where it is set
 
 from dataclasses import dataclass
 
-from regenre.kinds import Count, strict_dataclass
+from regenre.common.kinds import Count, strict_dataclass
 
 MB = 10**6
 PIECE = 1 << 16  # bytes that are read at once; a cut connection loses less than one piece

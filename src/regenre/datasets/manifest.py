@@ -10,9 +10,9 @@ from typing import ClassVar, Self
 import pandas as pd
 from joblib import Parallel, delayed
 
-from regenre import files, records
-from regenre.errors import UserError
-from regenre.kinds import strict_dataclass
+from regenre.common import files, records
+from regenre.common.errors import UserError
+from regenre.common.kinds import strict_dataclass
 
 
 @strict_dataclass

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from regenre import tables
+from regenre.common import tables
+from regenre.common.errors import UserError, find_cause
+from regenre.common.kinds import strict_dataclass
 from regenre.datasets.dataset import read_facts, write_facts
 from regenre.datasets.sources import check_folder
-from regenre.errors import UserError, find_cause
-from regenre.kinds import strict_dataclass
 
 
 @strict_dataclass

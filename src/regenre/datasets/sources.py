@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path, PurePosixPath
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 SOURCES = ("folder", "archive", "table", "groups", "artists", "metadata")  # settings that name a file or folder
 

@@ -28,8 +28,8 @@ import soxr
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from regenre.common.kinds import Count, Positive, Seed, strict_dataclass
 from regenre.datasets.dataset import CLIP_FACTS
-from regenre.kinds import Count, Positive, Seed, strict_dataclass
 from regenre.synthesis.music import SR, STYLES, draw_artist, render
 
 

@@ -12,8 +12,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from regenre.common.kinds import Count, Positive, Seed, strict_dataclass
 from regenre.datasets.synthetic import list_clips, make_clips, write_wav
-from regenre.kinds import Count, Positive, Seed, strict_dataclass
 from regenre.synthesis.music import STYLES, draw_artist, render
 from regenre.synthesis.voices import draw_bird, draw_speaker, render_birdsong, render_speech
 

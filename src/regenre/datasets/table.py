@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import pandas as pd
 
-from regenre import tables
+from regenre.common import tables
+from regenre.common.errors import UserError
+from regenre.common.kinds import strict_dataclass
 from regenre.datasets.dataset import read_facts, write_facts
-from regenre.errors import UserError
-from regenre.kinds import strict_dataclass
 
 
 @strict_dataclass

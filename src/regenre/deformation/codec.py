@@ -10,9 +10,9 @@ import av
 import numpy as np
 import soxr
 
+from regenre.common.kinds import Count, strict_dataclass
 from regenre.deformation.deformation import Deformation
 from regenre.deformation.timing import fit_length
-from regenre.kinds import Count, strict_dataclass
 
 _CODECS = {  # codec -> FFmpeg's encoder, container, rates that it takes; clips at other rates are brought to the last
     "mp3": ("libmp3lame", "mp3", (22_050, 24_000, 32_000, 48_000, 44_100)),

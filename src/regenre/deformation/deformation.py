@@ -16,8 +16,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from regenre.errors import UserError
-from regenre.kinds import strict_dataclass
+from regenre.common.errors import UserError
+from regenre.common.kinds import strict_dataclass
 
 
 @strict_dataclass

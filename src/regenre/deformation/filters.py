@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import scipy.fft
 
+from regenre.common.kinds import Count, Finite, Positive, PositiveOrZero, strict_dataclass
 from regenre.deformation.deformation import Deformation
-from regenre.kinds import Count, Finite, Positive, PositiveOrZero, strict_dataclass
 
 _TILT_HZ = (100.0, 10_000.0)
 _BANDS_HZ = 1000.0 * 2.0 ** np.arange(-5, 5)  # ISO 266: the octaves of a graphic equaliser, 31 Hz to 16 kHz

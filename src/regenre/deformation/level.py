@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from regenre.common.kinds import Finite, Positive, Share, strict_dataclass
 from regenre.deformation.deformation import Deformation
-from regenre.kinds import Finite, Positive, Share, strict_dataclass
 
 
 @strict_dataclass

@@ -10,8 +10,8 @@ import numpy as np
 import scipy.fft
 import soxr
 
+from regenre.common.kinds import Finite, strict_dataclass
 from regenre.deformation.deformation import Deformation
-from regenre.kinds import Finite, strict_dataclass
 from regenre.synthesis import voices
 from regenre.synthesis.music import SR
 

@@ -3,8 +3,8 @@
 import numpy as np
 import scipy.signal
 
+from regenre.common.kinds import Finite, Span, strict_dataclass
 from regenre.deformation.deformation import Deformation
-from regenre.kinds import Finite, Span, strict_dataclass
 
 
 @strict_dataclass

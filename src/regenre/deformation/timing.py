@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 import soxr
 
+from regenre.common.kinds import Finite, Positive, Rate, strict_dataclass
 from regenre.deformation.deformation import Deformation
-from regenre.kinds import Finite, Positive, Rate, strict_dataclass
 
 
 @strict_dataclass

@@ -18,9 +18,9 @@ import pandas as pd
 import scipy.special
 from scipy.special import gammaln
 
+from regenre.common.paths import CellName
+from regenre.common.tables import strip_piece_numbers
 from regenre.evaluation import metrics
-from regenre.paths import CellName
-from regenre.tables import strip_piece_numbers
 
 HONEST = ("fault_filtered", "fault_filtered_valid", "official", "grouped_kfold")
 """Splits that can be believed, the best first: none has an artist on both sides."""

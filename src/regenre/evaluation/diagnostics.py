@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.evaluation import metrics
 from regenre.learning import splits
 from regenre.learning.plan import PlannedCell

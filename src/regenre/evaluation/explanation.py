@@ -29,10 +29,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
+from regenre.common.tables import PROBA, list_genres
 from regenre.learning.plan import PlannedCell
 from regenre.learning.tasks import Task, fit_fold, supervise
-from regenre.tables import PROBA, list_genres
 
 MOST_EXACT = 10  # families whose 2^n coalitions are all computed
 N_BACKGROUND = 100  # training clips, at most

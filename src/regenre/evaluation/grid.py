@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from regenre import tables
-from regenre.errors import UserError
+from regenre.common import tables
+from regenre.common.errors import UserError
+from regenre.common.files import compute_md5
+from regenre.common.kinds import strict_dataclass
+from regenre.common.paths import CellName
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.comparison import Hits
 from regenre.evaluation.metrics import Scores
 from regenre.evaluation.suspects import SUSPECTS, find_suspects
-from regenre.files import compute_md5
-from regenre.kinds import strict_dataclass
 from regenre.learning.cells import Cell, TextCounts
-from regenre.paths import CellName
 
 CLEAN, WORST = "none", "worst_case"  # rows of stress.csv: unchanged clips, all irrelevant deformations together
 RANDOM = "stratified_kfold"  # a random split: its models know the artist's other clips, and so tell most about labels

@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 import scipy.special
 
-from regenre.tables import PROBA, list_genres
+from regenre.common.tables import PROBA, list_genres
 
 SCORES = (
     "accuracy",

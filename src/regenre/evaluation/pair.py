@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.evaluation import comparison, metrics
 
 

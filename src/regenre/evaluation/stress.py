@@ -19,21 +19,22 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from regenre import audio, tables
+from regenre import audio
+from regenre.common import tables
+from regenre.common.errors import UserError
+from regenre.common.files import check_clip
+from regenre.common.paths import CellName
+from regenre.common.threads import limit_threads
 from regenre.deformation.deformation import Deformation, deform
-from regenre.errors import UserError
 from regenre.evaluation import metrics
 from regenre.evaluation.grid import CLEAN, WORST
 from regenre.features import extraction
 from regenre.features.extraction import Analysis, Features
 from regenre.features.family import Family
 from regenre.features.pooling import Pooling
-from regenre.files import check_clip
 from regenre.learning.plan import Build, PlannedCell
 from regenre.learning.splits import Split
 from regenre.learning.tasks import Task, Values, fit_fold, supervise
-from regenre.paths import CellName
-from regenre.threads import limit_threads
 
 _MEASURES = ("accuracy", "difference", "changed")
 COLUMNS = [

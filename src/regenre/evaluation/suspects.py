@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from regenre.tables import PROBA, list_genres
+from regenre.common.tables import PROBA, list_genres
 
 SUSPECTS = ["clip_id", "genre", "suspected_genre", "proba_genre", "proba_suspected", "confident"]
 

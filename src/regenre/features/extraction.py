@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from regenre import audio, parts
+from regenre.common.errors import UserError
+from regenre.common.files import check_clip
+from regenre.common.settings import Loudness
+from regenre.common.threads import limit_threads
 from regenre.decoding import AudioError
 from regenre.deformation.deformation import Deformation, make_copies
-from regenre.errors import UserError
 from regenre.features.family import Family, is_per_clip
 from regenre.features.frames import Frames
 from regenre.features.pooling import Pooling, average_blocks
-from regenre.files import check_clip
-from regenre.settings import Loudness
-from regenre.threads import limit_threads
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regenre import config, files, parts, records, tables
-from regenre.config import FeaturesLeaf, Settings
+from regenre import parts
+from regenre.common import config, files, records, tables
+from regenre.common.config import FeaturesLeaf, Settings
+from regenre.common.errors import UserError
+from regenre.common.settings import Augmentation
+from regenre.common.tables import CopiesRecord, FamilyRecord, FeatureSet
 from regenre.deformation.deformation import Deformation
-from regenre.errors import UserError
 from regenre.features import extraction
 from regenre.features.extraction import Analysis, Copies, FeatureTables, OnDemand
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
-from regenre.settings import Augmentation
-from regenre.tables import CopiesRecord, FamilyRecord, FeatureSet
 
 _DECIDING = ("audio", "frames", "pooling", "family")  # settings of `Analysis`
 

@@ -27,7 +27,7 @@ import librosa
 import numpy as np
 
 from regenre.audio import PASSBAND
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 
 @lru_cache(maxsize=32)

@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from regenre.kinds import Names, Span, strict_dataclass
+from regenre.common.kinds import Names, Span, strict_dataclass
 
 _STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mean": lambda values: values.mean(axis=1, dtype=np.float64),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regenre import tables
+from regenre.common import tables
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from regenre import audio, config, paths, tables
-from regenre.errors import UserError
+from regenre import audio
+from regenre.common import config, paths, tables
+from regenre.common.errors import UserError
 from regenre.features.extraction import Analysis
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling

@@ -18,20 +18,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regenre import audio, config, paths
-from regenre.errors import UserError
+from regenre import audio
+from regenre.common import config, paths
+from regenre.common.errors import UserError
+from regenre.common.paths import TEXT
+from regenre.common.threads import limit_threads
 from regenre.evaluation.explanation import Explanation, Training, explain_clip
 from regenre.inference.answers import Answer
 from regenre.inference.api import make_analysis
 from regenre.inference.model import Model
 from regenre.learning.cells import Cell
 from regenre.learning.plan import Planner
-from regenre.paths import TEXT
 from regenre.reporting.explanation import Item, render_items
 from regenre.reporting.file_page import FilePage, encode_mp3
 from regenre.reporting.gallery import FAMILIES
 from regenre.tabular.text import ClipText
-from regenre.threads import limit_threads
 
 N_PIECES = 10  # of time, in the length of a clip; each begins in the middle of the one before it
 _HEARD_S = 30.0  # of a training clip, at most

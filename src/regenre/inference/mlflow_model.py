@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regenre import audio, tables
-from regenre.errors import UserError, explain_error
+from regenre import audio
+from regenre.common import tables
+from regenre.common.errors import UserError, explain_error
 from regenre.features import extraction
 from regenre.inference.answers import Answer
 from regenre.inference.model import Model

@@ -20,23 +20,24 @@ from typing import Any, Self
 
 import numpy as np
 
-from regenre import audio, config, paths, tables
+from regenre import audio
+from regenre.common import config, paths, tables
+from regenre.common.errors import UserError, join_lines
+from regenre.common.kinds import MAX_RATE, MIN_RATE
+from regenre.common.paths import TEXT, CellName
+from regenre.common.tables import FamilyRecord
+from regenre.common.threads import limit_threads
 from regenre.decoding import AudioError
 from regenre.deformation.deformation import Deformation, deform
-from regenre.errors import UserError, join_lines
 from regenre.evaluation.grid import read_summary, select_best
 from regenre.features import extraction
 from regenre.features.extraction import Analysis
 from regenre.features.family import Family, TableFamily
 from regenre.features.pooling import Pooling
 from regenre.inference.answers import Answer, Stability
-from regenre.kinds import MAX_RATE, MIN_RATE
 from regenre.learning import models
 from regenre.learning.cells import RECORD, Cell
-from regenre.paths import TEXT, CellName
-from regenre.tables import FamilyRecord
 from regenre.tabular.text import ClipText, Text
-from regenre.threads import limit_threads
 
 FAMILIES = ("regenre.features.families", "regenre.tabular")  # what a model's file may name
 POOLINGS = ("regenre.features.pooling",)

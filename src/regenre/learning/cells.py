@@ -14,12 +14,12 @@ from typing import Annotated, Any, ClassVar
 import pandas as pd
 from pydantic import Field
 
-from regenre import files, paths, records, tables
-from regenre.errors import UserError
-from regenre.kinds import Length, strict_dataclass
-from regenre.paths import CellName
-from regenre.settings import SearchSettings
-from regenre.tables import FeatureSet
+from regenre.common import files, paths, records, tables
+from regenre.common.errors import UserError
+from regenre.common.kinds import Length, strict_dataclass
+from regenre.common.paths import CellName
+from regenre.common.settings import SearchSettings
+from regenre.common.tables import FeatureSet
 
 RECORD = "cell.json"
 _FILES = ("predictions.csv", "model.skops")

@@ -27,7 +27,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from sklearn.base import BaseEstimator
 
-from regenre import files, records
+from regenre.common import files, records
 from regenre.learning import tasks
 from regenre.learning.cells import CellPlan
 from regenre.learning.estimator import Learner

@@ -27,8 +27,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
-from regenre.errors import UserError
-from regenre.kinds import strict_dataclass
+from regenre.common.errors import UserError
+from regenre.common.kinds import strict_dataclass
 from regenre.learning import splits
 from regenre.learning.splits import Fold
 

@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 TRUSTED = frozenset(  # what skops does not trust by itself in the models of conf/classifier; a test holds each to it
     {

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regenre import files, records, tables
-from regenre.errors import UserError
+from regenre.common import files, records, tables
+from regenre.common.errors import UserError
+from regenre.common.paths import CellName
+from regenre.common.settings import SearchSettings
+from regenre.common.tables import FamilyRecord, FeatureSet
 from regenre.learning import splits
 from regenre.learning.cells import CellPlan, FoldSizes, TextCounts
 from regenre.learning.digest import digest_inputs
@@ -21,9 +24,6 @@ from regenre.learning.estimator import Learner
 from regenre.learning.splits import Fold, Split
 from regenre.learning.tasks import Task, Values
 from regenre.learning.words import Words
-from regenre.paths import CellName
-from regenre.settings import SearchSettings
-from regenre.tables import FamilyRecord, FeatureSet
 from regenre.tabular.text import Text
 
 Build = Callable[[Any, str, type[Any]], Any]

@@ -26,9 +26,9 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from regenre.errors import UserError
-from regenre.kinds import FoldCount, Seed, strict_dataclass
-from regenre.tables import PART
+from regenre.common.errors import UserError
+from regenre.common.kinds import FoldCount, Seed, strict_dataclass
+from regenre.common.tables import PART
 
 _MAX_SEEDS = 100
 _REMEDY = "add clips of other groups, or use fewer folds (n_folds in conf/split)"

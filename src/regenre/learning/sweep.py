@@ -23,8 +23,8 @@ import numpy as np
 import optuna
 from pydantic import BeforeValidator, Field
 
-from regenre.errors import UserError
-from regenre.kinds import Count, strict_dataclass
+from regenre.common.errors import UserError
+from regenre.common.kinds import Count, strict_dataclass
 from regenre.learning import tasks
 from regenre.learning.estimator import Learner
 from regenre.learning.tasks import Result, Task

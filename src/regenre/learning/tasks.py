@@ -27,13 +27,13 @@ from joblib import parallel_config
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.metrics import get_scorer
 
-from regenre import files, tables
-from regenre.errors import UserError, join_lines
+from regenre.common import files, tables
+from regenre.common.errors import UserError, join_lines
+from regenre.common.threads import limit_threads
 from regenre.learning import estimator, models, splits
 from regenre.learning.cells import Cell, CellPlan, FoldSizes, Search
 from regenre.learning.estimator import Fit, Learner
 from regenre.learning.splits import Fold
-from regenre.threads import limit_threads
 
 if TYPE_CHECKING:
     from regenre.learning.words import Words

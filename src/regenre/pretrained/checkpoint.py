@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 _MAGIC = bytes.fromhex("57fb808b247547db")
 _FOOTER = 48  # bytes

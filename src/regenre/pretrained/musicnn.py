@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from regenre import files
-from regenre.errors import UserError, join_lines
+from regenre.common import files
+from regenre.common.errors import UserError, join_lines
 from regenre.pretrained.checkpoint import read_checkpoint
 
 _REQUIREMENT = "musicnn==0.1.0 --hash=sha256:f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa\n"

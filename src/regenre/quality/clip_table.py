@@ -13,11 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import scipy.sparse
 
-from regenre import audio, parts, tables
-from regenre.compute import CRASHED
+from regenre import audio, parts
+from regenre.common import tables
+from regenre.common.compute import CRASHED
+from regenre.common.errors import UserError, explain_error
+from regenre.common.files import compute_md5
 from regenre.decoding import AudioError
-from regenre.errors import UserError, explain_error
-from regenre.files import compute_md5
 from regenre.quality import audit
 from regenre.quality.preview import HEIGHT, WIDTH, Preview, make_preview
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soxr
 
-from regenre import files, tables
+from regenre.common import files, tables
 
 WIDTH, HEIGHT = 240, 64
 QUIETEST_DB, LOUDEST_DB = -110.0, -30.0  # what the 0 and the 255 of a level mean, of a sine's power

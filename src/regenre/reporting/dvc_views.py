@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from regenre import files, tables
+from regenre.common import files, tables
+from regenre.common.paths import CellName
 from regenre.evaluation.grid import Evaluation, describe_best, select_best
-from regenre.paths import CellName
 
 
 def write_views(reports: Path, evaluation: Evaluation, predictions: Mapping[CellName, pd.DataFrame]) -> None:

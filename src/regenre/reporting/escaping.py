@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup, escape
 
-from regenre.errors import escape_terminal
+from regenre.common.errors import escape_terminal
 
 if TYPE_CHECKING:
     from jinja2 import Template

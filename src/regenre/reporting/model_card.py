@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from regenre import files, tables
+from regenre.common import files, tables
+from regenre.common.settings import AudioSettings
+from regenre.common.tables import CopiesRecord
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.grid import TestedCell
 from regenre.evaluation.metrics import Scores
 from regenre.learning.cells import Cell
 from regenre.reporting import confusion, summary
 from regenre.reporting.escaping import escape_markdown
-from regenre.settings import AudioSettings
-from regenre.tables import CopiesRecord
 
 
 def write_views(tested: TestedCell, scores: Scores, stress: pd.DataFrame, card: Path, figure: Path) -> None:

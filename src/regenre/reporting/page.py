@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from markupsafe import escape
 
-from regenre import tables
+from regenre.common import tables
+from regenre.common.kinds import Share, strict_dataclass
+from regenre.common.paths import CellName
 from regenre.evaluation import grid, metrics
 from regenre.evaluation.comparison import match_clips
-from regenre.kinds import Share, strict_dataclass
-from regenre.paths import CellName
 from regenre.reporting import clip_map, plots, summary
 from regenre.reporting.dot_plot import Plot
 from regenre.reporting.escaping import mark_code, read_template

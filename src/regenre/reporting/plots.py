@@ -33,7 +33,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
-from regenre import files
+from regenre.common import files
 from regenre.reporting.escaping import escape_figure
 
 if TYPE_CHECKING:

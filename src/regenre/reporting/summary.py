@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from regenre.common.paths import CellName
 from regenre.evaluation import comparison
 from regenre.evaluation.grid import select_best
 from regenre.learning.cells import TextCounts
-from regenre.paths import CellName
 from regenre.reporting.escaping import escape_markdown
 
 FEW_GROUPS = 30  # below this number, bootstrap intervals cover less than they claim

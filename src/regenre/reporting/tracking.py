@@ -52,14 +52,14 @@ from mlflow.utils.mlflow_tags import (
 )
 from tqdm import tqdm
 
-from regenre import paths, records, tables
-from regenre.errors import UserError, escape_terminal, join_lines, report_errors
+from regenre.common import paths, records, tables
+from regenre.common.errors import UserError, escape_terminal, join_lines, report_errors
+from regenre.common.files import clear_leftovers, write_atomically
+from regenre.common.paths import CellName
 from regenre.evaluation import comparison, metrics
 from regenre.evaluation.grid import CLEAN, RANDOM, TestedCell, read_scores, read_summary, select_best, select_cell
 from regenre.evaluation.pair import Pair
-from regenre.files import clear_leftovers, write_atomically
 from regenre.learning.cells import RECORD, Cell, Fit
-from regenre.paths import CellName
 from regenre.reporting.escaping import name_metric
 
 STORE = "mlflow.db"

@@ -8,7 +8,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from regenre.errors import prepare_process, report_errors
+from regenre.common.errors import prepare_process, report_errors
 
 
 def _begin() -> None:
@@ -26,7 +26,7 @@ def run() -> None:
     stage = Path(sys.argv[0]).stem.removeprefix("regenre-")
     with report_errors():
         if "-sc" in sys.argv:  # completion has to be fast: it does without the stage's imports
-            from regenre.config import answer_shell
+            from regenre.common.config import answer_shell
 
             answer_shell(stage)
         else:

@@ -6,8 +6,8 @@ names.
 
 from typing import Any
 
-from regenre import config, files, paths, records
-from regenre.config import FeaturesLeaf, Settings
+from regenre.common import config, files, paths, records
+from regenre.common.config import FeaturesLeaf, Settings
 
 READS = ("family",)  # from conf/ alone: the other stages would not know of a change by hand
 OTHERS = ("source", "seed", "trusted", "compute")  # in params.yaml, or they decide no result

@@ -8,12 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from regenre import config, files, paths
-from regenre.config import Settings
+from regenre.common import config, files, paths
+from regenre.common.config import Settings
+from regenre.common.errors import escape_terminal
 from regenre.datasets.dataset import Dataset
 from regenre.datasets.manifest import Manifest
 from regenre.datasets.sources import check_sources, list_unwatched
-from regenre.errors import escape_terminal
 
 READS = ("dataset.*", "source", "seed", "compute.*")
 SWEEPS = ("dataset",)

@@ -5,8 +5,8 @@ comparisons.csv, leak.csv, suspects.csv, excluded.csv and figures/; for DVC best
 `study` and `stress` data/chosen/<dataset>.<stage>.json.
 """
 
-from regenre import config, paths, records, tables
-from regenre.config import Settings
+from regenre.common import config, paths, records, tables
+from regenre.common.config import Settings
 from regenre.evaluation import grid
 from regenre.evaluation.grid import TestedCell
 from regenre.reporting import dvc_views, plots

@@ -5,8 +5,8 @@ Reads: data/raw/<dataset>/, data/index/<dataset>.parquet, params.yaml. Writes: d
 a feature set reads. If a split deals pieces, the same for pieces in pieces/.
 """
 
-from regenre import config, paths, tables
-from regenre.config import Settings
+from regenre.common import config, paths, tables
+from regenre.common.config import Settings
 from regenre.features import feature_files
 
 READS = (

@@ -3,9 +3,10 @@
 Reads: data/raw/<dataset>/, data/index/<dataset>.parquet. Writes: reports/figures/gallery.png.
 """
 
-from regenre import audio, config, files, paths, tables
-from regenre.config import Settings
-from regenre.errors import UserError, escape_terminal
+from regenre import audio
+from regenre.common import config, files, paths, tables
+from regenre.common.config import Settings
+from regenre.common.errors import UserError, escape_terminal
 from regenre.features.family import Family
 from regenre.features.frames import Frames
 from regenre.reporting import plots

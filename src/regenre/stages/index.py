@@ -8,8 +8,9 @@ import shutil
 
 import pandas as pd
 
-from regenre import config, files, parts, paths, tables
-from regenre.config import Settings
+from regenre import parts
+from regenre.common import config, files, paths, tables
+from regenre.common.config import Settings
 from regenre.datasets.dataset import Dataset
 from regenre.datasets.manifest import Manifest
 from regenre.quality import clip_table

@@ -6,12 +6,12 @@ params.yaml. Writes: reports/summary.md, index.html, cards/<cell>.md and figures
 
 import json
 
-from regenre import config, files, paths, records, tables
-from regenre.config import Settings
-from regenre.errors import escape_terminal
+from regenre.common import config, files, paths, records, tables
+from regenre.common.config import Settings
+from regenre.common.errors import escape_terminal
+from regenre.common.paths import CellName
 from regenre.evaluation import grid
 from regenre.evaluation.grid import TestedCell
-from regenre.paths import CellName
 from regenre.quality.preview import read_previews
 from regenre.reporting import model_card, page, summary
 

@@ -8,10 +8,10 @@ data/index/<dataset>.parquet. Writes: reports/stress.csv.
 
 import pandas as pd
 
-from regenre import config, paths, records, tables
-from regenre.config import Settings
+from regenre.common import config, paths, records, tables
+from regenre.common.config import Settings
+from regenre.common.errors import escape_terminal
 from regenre.deformation.deformation import Deformation
-from regenre.errors import escape_terminal
 from regenre.evaluation import grid, stress
 from regenre.learning.plan import Planner
 from regenre.reporting.escaping import escape_sheet

@@ -5,8 +5,8 @@ data/index/<dataset>.parquet. Writes: reports/learning_curve.csv, importance.csv
 (which cell, and the answers) and figures.
 """
 
-from regenre import config, paths, records, tables
-from regenre.config import Settings
+from regenre.common import config, paths, records, tables
+from regenre.common.config import Settings
 from regenre.evaluation import diagnostics, grid, projection
 from regenre.evaluation.explanation import choose_mistakes, explain_tested
 from regenre.learning.plan import Planner

@@ -5,9 +5,9 @@ Reads: data/cells/<dataset>/, data/sweeps/<dataset>/, data/fits/, reports/, para
 confusion.svg and card.md; data/tracked/<dataset>.json, which names the store and is not in git: a clone logs too.
 """
 
-from regenre import config, files, paths
-from regenre.config import Settings
-from regenre.errors import escape_terminal
+from regenre.common import config, files, paths
+from regenre.common.config import Settings
+from regenre.common.errors import escape_terminal
 from regenre.evaluation import metrics
 from regenre.evaluation.grid import TestedCell
 from regenre.learning.cells import RECORD

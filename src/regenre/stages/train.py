@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from regenre import config, paths
-from regenre.compute import start_workers
-from regenre.config import Settings
+from regenre.common import config, paths
+from regenre.common.compute import start_workers
+from regenre.common.config import Settings
 from regenre.evaluation import metrics
 from regenre.learning import cells, grid, tasks
 from regenre.learning.plan import PlannedCell, Planner

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regenre import tables
-from regenre.errors import UserError
-from regenre.kinds import strict_dataclass
+from regenre.common import tables
+from regenre.common.errors import UserError
+from regenre.common.kinds import strict_dataclass
 
 _SUFFIX = r"\.(?:wav|au|flac|mp3|ogg)$"
 

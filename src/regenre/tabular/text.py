@@ -10,10 +10,10 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from regenre import tables
-from regenre.errors import UserError
-from regenre.kinds import Count, Weights, strict_dataclass
-from regenre.paths import TEXT, TRANSCRIPT
+from regenre.common import tables
+from regenre.common.errors import UserError
+from regenre.common.kinds import Count, Weights, strict_dataclass
+from regenre.common.paths import TEXT, TRANSCRIPT
 from regenre.tabular.transcript import Transcript, read_transcript
 
 SPEECH = ("words_per_s", "confidence")

@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from regenre import records
-from regenre.kinds import Positive, PositiveOrZero, strict_dataclass
-from regenre.paths import TEXT, TRANSCRIPT
+from regenre.common import records
+from regenre.common.kinds import Positive, PositiveOrZero, strict_dataclass
+from regenre.common.paths import TEXT, TRANSCRIPT
 
 _REMEDY = f"remove it and the {TEXT} beside it, then run `regenre transcribe`"
 

@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from regenre.errors import UserError, join_lines
-from regenre.kinds import Count, strict_dataclass
+from regenre.common.errors import UserError, join_lines
+from regenre.common.kinds import Count, strict_dataclass
 from regenre.tabular.transcript import Word
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from regenre.errors import UserError
-from regenre.kinds import strict_dataclass
+from regenre.common.errors import UserError
+from regenre.common.kinds import strict_dataclass
 from regenre.tabular.transcript import Word
 
 _FRAME_S = 0.01

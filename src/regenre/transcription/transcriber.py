@@ -9,8 +9,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from regenre import audio, files
-from regenre.paths import TEXT
+from regenre import audio
+from regenre.common import files
+from regenre.common.paths import TEXT
 from regenre.tabular.transcript import Transcript, Word, read_transcript
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from helpers import SR, build_family, frames_of, noise, silence, sine
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.features.frames import Frames
 
 ENERGY = build_family("energy")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from helpers import build_family, frames_of, noise, silence, sine
 
-from regenre import config
-from regenre.config import FeaturesLeaf
-from regenre.errors import UserError
+from regenre.common import config
+from regenre.common.config import FeaturesLeaf
+from regenre.common.errors import UserError
 from regenre.features import extraction
 from regenre.features.families.musicnn import Musicnn
 from regenre.features.family import Family

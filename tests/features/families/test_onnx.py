@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from helpers import SR, frames_of, noise, silence, sine, write_mean_network, write_network
 
-from regenre import config
-from regenre.errors import UserError
+from regenre.common import config
+from regenre.common.errors import UserError
+from regenre.common.files import compute_sha256
 from regenre.features.families.onnx import Onnx, _open
 from regenre.features.family import Family
-from regenre.files import compute_sha256
 
 onnx = pytest.importorskip("onnx", reason="pip install 'regenre[pretrained]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="pip install 'regenre[pretrained]'")

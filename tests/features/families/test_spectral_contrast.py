@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from helpers import BINS_HZ, build_family, frames_of, noise, silence, sine
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 SPECTRAL_CONTRAST = build_family("spectral_contrast")
 

@@ -15,7 +15,7 @@ from helpers import ROOT, skip_without_keras
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.learning import models
 from regenre.learning.classifiers import cnn
 from regenre.learning.classifiers.cnn import Cnn

@@ -4,10 +4,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
+from regenre.common.kinds import Width, strict_dataclass
 from regenre.features.cepstra import number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Width, strict_dataclass
 
 
 @strict_dataclass

@@ -5,9 +5,9 @@ from functools import lru_cache
 import librosa
 import numpy as np
 
+from regenre.common.kinds import strict_dataclass
 from regenre.features import filterbanks
 from regenre.features.frames import Frames
-from regenre.kinds import strict_dataclass
 
 _PITCH_CLASSES = ("C", "Cs", "D", "Ds", "E", "F", "Fs", "G", "Gs", "A", "As", "B")
 

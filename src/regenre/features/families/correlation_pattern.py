@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from regenre.common.kinds import Share, Span, strict_dataclass
 from regenre.features.blocks import BandCount, average_rows, compute_levels, cut_blocks, name_quantile
 from regenre.features.frames import Frames
-from regenre.kinds import Share, Span, strict_dataclass
 
 _CONSTANT_DB = 1e-3  # a deviation that is rounding of float32
 

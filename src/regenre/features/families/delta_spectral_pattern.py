@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from regenre.common.kinds import Share, Span, Width, strict_dataclass
 from regenre.features.blocks import BandCount, average_rows, name_quantile, name_ranks, rank_rises, summarise
 from regenre.features.frames import Frames
-from regenre.kinds import Share, Span, Width, strict_dataclass
 
 
 @strict_dataclass

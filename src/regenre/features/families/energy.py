@@ -3,9 +3,9 @@
 import numpy as np
 import scipy.ndimage
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
+from regenre.common.kinds import Span, Width, strict_dataclass
 from regenre.features.frames import Frames
-from regenre.kinds import Span, Width, strict_dataclass
 
 
 @strict_dataclass

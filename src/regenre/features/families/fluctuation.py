@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from regenre.common.kinds import Positive, Span, Width, strict_dataclass
 from regenre.features.frames import Frames
 from regenre.features.loudness import N_BANDS, compute_sonogram, cut_segments
-from regenre.kinds import Positive, Span, Width, strict_dataclass
 
 
 @strict_dataclass

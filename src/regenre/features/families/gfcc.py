@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from regenre.common.kinds import Positive, PositiveOrZero, Width, strict_dataclass
 from regenre.features import filterbanks
 from regenre.features.cepstra import check_counts, compute_cepstra, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Positive, PositiveOrZero, Width, strict_dataclass
 
 
 @strict_dataclass

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from regenre.common.kinds import Positive, Share, Span, Width, strict_dataclass
 from regenre.features.blocks import BandCount, average_rows, compute_levels, cut_blocks, name_quantile, summarise
 from regenre.features.filterbanks import compute_overlaps
 from regenre.features.frames import Frames
-from regenre.kinds import Positive, Share, Span, Width, strict_dataclass
 
 
 @strict_dataclass

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from regenre.common.kinds import Width, strict_dataclass
 from regenre.features.cepstra import number_names
 from regenre.features.families.cepstrum import make_inverse_rows
 from regenre.features.frames import Frames
-from regenre.kinds import Width, strict_dataclass
 
 _WHITE_NOISE = 1e-9  # share of the energy added to lag 0, -90 dB: keeps the equations of a sine solvable
 

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from regenre import paths
-from regenre.errors import UserError
+from regenre.common import paths
+from regenre.common.errors import UserError
+from regenre.common.files import compute_sha256
+from regenre.common.kinds import Names, Span, check_unique, strict_dataclass
 from regenre.features.families.onnx import LogMel, Onnx
 from regenre.features.frames import Frames
-from regenre.files import compute_sha256
-from regenre.kinds import Names, Span, check_unique, strict_dataclass
 
 Model = Literal["msd", "mtt"]
 _SR = 16_000

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from regenre import paths
-from regenre.errors import UserError, find_cause
+from regenre.common import paths
+from regenre.common.errors import UserError, find_cause
+from regenre.common.files import compute_sha256
+from regenre.common.kinds import Hop, Names, Positive, PositiveOrZero, Rate, Size, Span, Width, strict_dataclass
 from regenre.features import filterbanks
 from regenre.features.frames import Frames
-from regenre.files import compute_sha256
-from regenre.kinds import Hop, Names, Positive, PositiveOrZero, Rate, Size, Span, Width, strict_dataclass
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

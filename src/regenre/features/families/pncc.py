@@ -7,10 +7,10 @@ import numpy as np
 import scipy.ndimage
 import scipy.signal
 
+from regenre.common.kinds import Positive, PositiveOrZero, Width, strict_dataclass
 from regenre.features import filterbanks
 from regenre.features.cepstra import check_counts, compute_cepstra, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Positive, PositiveOrZero, Width, strict_dataclass
 
 _PAPER_HOP_S = 0.01  # hop for which the paper states its forgetting factors and M
 _FLOOR = 1e-20  # below the power of any 24-bit samples; keeps the ratios of silence defined

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from regenre.common.kinds import Positive, Width, strict_dataclass
 from regenre.features import filterbanks
 from regenre.features.cepstra import convert_to_db
 from regenre.features.frames import TINY, Frames
-from regenre.kinds import Positive, Width, strict_dataclass
 
 WINDOW_S = 2.75  # of a tempogram: with the frames at the edges, a piece of 3 s has one
 _STEP_S = 0.5  # between windows

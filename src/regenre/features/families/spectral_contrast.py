@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
+from regenre.common.kinds import Positive, Share, Width, strict_dataclass
 from regenre.features.cepstra import convert_to_db, number_names
 from regenre.features.frames import Frames
-from regenre.kinds import Positive, Share, Width, strict_dataclass
 
 
 @strict_dataclass

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from regenre.common.kinds import Share, Span, Width, strict_dataclass
 from regenre.features.blocks import (
     N_SEMITONES,
     BandCount,
@@ -13,7 +14,6 @@ from regenre.features.blocks import (
     summarise,
 )  # fmt: skip
 from regenre.features.frames import Frames
-from regenre.kinds import Share, Span, Width, strict_dataclass
 
 
 @strict_dataclass

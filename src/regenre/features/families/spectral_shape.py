@@ -3,8 +3,8 @@
 import numba
 import numpy as np
 
+from regenre.common.kinds import Shares, strict_dataclass
 from regenre.features.frames import Frames
-from regenre.kinds import Shares, strict_dataclass
 
 
 @strict_dataclass

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from regenre.common.kinds import Span, strict_dataclass
 from regenre.features.frames import Frames
 from regenre.features.loudness import N_BANDS, compute_sonogram, cut_segments
-from regenre.kinds import Span, strict_dataclass
 
 _STATISTICS = ("mean", "median", "variance", "skewness", "kurtosis", "min", "max")
 

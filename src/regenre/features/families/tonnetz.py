@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from regenre.common.kinds import strict_dataclass
 from regenre.features.families.chroma import compute_pitch_classes
 from regenre.features.frames import Frames
-from regenre.kinds import strict_dataclass
 
 
 @strict_dataclass

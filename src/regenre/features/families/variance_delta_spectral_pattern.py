@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from regenre.common.kinds import Span, Width, strict_dataclass
 from regenre.features.blocks import BandCount, average_rows, name_ranks, rank_rises
 from regenre.features.frames import Frames
-from regenre.kinds import Span, Width, strict_dataclass
 
 
 @strict_dataclass

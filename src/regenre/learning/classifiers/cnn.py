@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, compute_class_weight
 from tqdm import tqdm
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 from regenre.learning import splits
 from regenre.learning.classifiers.frame_classifier import FrameClassifier
 from regenre.learning.splits import NOBODY, Fold

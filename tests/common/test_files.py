@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from regenre.files import (
+from regenre.common.files import (
     clear_leftovers,
     compute_md5,
     compute_sha256,

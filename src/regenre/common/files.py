@@ -25,7 +25,7 @@ from typing import Any
 
 import psutil
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 FETCH_AGAIN = "run `dvc repro --force --single-item download`, then `dvc repro`"
 _TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.tmp", re.DOTALL)

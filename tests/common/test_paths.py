@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from helpers import ROOT
 
-from regenre import paths
-from regenre.errors import UserError
-from regenre.paths import CellName
+from regenre.common import paths
+from regenre.common.errors import UserError
+from regenre.common.paths import CellName
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import scipy.linalg  # noqa: F401  (it brings an OpenBLAS beside numpy's)
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from regenre.threads import _find_pools, limit_threads
+from regenre.common.threads import _find_pools, limit_threads
 
 
 def count_threads() -> set[int]:

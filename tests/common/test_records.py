@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from regenre.errors import UserError
-from regenre.records import convert_to_plain, read_record, write_record
+from regenre.common.errors import UserError
+from regenre.common.records import convert_to_plain, read_record, write_record
 
 
 @dataclass(frozen=True)

@@ -20,20 +20,20 @@ from omegaconf import DictConfig, OmegaConf
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from regenre import config, paths
 from regenre.audio import MAX_PEAK, SILENCE_PEAK
-from regenre.compute import Compute
+from regenre.common import config, paths
+from regenre.common.compute import Compute
+from regenre.common.errors import UserError
+from regenre.common.files import compute_sha256
+from regenre.common.paths import CellName
 from regenre.datasets.dataset import Dataset
 from regenre.deformation.deformation import Deformation
-from regenre.errors import UserError
 from regenre.features import extraction
 from regenre.features.family import Family, TableFamily, is_per_clip
 from regenre.features.frames import Frames
 from regenre.features.pooling import Pooling
-from regenre.files import compute_sha256
 from regenre.learning import estimator, models, splits
 from regenre.learning.estimator import Learner
-from regenre.paths import CellName
 from regenre.transcription.transcriber import Transcriber
 
 pytestmark = pytest.mark.slow
@@ -516,7 +516,9 @@ def test_only_packages_that_the_user_trusts_are_built(node: dict) -> None:
         config.build(node, "here", Learner)
 
 
-@pytest.mark.parametrize("target", ["regenre.config.os.getcwd", "regenre.config.Path", "regenre.config.resolve_node"])
+@pytest.mark.parametrize(
+    "target", ["regenre.common.config.os.getcwd", "regenre.common.config.Path", "regenre.common.config.resolve_node"]
+)
 def test_only_classes_of_these_packages_are_built(target: str) -> None:
     with pytest.raises(UserError, match=f"a class of regenre, sklearn, hmmlearn expected, {target} found"):
         config.build({"_target_": target}, "here", Learner)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from regenre.kinds import Count, Jobs, Names, Positive, Shares, explain_invalid, strict_dataclass
+from regenre.common.kinds import Count, Jobs, Names, Positive, Shares, explain_invalid, strict_dataclass
 
 
 @strict_dataclass

@@ -28,10 +28,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from regenre import files
-from regenre.errors import UserError, join_lines
-from regenre.kinds import Count, Names, strict_dataclass
-from regenre.settings import AudioSettings, FrameSettings, SequenceSettings
+from regenre.common import files
+from regenre.common.errors import UserError, join_lines
+from regenre.common.kinds import Count, Names, strict_dataclass
+from regenre.common.settings import AudioSettings, FrameSettings, SequenceSettings
 
 CLIPS = ["clip_id", "path", "genre", "group", "duration_s", "sr", "channels", "md5", "status", "fault", "reason"]
 PREDICTIONS = ["clip_id", "group", "fold", "actual", "predicted"]

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from regenre.kinds import Count, FoldCount, Hop, Names, Positive, PositiveOrZero, Rate, Size, strict_dataclass
+from regenre.common.kinds import Count, FoldCount, Hop, Names, Positive, PositiveOrZero, Rate, Size, strict_dataclass
 
 Loudness = Literal["none", "rms", "bs1770"]
 """What a clip is brought to: see `audio.level`."""

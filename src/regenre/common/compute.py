@@ -30,8 +30,8 @@ from joblib.externals.loky import ProcessPoolExecutor, reusable_executor
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from regenre.errors import UserError, find_cause
-from regenre.kinds import Jobs, Positive, strict_dataclass
+from regenre.common.errors import UserError, find_cause
+from regenre.common.kinds import Jobs, Positive, strict_dataclass
 
 T = TypeVar("T")
 CRASHED = "the library that decodes it crashed"  # the reason for a file that ends its process

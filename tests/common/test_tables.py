@@ -11,8 +11,8 @@ from helpers import predictions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regenre import tables
-from regenre.errors import UserError
+from regenre.common import tables
+from regenre.common.errors import UserError
 
 
 def test_predictions_are_sorted_and_have_six_decimals(tmp_path: Path) -> None:

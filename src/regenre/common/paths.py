@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Self
 
 import platformdirs
 
-from regenre.errors import UserError
+from regenre.common.errors import UserError
 
 MARKER = ".regenre"
 _WORKSPACES = ".dvc/tmp/exps"  # where DVC runs queued experiments, in copies of the project without its clips
@@ -34,8 +34,8 @@ TEMPLATE = (
 """Patterns of a new project's files; setup.py puts these files into the package."""
 TEXT, TRANSCRIPT = BESIDE = (".txt", ".transcript.json")
 """What a clip's name ends with in place of its suffix, for what may lie beside it; see `is_beside`."""
-_SOURCES = Path(__file__).parents[2]  # the checkout of an editable installation
-_SHIPPED = Path(__file__).parent / "project"  # in a wheel
+_SOURCES = Path(__file__).parents[3]  # the checkout of an editable installation
+_SHIPPED = Path(__file__).parents[1] / "project"  # in a wheel
 
 
 @dataclass(frozen=True, order=True)

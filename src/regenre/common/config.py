@@ -53,10 +53,10 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from regenre import paths
-from regenre.compute import Compute, Local, end_workers
-from regenre.errors import UserError, end_process, join_lines, report_errors
-from regenre.kinds import (
+from regenre.common import paths
+from regenre.common.compute import Compute, Local, end_workers
+from regenre.common.errors import UserError, end_process, join_lines, report_errors
+from regenre.common.kinds import (
     Count,
     CountOrZero,
     Names,
@@ -67,8 +67,8 @@ from regenre.kinds import (
     explain_invalid,
     strict_dataclass,
 )
-from regenre.paths import CellName
-from regenre.settings import AudioSettings, Augmentation, FrameSettings, SearchSettings, SequenceSettings
+from regenre.common.paths import CellName
+from regenre.common.settings import AudioSettings, Augmentation, FrameSettings, SearchSettings, SequenceSettings
 
 T = TypeVar("T")
 GROUPS = {"splits": "split", "features": "features", "classifiers": "classifier"}

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from regenre import files
-from regenre.errors import UserError
-from regenre.kinds import explain_invalid
+from regenre.common import files
+from regenre.common.errors import UserError
+from regenre.common.kinds import explain_invalid
 
 
 class Record(Protocol):

@@ -8,7 +8,7 @@ import sys
 import pytest
 from helpers import heed_signals
 
-from regenre.errors import UserError, explain_error, join_lines, report_errors
+from regenre.common.errors import UserError, explain_error, join_lines, report_errors
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_an_error_of_one_of_several_is_one_line() -> None:
 
 WAITS = """
 import sys, time
-from regenre.errors import end_process, prepare_process, report_errors
+from regenre.common.errors import end_process, prepare_process, report_errors
 prepare_process()
 if "ended" in sys.argv:
     end_process()
@@ -76,7 +76,7 @@ def test_a_signal_ends_a_process_in_one_line(number: signal.Signals, place: str)
 
 
 def test_letters_that_the_terminal_lacks_are_escaped() -> None:
-    code = "from regenre.errors import prepare_process; prepare_process(); print('n\\xf6pe', chr(0xdcff))"
+    code = "from regenre.common.errors import prepare_process; prepare_process(); print('n\\xf6pe', chr(0xdcff))"
     process = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True
     )
@@ -96,7 +96,7 @@ def test_a_signal_after_the_work_ends_a_process_without_a_word() -> None:
 
 WRITES = """
 import sys
-from regenre.errors import prepare_process, report_errors
+from regenre.common.errors import prepare_process, report_errors
 prepare_process()
 with report_errors():
     print("remark", file=sys.stderr)

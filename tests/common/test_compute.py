@@ -13,8 +13,8 @@ from helpers import wait_until
 from joblib import Parallel, delayed, effective_n_jobs
 from workers import die_once, end_worker, is_imported, square_unless_five, sum_squares
 
-from regenre.compute import Dask, Local, end_workers, run_apart, run_each, start_workers
-from regenre.errors import UserError
+from regenre.common.compute import Dask, Local, end_workers, run_apart, run_each, start_workers
+from regenre.common.errors import UserError
 
 
 def test_local_uses_its_number_of_processes() -> None:
@@ -56,7 +56,7 @@ def test_a_call_that_ends_its_process_costs_no_other_its_result() -> None:
 
 def test_a_process_that_was_idle_for_too_long_is_replaced_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where warnings are errors, joblib's own word on it would end the thread that collects results."""
-    monkeypatch.setattr("regenre.compute._IDLE_S", 0.05)
+    monkeypatch.setattr("regenre.common.compute._IDLE_S", 0.05)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         with Local(2).use():

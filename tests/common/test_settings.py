@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from regenre.settings import AudioSettings, FrameSettings, SearchSettings, SequenceSettings
+from regenre.common.settings import AudioSettings, FrameSettings, SearchSettings, SequenceSettings
 
 
 @pytest.mark.parametrize(
