@@ -85,7 +85,7 @@ def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     (tmp_path / "raw").mkdir(exist_ok=True)
     handler = type("Handler", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(tmp_path / "site"))) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield tmp_path / "site", f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 

@@ -91,7 +91,7 @@ def stub(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setattr(mirdata, "DATASETS", [*mirdata.DATASETS, "stub"])
     (tmp_path / "raw").mkdir()
     with server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield
         server.shutdown()
 

@@ -126,9 +126,9 @@ def test_matthews_is_0_for_constant_predictions_and_1_for_perfect_ones() -> None
 
 @pytest.mark.parametrize("clips_per_group", [1, 4])
 def test_intervals_cover_the_true_score_as_often_as_they_claim(monkeypatch, clips_per_group: int) -> None:
-    """Over 600 corpora of a known model, 92 to 98 % of the 95 % intervals contain the model's true score."""
+    """Over 400 corpora of a known model, 92 to 98 % of the 95 % intervals contain the model's true score."""
     monkeypatch.setattr(metrics, "N_RESAMPLES", 500)
-    n_groups, n_corpora = 80, 600
+    n_groups, n_corpora = 80, 400
     rng = np.random.default_rng(3)
 
     def draw_corpus(n: int) -> pd.DataFrame:

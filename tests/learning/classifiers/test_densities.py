@@ -13,7 +13,7 @@ from regenre.learning.classifiers.hmm import Hmm
 
 BOTH = pytest.mark.parametrize(
     "model",
-    [Gmm(n_components=2, random_state=0), Hmm(n_states=2, n_mix=1, max_iter=30, random_state=0)],
+    [Gmm(n_components=2, random_state=0), Hmm(n_states=2, n_mix=1, max_iter=8, random_state=0)],
     ids=["gmm", "hmm"],
 )
 
