@@ -42,7 +42,7 @@ class Project:
         self.edit(
             "params.yaml", splits=["grouped_kfold"], features=["mfcc", "spectral_shape"], classifiers=["knn", "dummy"]
         )
-        self.edit("conf/dataset/synthetic.yaml", n_artists=3, n_clips=1, duration_s=1.5)
+        self.edit("conf/dataset/synthetic.yaml", n_artists=3, n_clips=1, duration_s=2.0)
         self.edit("conf/split/grouped_kfold.yaml", n_folds=2)
         self.edit("conf/config.yaml", study={"shares": [0.7], "n_repeats": 1, "n_permutations": 2, "n_explained": 2})
 

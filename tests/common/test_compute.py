@@ -11,7 +11,7 @@ import psutil
 import pytest
 from helpers import wait_until
 from joblib import Parallel, delayed, effective_n_jobs
-from workers import die_once, end_worker, is_imported, square_unless_five, sum_squares
+from workers import die_once, end_worker, is_imported, raise_interrupt, square_unless_five, sum_squares
 
 from regenre.common.compute import Dask, Local, end_workers, run_apart, run_each, start_workers
 from regenre.common.errors import UserError
@@ -42,6 +42,12 @@ def test_a_process_that_is_ended_from_outside_is_one_line() -> None:
     message = r"ended in the middle of its work \(SIGKILL.*\): there was too little memory"
     with pytest.raises(UserError, match=message), Local(2).use():
         Parallel()(delayed(signal.raise_signal)(signal.SIGKILL) for _ in range(2))
+
+
+def test_ctrl_c_ends_no_process_but_the_one_that_people_started() -> None:
+    with Local(2).use():
+        assert list(run_each(raise_interrupt, [(1,), (2,)])) == [1, 2]
+    assert list(run_apart(raise_interrupt, [(1,)], lambda _: 0)) == [1]
 
 
 def test_a_call_that_ends_its_process_costs_no_other_its_result() -> None:

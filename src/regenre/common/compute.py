@@ -36,6 +36,9 @@ from regenre.common.kinds import Jobs, Positive, strict_dataclass
 T = TypeVar("T")
 CRASHED = "the library that decodes it crashed"  # the reason for a file that ends its process
 _IDLE_S = 60  # after which an idle worker ends, also if its parent was killed
+_DEAF: dict[str, Any] = {  # Ctrl-C reaches the workers too; their parent ends them, and theirs would be tracebacks
+    "initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)
+}  # fmt: skip
 
 
 @runtime_checkable
@@ -84,7 +87,7 @@ def run_apart(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], repl
     executor: ProcessPoolExecutor | None = None
     try:
         for call in calls:
-            executor = executor or ProcessPoolExecutor(1)
+            executor = executor or ProcessPoolExecutor(1, **_DEAF)
             try:
                 result = executor.submit(function, *call).result()
             except TerminatedWorkerError:
@@ -158,7 +161,7 @@ class Local:
         try:
             with (
                 warnings.catch_warnings(),
-                joblib.parallel_config("loky", n_jobs=self.n_jobs, idle_worker_timeout=_IDLE_S),
+                joblib.parallel_config("loky", n_jobs=self.n_jobs, idle_worker_timeout=_IDLE_S, **_DEAF),
             ):
                 warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # it was idle; another one starts
                 yield
