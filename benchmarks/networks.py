@@ -66,7 +66,7 @@ def prepare_family(name: str, clips: list[Path]) -> Run:
 def prepare_fit(name: str, clips: list[Path]) -> Run:
     """Return what fits a classifier on clips, for the first run on twelve."""
     with config.open_settings():
-        leaf = config.read_leaves("classifier", [name], SEED)[name]
+        leaf = config.read_leaves([], [name], SEED)[1][name]
     learner = config.build(leaf, name, Learner)
     if name == "cnn":
         analysis = make_analysis(["mel_spectrogram"], n_averaged=read_settings().sequences.n_averaged)

@@ -170,10 +170,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run slow modules first, so that no process is left with a long one at the end.
 
     The first one makes the finished project; the next ones do without it, so that no process waits for it. Those of
-    the outermost folder are about the whole project, and the longest.
+    the outermost folder are about the whole project, and the longest; of quick ones, they are the shortest.
     """
     first = next((item.path for item in items if uses_finished(item)), None)
-    items.sort(key=lambda item: (item.path != first, is_quick(item), uses_finished(item), len(item.path.parts)))
+
+    def rank(item: pytest.Item) -> tuple[bool, bool, bool, int]:
+        depth = len(item.path.parts)
+        return (item.path != first, is_quick(item), uses_finished(item), -depth if is_quick(item) else depth)
+
+    items.sort(key=rank)
 
 
 def pytest_collection_finish() -> None:

@@ -140,8 +140,8 @@ def test_a_clone_without_a_remote_computes_everything_and_logs_its_runs(
 def test_queued_experiments_need_no_audio_and_show_what_they_changed(shared_project: Project, tmp_path: Path) -> None:
     project = shared_project.copy_to(tmp_path / "project")
     project.run("bash", "-c", find_command("for "))
-    project.run("bash", "-c", f"{find_command('REGENRE_JOBS=1 dvc queue start')} >/dev/null")  # its workers go on
-    wait_until(lambda: not re.search("Queued|Running", project.run("dvc", "queue", "status")), step_s=5)
+    project.run("bash", "-c", f"{find_command('REGENRE_JOBS=1 dvc queue start')} >/dev/null 2>&1")  # its workers go on
+    wait_until(lambda: not re.search("Queued|Running", project.run("dvc", "queue", "status")), step_s=1)
     output = project.run("dvc", "queue", "logs", "knn-9")
     assert not re.search("Running stage '(download|index|extract)'", output)
     assert count_runs(project) == 4 + 2 * 2  # both are logged to the project's own store

@@ -266,8 +266,8 @@ def test_a_server_that_drips_is_left_and_the_part_stays(server: Server, tmp_path
     part.write_bytes(CONTENT[:123])
     mirrors = [server.mirror(manner), server.mirror(manner, md5="0" * 32)]
     with pytest.raises(UserError) as error_info:
-        fetch(mirrors, tmp_path / "file", most_s=Bound(1, "limits.fetch_s in conf/dataset/x.yaml"))
-    reason = "the file in 1 s expected (limits.fetch_s in conf/dataset/x.yaml), a part found"
+        fetch(mirrors, tmp_path / "file", most_s=Bound(0.3, "limits.fetch_s in conf/dataset/x.yaml"))
+    reason = "the file in 0.3 s expected (limits.fetch_s in conf/dataset/x.yaml), a part found"
     assert str(error_info.value).count(reason) == 2
     assert part.read_bytes()[:123] == CONTENT[:123]
     assert signal.getsignal(signal.SIGALRM) == handler

@@ -94,6 +94,12 @@ def test_completion_imports_no_heavy_library(scripts: Path) -> None:
     assert not imported & {"librosa", "sklearn", "mlflow", "pandas", "dvc"}
 
 
+@pytest.fixture(scope="module")
+def completion(scripts: Path) -> str:
+    """Return what `eval "$(regenre --print-completion bash)"` evaluates."""
+    return run(scripts, "regenre --print-completion bash", ROOT).stdout
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -110,8 +116,10 @@ def test_completion_imports_no_heavy_library(scripts: Path) -> None:
         ("regenre learn gtzan", {"gtzan", "gtzan_mini"}),
     ],
 )
-def test_bash_completes_commands_their_choices_and_files(scripts: Path, line: str, words: set[str]) -> None:
-    command = f"""eval "$(regenre --print-completion bash)"
+def test_bash_completes_commands_their_choices_and_files(
+    scripts: Path, completion: str, line: str, words: set[str]
+) -> None:
+    command = f"""{completion}
 COMP_LINE='{line}' COMP_POINT={len(line)} COMP_WORDS=({line} {'""' if line.endswith(" ") else ""})
 COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
 $(complete -p regenre | sed 's/.*-F \\([^ ]*\\) .*/\\1/') regenre "${{COMP_WORDS[COMP_CWORD]}}"

@@ -60,10 +60,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _sweep(sweep: Sweep, name: CellName, settings: Settings) -> None:
     start, grid = time.time(), config.read_grid()
-    split = config.read_leaves("split", [sweep.split], grid.seed)[sweep.split]
-    learners = _Learners(
-        sweep.classifier, config.read_leaves("classifier", [sweep.classifier], grid.seed)[sweep.classifier]
-    )
+    splits, classifiers = config.read_leaves([sweep.split], [sweep.classifier], grid.seed)
+    split, learners = splits[sweep.split], _Learners(sweep.classifier, classifiers[sweep.classifier])
     learners.make(sweep.first)  # refuse a wrong setting before the features are computed
     search = settings.search
     planner = Planner(grid.dataset, paths.locate_index(grid.dataset), Path(), grid.seed, search, config.build)

@@ -7,7 +7,7 @@ answer_shell      what a shell needs to complete the words of a stage's command
 refuse_unread     refuse settings on the command line that this run has no use for
 read_grid         params.yaml, checked against conf/
 read_leaf         a YAML file -> a strict dataclass
-read_leaves       named leaves of a group; the members of a vote are filled in
+read_leaves       leaves of splits and of classifiers; the members of a vote are filled in
 read_feature_set  a feature set: a leaf of conf/features, or a family alone
 list_families     the families of several
 read_deformations leaves of conf/deformation
@@ -473,18 +473,23 @@ def get_choice(group: str) -> str:
     return str(HydraConfig.get().runtime.choices[group])
 
 
-def read_leaves(group: str, names: Sequence[str], seed: int) -> dict[str, dict[str, Any]]:
-    """Return the leaves of these names as plain dictionaries, with interpolations resolved."""
-    if not names:
-        return {}
-    overrides = [f"+{group}@leaves.{name}={name}" for name in names]
-    leaves = fill_words(resolve_node(hydra.compose(None, [*overrides, f"+seed={seed}"]).leaves), {"seed": seed})
-    for name, leaf in leaves.items():
-        if not isinstance(leaf, dict):
-            raise UserError(
-                f"conf/{group}/{name}.yaml: settings (key: value) expected, a {type(leaf).__name__} found; mend it"
-            )
-    return {name: add_members(leaves[name], seed) for name in names}
+Leaves = dict[str, dict[str, Any]]
+"""Name -> settings as plain dictionaries, with interpolations resolved."""
+
+
+def read_leaves(splits: Sequence[str], classifiers: Sequence[str], seed: int) -> tuple[Leaves, Leaves]:
+    """Return the leaves of these splits and of these classifiers, composed at once."""
+    names = {"split": splits, "classifier": classifiers}
+    overrides = [f"+{group}@leaves.{group}.{name}={name}" for group in names for name in names[group]]
+    leaves = resolve_node(hydra.compose(None, [f"+seed={seed}", *overrides]).get("leaves", {}))
+    for group in leaves:
+        for name, leaf in leaves[group].items():
+            if not isinstance(leaf, dict):
+                raise UserError(
+                    f"conf/{group}/{name}.yaml: settings (key: value) expected, a {type(leaf).__name__} found; mend it"
+                )
+    of_splits, of_classifiers = (fill_words(leaves.get(group, {}), {"seed": seed}) for group in names)
+    return of_splits, {name: add_members(leaf, seed) for name, leaf in of_classifiers.items()}
 
 
 def add_members(leaf: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -492,7 +497,7 @@ def add_members(leaf: dict[str, Any], seed: int) -> dict[str, Any]:
     if not leaf.get("members"):
         return leaf
     check_names("conf/classifier: members", "classifier", leaf["members"])
-    return leaf | {"members": read_leaves("classifier", leaf["members"], seed)}
+    return leaf | {"members": read_leaves([], leaf["members"], seed)[1]}
 
 
 def make_compute(settings: Settings) -> Compute:

@@ -19,8 +19,7 @@ def main(settings: Settings) -> None:
     sets = {name: config.read_feature_set(name) for name in grid.features}
     families = config.list_families(sets)
     common = {key: value for key, value in records.convert_to_plain(settings).items() if key not in OTHERS}
-    splits = config.read_leaves("split", grid.splits, grid.seed)
-    classifiers = config.read_leaves("classifier", grid.classifiers, grid.seed)
+    splits, classifiers = config.read_leaves(grid.splits, grid.classifiers, grid.seed)
     leaves = {
         "family": {name: settings.family[name] for name in families},
         "features": {name: _describe_set(name, leaf) for name, leaf in sets.items()},

@@ -28,9 +28,9 @@ def main(settings: Settings) -> None:
     name, grid = config.get_choice("dataset"), config.read_grid()
     sets = {features: config.read_feature_set(features) for features in grid.features}
     names = config.list_families(sets)
-    classifiers = config.read_leaves("classifier", grid.classifiers, grid.seed).values()
-    n_averaged = settings.sequences.n_averaged if any(leaf.get("reads") == "frames" for leaf in classifiers) else 0
-    splits = config.read_leaves("split", grid.splits, grid.seed)
+    splits, classifiers = config.read_leaves(grid.splits, grid.classifiers, grid.seed)
+    reads_frames = any(leaf.get("reads") == "frames" for leaf in classifiers.values())
+    n_averaged = settings.sequences.n_averaged if reads_frames else 0
     splitters = [config.build(leaf, f"conf/split/{split}.yaml", object) for split, leaf in splits.items()]
     piece_s = settings.pieces.length_s if any(getattr(splitter, "pieces", False) for splitter in splitters) else 0.0
     reads = {f"family.{family}": family in names for family in settings.family}

@@ -32,9 +32,8 @@ def main(settings: Settings) -> None:
     chosen = records.read_record(paths.locate_choice(name, "stress"), grid.StressChoice, "run `dvc repro`").cell
     cells = config.read_grid().cells
     own = [grid.find_cell(cells, text, "stress.cells") for text in [chosen, *settings.stress.cells]]
-    splits, classifiers = (
-        config.read_leaves(group, sorted({getattr(cell, group) for cell in own}), settings.seed)
-        for group in ("split", "classifier")
+    splits, classifiers = config.read_leaves(
+        sorted({cell.split for cell in own}), sorted({cell.classifier for cell in own}), settings.seed
     )
     index, features = paths.locate_index(name), paths.locate_features(name)
     planner = Planner(name, index, features, settings.seed, settings.search, config.build)

@@ -22,10 +22,9 @@ def main(settings: Settings) -> None:
     chosen = records.read_record(paths.locate_choice(name, "study"), grid.StudyChoice, "run `dvc repro`")
     cell_name = grid.find_cell(config.read_grid().cells, settings.study.cell or chosen.cell, "study.cell")
     index, features, search = paths.locate_index(name), paths.locate_features(name), settings.search
+    splits, classifiers = config.read_leaves([cell_name.split], [cell_name.classifier], settings.seed)
     cell = Planner(name, index, features, settings.seed, search, config.build).plan_cell(
-        cell_name,
-        config.read_leaves("split", [cell_name.split], settings.seed)[cell_name.split],
-        config.read_leaves("classifier", [cell_name.classifier], settings.seed)[cell_name.classifier],
+        cell_name, splits[cell_name.split], classifiers[cell_name.classifier]
     )
     whole = tables.read_predictions(paths.locate_cells(name) / cell.name / "predictions.csv")
     with config.make_compute(settings).use():

@@ -50,8 +50,7 @@ def _plan_cells(settings: Settings) -> tuple[list[PlannedCell], Path]:
         cell = planner.plan_cell(config.name_cell(), settings.split, classifier)
         return [cell], paths.locate_sweeps(name)
     names = config.read_grid()
-    splits = config.read_leaves("split", names.splits, seed)
-    classifiers = config.read_leaves("classifier", names.classifiers, seed)
+    splits, classifiers = config.read_leaves(names.splits, names.classifiers, seed)
     plan = [planner.plan_cell(cell, splits[cell.split], classifiers[cell.classifier]) for cell in names.cells]
     return plan, paths.locate_cells(name)
 
