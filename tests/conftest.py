@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is imported: pytest-xdist uses every core already
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # tiny networks: to compile them takes longer
 os.environ.setdefault("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "1")  # workers that a task may end, not three
 os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # seven processes that no test needs
 
@@ -186,6 +187,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000)
     gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """Collect what tests lost once; pytest does it five times at its end, in each process."""
+    gc.collect()
+    gc.freeze()
 
 
 def is_quick(item: pytest.Item) -> bool:
