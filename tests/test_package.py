@@ -66,7 +66,7 @@ def test_a_project_of_the_package_runs_to_its_last_stage(away: Project, programs
     project.shrink()
     project.edit("params.yaml", features=["mfcc"], classifiers=["knn"])
     repro = ("python", "-m", "dvc", "repro")
-    assert "track synthetic: 1 runs logged" in project.run(*repro)
+    assert "track synthetic: 1 runs logged" in project.run(*repro, "track")
     cell = "data/cells/synthetic/grouped_kfold-mfcc-knn"
     assert "a.wav: " in away.run("regenre", "classify", "a.wav", "--model", f"p/{cell}")
     assert re.findall("Running stage '(.*)'", project.run(*repro, "index")) == ["mark"]

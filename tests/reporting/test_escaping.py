@@ -292,7 +292,7 @@ def test_figures_show_classes_that_look_like_mathtext_or_like_an_svg() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
-@pytest.mark.parametrize("folder", ["100%20", "what?", "C#", "a b", "ü'ö"])
+@pytest.mark.parametrize("folder", ["100%20 what?", "C# ü'ö"])
 def test_mlflow_keeps_each_class_in_the_store_of_a_folder_of_any_name(
     cells: dict[CellName, TestedCell], evaluation: grid.Evaluation, folder: str, tmp_path: Path, monkeypatch
 ) -> None:
