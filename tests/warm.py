@@ -3,8 +3,8 @@
 A stage of a tiny project takes a fifth of a second, and its imports take two. A command of a test that begins with
 `python`, `regenre` or `dvc`, also one that DVC, joblib or Dask runs, is sent to a process that waits with the
 libraries, but without regenre, for each project has sources of its own. Tests of signals and of installation do without
-it. A command gets the open files of the process that sent it, and is killed with it; if it ends without a status, that
-process is killed too.
+it. A command gets the open files and the blocked signals of the process that sent it, and is killed with it; if it ends
+without a status, that process is killed too.
 
     start            a server; returns the folder with its commands
     use_for_workers  start the processes of joblib so
@@ -50,7 +50,8 @@ server.connect({address!r})
 socket.send_fds(server, [b"{{"], files)
 for number in set(files) - {{0, 1, 2}}:  # else a pipe that the command closes would stay open
     os.close(number)
-request = [sys.argv[0], {command!r} + sys.argv[1:], os.getcwd(), dict(os.environ), files, os.getpid()]
+mask = [int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])]
+request = [sys.argv[0], {command!r} + sys.argv[1:], os.getcwd(), dict(os.environ), files, os.getpid(), mask]
 server.sendall(json.dumps(request).encode() + b"\\n")
 sys.exit((server.recv(1) or os.kill(os.getpid(), signal.SIGKILL))[0])
 """
@@ -109,7 +110,8 @@ def answer(client: socket.socket) -> None:
     client = socket.socket(fileno=move(client.detach()))
     _, received, _, _ = socket.recv_fds(client, 1, 253)
     with client.makefile("rb") as request:
-        program, arguments, folder, environment, numbers, process = json.loads(request.readline())
+        program, arguments, folder, environment, numbers, process, mask = json.loads(request.readline())
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     for file, number in zip([move(file) for file in received], numbers, strict=True):
         os.dup2(file, number)
         os.close(file)

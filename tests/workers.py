@@ -34,12 +34,6 @@ def end_worker(client: int) -> None:
         signal.raise_signal(signal.SIGKILL)
 
 
-def raise_interrupt(value: int) -> int:
-    """Get what Ctrl-C sends to every process of a terminal, and go on."""
-    signal.raise_signal(signal.SIGINT)
-    return value
-
-
 def square_unless_five(number: Any) -> list[dict[str, Any]]:
     """Return the square in a row; five ends the process, as a damaged file ends a decoder that has a defect."""
     number = int(Path(number).stem) if isinstance(number, Path) else number

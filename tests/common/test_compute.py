@@ -11,7 +11,7 @@ import psutil
 import pytest
 from helpers import wait_until
 from joblib import Parallel, delayed, effective_n_jobs
-from workers import die_once, end_worker, is_imported, raise_interrupt, square_unless_five, sum_squares
+from workers import die_once, end_worker, is_imported, square_unless_five, sum_squares
 
 from regenre.common.compute import Dask, Local, end_workers, run_apart, run_each, start_workers
 from regenre.common.errors import UserError
@@ -44,10 +44,17 @@ def test_a_process_that_is_ended_from_outside_is_one_line() -> None:
         Parallel()(delayed(signal.raise_signal)(signal.SIGKILL) for _ in range(2))
 
 
-def test_ctrl_c_ends_no_process_but_the_one_that_people_started() -> None:
+def test_workers_are_born_deaf_to_what_ends_the_process_that_people_started() -> None:
+    """Else Ctrl-C while they import is a traceback each: a handler would come too late."""
+    call = (signal.SIG_BLOCK, [])  # changes nothing, and returns what is blocked
+    end_workers()  # those of other tests
     with Local(2).use():
-        assert list(run_each(raise_interrupt, [(1,), (2,)])) == [1, 2]
-    assert list(run_apart(raise_interrupt, [(1,)], lambda _: 0)) == [1]
+        masks = Parallel()(delayed(signal.pthread_sigmask)(*call) for _ in range(2))
+    masks += run_apart(signal.pthread_sigmask, [call], lambda *_: set())
+    end_workers()
+    masks += run_each(signal.pthread_sigmask, [call] * 2, n_jobs=2)
+    assert all({signal.SIGINT, signal.SIGTERM, signal.SIGHUP} <= mask for mask in masks)
+    assert signal.SIGINT not in signal.pthread_sigmask(*call)
 
 
 def test_a_call_that_ends_its_process_costs_no_other_its_result() -> None:

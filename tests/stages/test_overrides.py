@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from helpers import ROOT
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from regenre.common import config
 from regenre.common.config import Settings
@@ -167,6 +168,12 @@ def test_words_of_train_choose_cells(start: Start, words: str, cells: list[str])
         ("classifier", "SETTING=VALUE expected, 'classifier' found"),
         ("hydra/launcher=nope", "Could not find 'hydra/launcher/nope'"),
         ("hydra.nope=1", "Key 'nope' not in 'HydraConf'"),
+        ("hydra=null", "settings that Hydra takes expected, but Config group override must be a string or a list"),
+        ("hydra.job_logging.version=9", "settings that Hydra takes expected, but Unsupported version: 9; correct"),
+        ("--multirun hydra.sweeper=null", "settings that Hydra takes expected, but "),
+        ("--bogus", "unrecognized arguments: --bogus; see `python -m regenre.stages.train --help`"),
+        ("--cfg nope", "argument --cfg/-c: invalid choice: 'nope'"),
+        ("seed=true", "seed: a number expected, True found"),
         ("--multirun classifier=glob(zz*)", "classifier: 'zz*' is not in conf/classifier/; choose from cnn, dummy"),
         (
             "--multirun classifier.search.C=glob(*)",
@@ -195,6 +202,23 @@ def test_words_of_train_choose_cells(start: Start, words: str, cells: list[str])
 def test_wrong_words_of_train_are_one_line(start: Start, words: str, message: str) -> None:
     line = refuse(start, "train", *words.split())
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "results"),
+    [
+        ({"mode": "MULTIRUN", "sweeper": {"params": {"classifier": "knn,dummy"}}}, BY_NAME),
+        ({"verbose": True}, ["grid"]),
+    ],
+)
+def test_settings_of_hydra_in_conf_are_obeyed(
+    start: Start, tmp_path: Path, settings: dict[str, Any], results: list[str]
+) -> None:
+    (tmp_path / "conf").unlink()
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    path = tmp_path / "conf/config.yaml"
+    OmegaConf.save(OmegaConf.merge(OmegaConf.load(path), {"hydra": settings}), path)
+    assert start("train") == results
 
 
 @pytest.mark.parametrize(

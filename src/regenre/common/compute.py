@@ -14,6 +14,7 @@ results are collected in the order of the tasks.
 """
 
 import gc
+import multiprocessing.resource_tracker
 import re
 import signal
 import threading
@@ -26,6 +27,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import joblib
 from joblib import Parallel, delayed, effective_n_jobs
+from joblib._parallel_backends import LokyBackend
 from joblib.externals.loky import ProcessPoolExecutor, reusable_executor
 from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -36,9 +38,7 @@ from regenre.common.kinds import Jobs, Positive, strict_dataclass
 T = TypeVar("T")
 CRASHED = "the library that decodes it crashed"  # the reason for a file that ends its process
 _IDLE_S = 60  # after which an idle worker ends, also if its parent was killed
-_DEAF: dict[str, Any] = {  # Ctrl-C reaches the workers too; their parent ends them, and theirs would be tracebacks
-    "initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)
-}  # fmt: skip
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # what ends the process that people started
 
 
 @runtime_checkable
@@ -62,11 +62,13 @@ def run_each(
     ----------
     rescue : if a process of this machine is ended from outside Python, by a defect of a decoder for one, it yields the
         results of the calls that were under way; None: that is an error
-    n_jobs : None for the backend's number of processes
+    n_jobs : number of processes of this machine; None for the current backend and its number
     """
     first, n_processes = 0, effective_n_jobs(n_jobs)
     while first < len(calls):
-        results = Parallel(n_jobs, return_as="generator")(delayed(function)(*call) for call in calls[first:])
+        backend = None if n_jobs is None else _Processes(idle_worker_timeout=_IDLE_S)
+        parallel = Parallel(n_jobs, backend=backend, return_as="generator")
+        results = parallel(delayed(function)(*call) for call in calls[first:])
         try:
             for result in results:
                 yield result
@@ -87,9 +89,11 @@ def run_apart(function: Callable[..., T], calls: Sequence[tuple[Any, ...]], repl
     executor: ProcessPoolExecutor | None = None
     try:
         for call in calls:
-            executor = executor or ProcessPoolExecutor(1, **_DEAF)
+            executor = executor or ProcessPoolExecutor(1)
+            with _spare_workers():
+                future = executor.submit(function, *call)
             try:
-                result = executor.submit(function, *call).result()
+                result = future.result()
             except TerminatedWorkerError:
                 executor, result = None, replace(*call)
             yield result
@@ -108,8 +112,10 @@ def start_workers(module: str) -> Iterator[int]:
     imports = Parallel(return_as="generator_unordered")(delayed(_import)(module) for _ in range(n_processes))
     try:
         yield n_processes
-    finally:
         deque(imports, maxlen=0)
+    finally:
+        with warnings.catch_warnings(action="ignore"):  # as above
+            imports.close()
 
 
 def _import(module: str) -> None:
@@ -126,14 +132,44 @@ def end_workers() -> None:
 
 
 def start_tracker() -> None:
-    """Start joblib's process that tracks its temporary files, deaf to SIGHUP: it has to survive to remove them."""
+    """Start joblib's process that tracks its temporary files, deaf to SIGHUP: it has to survive to remove them.
+
+    Python's own, which joblib needs too, unblocks signals as it starts; later it would do so for a worker.
+    """
     if threading.current_thread() is not threading.main_thread():
         return
     handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         resource_tracker.ensure_running()
+        multiprocessing.resource_tracker.ensure_running()
     finally:
         signal.signal(signal.SIGHUP, handler)
+
+
+@contextmanager
+def _spare_workers() -> Iterator[None]:
+    """Let the processes that start in the body inherit blocked signals.
+
+    Those of a terminal reach every process. The one that people started says one line and ends its workers; a worker
+    that they ended itself would print a traceback, most of all while it still imports.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+class _Processes(LokyBackend):  # type: ignore[misc]
+    """joblib's backend; its workers, and the thread that replaces them, start at the first task."""
+
+    def configure(self, *args: Any, **kwargs: Any) -> Any:
+        with _spare_workers():  # else a semaphore that was removed might still be listed
+            return super().configure(*args, **kwargs)
+
+    def submit(self, func: Callable[[], Any], callback: Callable[[Any], None] | None = None) -> Any:
+        with _spare_workers():
+            return super().submit(func, callback)
 
 
 @strict_dataclass
@@ -161,7 +197,7 @@ class Local:
         try:
             with (
                 warnings.catch_warnings(),
-                joblib.parallel_config("loky", n_jobs=self.n_jobs, idle_worker_timeout=_IDLE_S, **_DEAF),
+                joblib.parallel_config(_Processes(idle_worker_timeout=_IDLE_S), n_jobs=self.n_jobs),
             ):
                 warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # it was idle; another one starts
                 yield

@@ -37,7 +37,7 @@ from functools import lru_cache, wraps
 from importlib import import_module
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 import hydra
 import yaml
@@ -224,22 +224,49 @@ def run_stage(main: Callable[[Settings], Any], reads: Sequence[str], sweeps: Seq
         paths.enter_root()  # relative paths in conf/ are below it
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a page
         try:
-            if options or any(key.startswith("hydra") for key in keys):
-                hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(run)()
-            else:
-                _run_plainly(run, name, sys.argv[1:])
+            if options or any(key.startswith("hydra") for key in keys) or not _run_plainly(run, name, sys.argv[1:]):
+                _run_by_hydra(run, name, conf)
         finally:
             end_workers()
             end_process()
 
 
-def _run_plainly(run: Callable[[DictConfig], Any], name: str, overrides: list[str]) -> None:
-    """Do what `hydra.main` does without options, with one composition; it composes once more to learn its mode."""
+def _run_plainly(run: Callable[[DictConfig], Any], name: str, overrides: list[str]) -> bool:
+    """Do what `hydra.main` does without options, with one composition; it composes once more to learn its mode.
+
+    Return False, and do nothing, if conf/config.yaml asks for more of Hydra.
+    """
     with _compose(name, overrides) as cfg:
+        own = cfg.hydra
+        asked = (own.mode, own.output_subdir, own.job.chdir, own.run.dir, own.job.env_set, own.callbacks, own.verbose)
+        if asked != (None, None, False, ".", {}, {}, False):
+            return False
         HydraConfig.instance().set_config(cfg)
-        configure_log(cfg.hydra.job_logging)
+        configure_log(own.job_logging)
         del cfg["hydra"]
         run(cfg)
+    return True
+
+
+def _run_by_hydra(run: Callable[[DictConfig], Any], name: str, conf: Path) -> None:
+    """Let Hydra run the stage; what it does not take of its own settings is a line, too."""
+    begun = False
+
+    @wraps(run)
+    def begin(cfg: DictConfig) -> Any:
+        nonlocal begun
+        begun = True
+        return run(cfg)
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(begin)()
+    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
+        if begun:
+            raise
+        raise UserError(
+            f"{name}: settings that Hydra takes expected, but {_explain(error)}; correct hydra.* on the command line"
+            " or in conf/config.yaml"
+        ) from error
 
 
 @contextmanager
@@ -279,7 +306,13 @@ def answer_shell(stage: str) -> None:
 
 def _read_arguments(stage: str) -> Namespace:
     """Read the command line as Hydra does, with options anywhere; refuse options that would change nothing."""
-    arguments = get_args_parser().parse_intermixed_args()
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{stage}: {message}; see `python -m regenre.stages.{stage} --help`")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    arguments = parser.parse_intermixed_args()
     for option in _FOREIGN:
         if getattr(arguments, option) is not None:
             conf, flag = paths.locate_conf(), f"--{option.replace('_', '-')}"

@@ -8,9 +8,9 @@ that does not exist are refused.
 """
 
 from dataclasses import field
-from typing import Annotated, TypeVar, dataclass_transform
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 T = TypeVar("T")
@@ -31,34 +31,42 @@ def check_unique(names: list[str]) -> list[str]:
     return names
 
 
-Count = Annotated[int, Field(ge=1)]
-CountOrZero = Annotated[int, Field(ge=0)]
-FoldCount = Annotated[int, Field(ge=2)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)]
+def _refuse_bool(value: Any) -> Any:
+    """Refuse a truth value, which Python counts as 0 or 1."""
+    if isinstance(value, bool):
+        raise ValueError(f"a number expected, {value} found")
+    return value
+
+
+_NUMBER = BeforeValidator(_refuse_bool)
+Count = Annotated[int, Field(ge=1), _NUMBER]
+CountOrZero = Annotated[int, Field(ge=0), _NUMBER]
+FoldCount = Annotated[int, Field(ge=2), _NUMBER]
+Seed = Annotated[int, Field(ge=0, lt=2**32), _NUMBER]
+Rate = Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE), _NUMBER]
 """Of sampling, in Hz."""
-ShownRate = Annotated[int, Field(ge=8000, le=96_000)]
+ShownRate = Annotated[int, Field(ge=8000, le=96_000), _NUMBER]
 """Of an analysis that is drawn, in Hz: every bank of the panels has its bins."""
-Size = Annotated[int, Field(ge=16, le=2**16)]
+Size = Annotated[int, Field(ge=16, le=2**16), _NUMBER]
 """Of a transform, in samples."""
-Hop = Annotated[int, Field(ge=32)]
+Hop = Annotated[int, Field(ge=32), _NUMBER]
 """From one frame to the next, in samples."""
-Width = Annotated[int, Field(ge=1, le=1024)]
+Width = Annotated[int, Field(ge=1, le=1024), _NUMBER]
 """Of what a family computes for a frame: bands, coefficients."""
-WidthOrZero = Annotated[int, Field(ge=0, le=1024)]
-Span = Annotated[float, Field(gt=0, le=60)]
+WidthOrZero = Annotated[int, Field(ge=0, le=1024), _NUMBER]
+Span = Annotated[float, Field(gt=0, le=60), _NUMBER]
 """Of the frames that a family or a pooling looks at together, in seconds."""
-Length = Annotated[float, Field(gt=0, le=1e6)]
+Length = Annotated[float, Field(gt=0, le=1e6), _NUMBER]
 """Of a clip, in seconds."""
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PositiveOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, lt=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False), _NUMBER]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), _NUMBER]
+PositiveOrZero = Annotated[float, Field(ge=0, allow_inf_nan=False), _NUMBER]
+Share = Annotated[float, Field(gt=0, lt=1), _NUMBER]
 Weights = Annotated[list[Positive], Field(min_length=1)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(check_unique)]
 NamesOrNone = Annotated[list[str], AfterValidator(check_unique)]
 Shares = Annotated[list[Share], Field(min_length=1, max_length=1024)]
-Jobs = Annotated[int, AfterValidator(_check_jobs)]
+Jobs = Annotated[int, AfterValidator(_check_jobs), _NUMBER]
 """A number of processes."""
 
 
