@@ -94,7 +94,7 @@ def test_a_model_is_arrays_and_names_of_types(keras, sample_clips) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::Warning")
 def test_the_checks_of_scikit_learn_pass(keras) -> None:
-    check_estimator(Cnn(**TINY | {"crop": 2, "epochs": 8}))
+    check_estimator(Cnn(**TINY | {"crop": 2, "epochs": 5}))
 
 
 def test_a_clone_has_the_settings_of_the_original() -> None:
